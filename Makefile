@@ -1,0 +1,45 @@
+# The commands of this repository; each is a line or two, the work is done in tools/ and meson.
+.DEFAULT_GOAL := help
+.PHONY: help demo check build bench fuzz campaign format lint install clean
+DESTDIR ?=
+FUZZ_SECONDS ?= 60
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: ## install what is missing, build, and walk a canary from 0 to 100 % under load
+	tools/install-packages build demo
+	tools/demo
+
+check: ## install what is missing, build, and pass all tests
+	tools/install-packages build check
+	tools/check
+
+build: ## build the release and the sanitizer build
+	tools/build release debug
+
+bench: ## measure CPU per request side by side with other proxies
+	tools/install-packages build bench
+	tools/bench
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
+	tools/install-packages build check
+	tools/fuzz $(FUZZ_SECONDS)
+
+campaign: ## the long tests, for an hour without other work
+	tools/install-packages build check
+	tools/check --campaign
+
+format: ## lay the C sources out as .clang-format says
+	tools/lint --format
+
+lint: ## layout, clang-tidy, arrows between rooms, style, complexity
+	tools/install-packages build check
+	tools/lint
+
+install: ## install the module, the program, its man pages and completion below DESTDIR
+	tools/build release
+	meson install -C build/release --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+
+clean: ## remove everything that was built
+	rm -rf build
