@@ -1,0 +1,75 @@
+/* Visitor ids as text; see id.h. */
+#include "traffic/id.h"
+
+#include <string.h>
+
+#include "base/ct.h"
+#include "base/sha256.h"
+
+static const char HEX[] = "0123456789abcdef";
+
+static void hex_write(const uint8_t *byte, size_t len, char *out)
+{
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = HEX[byte[i] >> 4];
+        out[2 * i + 1] = HEX[byte[i] & 15];
+    }
+}
+
+static void id_mac(const char id[ID_LEN], struct id_key key, char out[32])
+{
+    uint8_t mac[32];
+    hmac_sha256(key.ptr, key.len, id, ID_LEN, mac);
+    hex_write(mac, 16, out);
+}
+
+size_t id_write(uint64_t id, struct id_key key, char out[ID_SIGNED_LEN])
+{
+    for (unsigned i = 0; i < ID_LEN; i++) {
+        out[i] = HEX[(id >> (60 - 4 * i)) & 15];
+    }
+    if (key.len == 0) {
+        return ID_LEN;
+    }
+    out[ID_LEN] = '.';
+    id_mac(out, key, out + ID_LEN + 1);
+    return ID_SIGNED_LEN;
+}
+
+bool id_valid(struct str value, struct id_key key)
+{
+    char mac[32];
+
+    if (value.len != (key.len > 0 ? ID_SIGNED_LEN : ID_LEN)) {
+        return false;
+    }
+    for (size_t i = 0; i < ID_LEN; i++) {
+        char c = value.ptr[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            return false;
+        }
+    }
+    if (key.len == 0) {
+        return true;
+    }
+    id_mac(value.ptr, key, mac);
+    return value.ptr[ID_LEN] == '.' && ct_equal(value.ptr + ID_LEN + 1, mac, sizeof(mac));
+}
+
+bool cookie_next(struct str *rest, struct str name, struct str *ret_value)
+{
+    while (rest->len > 0) {
+        const char *end = memchr(rest->ptr, ';', rest->len);
+        size_t len = end != NULL ? (size_t) (end - rest->ptr) : rest->len;
+        struct str pair = str_trim((struct str){rest->ptr, len});
+        size_t skip = end != NULL ? len + 1 : len;
+        rest->ptr += skip;
+        rest->len -= skip;
+        if (pair.len > name.len && pair.ptr[name.len] == '=' &&
+            memcmp(pair.ptr, name.ptr, name.len) == 0) {
+            *ret_value = str_trim((struct str){pair.ptr + name.len + 1, pair.len - name.len - 1});
+            return true;
+        }
+    }
+    return false;
+}

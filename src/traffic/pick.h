@@ -1,0 +1,25 @@
+/*
+ * Which peer of a track takes a request: power of two choices. Two peers are drawn by weight, the
+ * one with fewer requests in flight for its weight is taken.
+ * M. Mitzenmacher, "The power of two choices in randomized load balancing", IEEE TPDS 12(10), 2001.
+ */
+#pragma once
+
+#include "traffic/zone.h"
+
+#define PICK_TRIED_MAX 32u
+
+/* Peers that this request has already tried in vain. */
+struct pick_tried {
+    uint16_t slot[PICK_TRIED_MAX];
+    uint32_t count;
+};
+
+bool pick_was_tried(const struct pick_tried *tried, unsigned slot);
+
+/*
+ * A ready peer of the track that was not tried. random: 64 fresh bits. ret_meta: the word it was
+ * chosen by, for zone_pin_take(). Returns its slot, or -1 if there is none.
+ */
+int pick_peer(const struct zone *zone, const struct service *service, enum track track,
+              const struct pick_tried *tried, uint64_t random, uint32_t *ret_meta);
