@@ -10,12 +10,10 @@
 #include <ngx_core.h>
 
 
+/* Everything else in the shared object is hidden from nginx's own names. */
 #pragma GCC visibility push(default)
 
 extern ngx_module_t   ngx_http_pourover_module;
-
-extern ngx_module_t  *ngx_modules[];
-extern char          *ngx_module_names[];
 extern char          *ngx_module_order[];
 
 
