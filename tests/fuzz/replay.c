@@ -1,6 +1,6 @@
 /*
- * Runs one fuzz target over the files of its kept corpus, one TAP test a file, so that an input that
- * once broke a parser is tried in every build.  usage: replay_TARGET CORPUS-DIR
+ * Runs one fuzz target over the files of its kept corpus, one TAP test a file, so that an input
+ * that once broke a parser is tried in every build.  usage: replay_TARGET CORPUS-DIR
  */
 #include <dirent.h>
 #include <stdint.h>
