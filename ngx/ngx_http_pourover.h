@@ -1,0 +1,287 @@
+
+/*
+ * What the files of the module share.  Each file does one part:
+ *
+ *   ngx_http_pourover_module.c     the tables: directives, hooks, the module itself
+ *   ngx_http_pourover_conf.c       directives read into configurations
+ *   ngx_http_pourover_zone.c       the shared zone through start, reload, upgrade; the tick
+ *   ngx_http_pourover_visitor.c    the visitor's id: read, drawn, sent
+ *   ngx_http_pourover_track.c      the track of a request; headers for upstreams
+ *   ngx_http_pourover_upstream.c   choosing a peer, retries, TLS sessions
+ *   ngx_http_pourover_variables.c  $pourover_...
+ *   ngx_http_pourover_log.c        statistics when a request ends
+ *   ngx_http_pourover_state.c      the state file
+ *   ngx_http_pourover_api.c        the API: who may call, routes, answers
+ *   ngx_http_pourover_render.c     JSON and Prometheus text
+ *
+ * What can be decided without NGINX is decided in src/traffic.
+ */
+
+#ifndef _NGX_HTTP_POUROVER_H_INCLUDED_
+#define _NGX_HTTP_POUROVER_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "traffic/cut.h"
+#include "traffic/decide.h"
+#include "traffic/id.h"
+#include "traffic/pick.h"
+#include "traffic/zone.h"
+
+
+#define NGX_HTTP_POUROVER_VERSION  "0.1.0"
+
+#define NGX_HTTP_POUROVER_TICK     100            /* ms */
+
+
+/* a zone as configured, and where it lies; one per configuration cycle */
+
+typedef struct {
+    ngx_str_t                      name;
+    ngx_shm_zone_t                *shm_zone;
+    ngx_slab_pool_t               *shpool;        /* its mutex guards writers */
+    struct zone                   *zone;          /* NULL until attached */
+
+    ngx_str_t                      state;         /* path, len 0: no file */
+    ngx_msec_t                     state_max_age;
+    ngx_fd_t                       lock_fd;       /* STATE.lock of this process */
+    ngx_thread_pool_t             *thread_pool;
+
+    ngx_uint_t                     fresh;         /* made by this cycle */
+
+    ngx_event_t                    tick;
+    ngx_log_t                     *log;
+} ngx_http_pourover_zone_t;
+
+
+/* a service as configured */
+
+typedef struct {
+    ngx_str_t                      name;
+    enum service_kind              kind;
+    uint32_t                       share_ppm;
+    ngx_str_t                      salt;
+    ngx_flag_t                     enabled;
+
+    ngx_http_upstream_srv_conf_t  *uscf;          /* NULL for a cut */
+    ngx_array_t                   *peers;         /* of peer_spec */
+
+    struct service                *service;       /* in the zone, by init_module */
+    struct row                    *row;           /* this process's, lazily */
+
+    ngx_uint_t                     inited;        /* our init_upstream ran */
+    u_char                        *file_name;     /* where it stands, for */
+    ngx_uint_t                     line;          /*   messages made later */
+
+#if (NGX_HTTP_SSL)
+    ngx_array_t                   *sessions;      /* of this process, by slot */
+#endif
+} ngx_http_pourover_service_t;
+
+
+typedef struct {
+    ngx_http_pourover_zone_t      *zone;          /* NULL: module not used */
+    ngx_array_t                    services;      /* of service_t * */
+    ngx_array_t                    apis;          /* of api_conf_t * */
+    ngx_uint_t                     peers;         /* of all services */
+} ngx_http_pourover_main_conf_t;
+
+
+/* the API in one location */
+
+typedef struct {
+    ngx_str_t                      token;         /* len 0: none */
+    ngx_array_t                   *allow;         /* of ngx_cidr_t */
+    ngx_flag_t                     insecure;
+    ngx_http_core_srv_conf_t      *cscf;
+    u_char                        *file_name;
+    ngx_uint_t                     line;
+} ngx_http_pourover_api_conf_t;
+
+
+typedef enum {
+    NGX_HTTP_POUROVER_ID_NONE = 0,
+    NGX_HTTP_POUROVER_ID_VALID,                   /* our cookie, canonical */
+    NGX_HTTP_POUROVER_ID_ISSUED,                  /* drawn now, none came */
+    NGX_HTTP_POUROVER_ID_REPLACED,                /* drawn now, a bad one came */
+    NGX_HTTP_POUROVER_ID_SOURCED                  /* a variable's value */
+} ngx_http_pourover_id_kind_e;
+
+
+/* what was decided for one service in one request; frozen once made */
+
+typedef struct ngx_http_pourover_choice_s  ngx_http_pourover_choice_t;
+
+struct ngx_http_pourover_choice_s {
+    ngx_http_pourover_choice_t    *next;
+    ngx_http_pourover_service_t   *service;
+    struct decision                decision;
+    uint32_t                       share_ppm;
+    uint64_t                       revision;
+
+    unsigned                       used:1;        /* handed to the service */
+    unsigned                       by_main:1;     /* ... by the main request */
+    unsigned                       crossed:1;     /* canary served by stable */
+    unsigned                       verify:1;
+
+    ngx_http_upstream_t           *upstream;      /* the last that used it */
+    ngx_str_t                      peer;          /* address, last tried */
+    ngx_str_t                      peer_name;
+    uint64_t                       first_get_us;  /* CLOCK_MONOTONIC */
+    uint64_t                       header_us;
+    uint64_t                       last_free_us;
+    uint32_t                       attempts;
+};
+
+
+typedef enum {
+    NGX_HTTP_POUROVER_VERIFY_NONE = 0,
+    NGX_HTTP_POUROVER_VERIFY_THROUGH,
+    NGX_HTTP_POUROVER_VERIFY_CUT
+} ngx_http_pourover_verify_e;
+
+
+/* one per client request, kept over internal redirects */
+
+typedef struct {
+    ngx_str_t                      id;            /* len 0: none */
+    ngx_str_t                      cookie;        /* value to send, len 0: none */
+    ngx_http_pourover_id_kind_e    id_kind;
+    ngx_http_pourover_verify_e     verify;
+    ngx_str_t                      set_cookie;    /* made at the first header */
+    ngx_http_pourover_choice_t    *choices;
+    ngx_http_pourover_service_t   *named;         /* by pourover_service */
+
+    ngx_table_elt_t               *h_track;       /* ours in headers_in */
+    ngx_table_elt_t               *h_unit;
+    ngx_table_elt_t               *h_start;
+
+    u_char                         id_text[ID_LEN];
+} ngx_http_pourover_ctx_t;
+
+
+extern ngx_module_t  ngx_http_pourover_module;
+
+
+/* visitor.c */
+
+ngx_int_t ngx_http_pourover_visitor_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_pourover_visitor_init(ngx_conf_t *cf);
+
+/* of the main request of r; NULL if there is none yet */
+ngx_http_pourover_ctx_t *ngx_http_pourover_get_ctx(ngx_http_request_t *r);
+/* ... made if there is none; NULL: no memory */
+ngx_http_pourover_ctx_t *ngx_http_pourover_make_ctx(ngx_http_request_t *r);
+
+
+/* track.c */
+
+ngx_int_t ngx_http_pourover_track_handler(ngx_http_request_t *r);
+/* the choice for a service, made now if it is not there; NULL: no memory */
+ngx_http_pourover_choice_t *ngx_http_pourover_choose(ngx_http_request_t *r,
+    ngx_http_pourover_service_t *ps);
+/* the choice that variables speak of; NULL: no service is named */
+ngx_http_pourover_choice_t *ngx_http_pourover_named_choice(
+    ngx_http_request_t *r);
+ngx_int_t ngx_http_pourover_strip_headers(ngx_http_request_t *r,
+    ngx_http_pourover_ctx_t *ctx);
+
+
+/* upstream.c */
+
+ngx_int_t ngx_http_pourover_init_upstream(ngx_conf_t *cf,
+    ngx_http_upstream_srv_conf_t *us);
+/* this process's row of the service, NULL when the zone is full */
+struct row *ngx_http_pourover_row(ngx_http_pourover_service_t *ps);
+
+
+/* variables.c, log.c */
+
+ngx_int_t ngx_http_pourover_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_pourover_log_handler(ngx_http_request_t *r);
+
+
+/* zone.c */
+
+ngx_http_pourover_zone_t *ngx_http_pourover_zone_of(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_pourover_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+ngx_int_t ngx_http_pourover_init_module(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_pourover_init_process(ngx_cycle_t *cycle);
+void ngx_http_pourover_exit_process(ngx_cycle_t *cycle);
+
+
+/*
+ * state.c
+ *
+ * The state file has a line of JSON for each service; see traffic/state.h.
+ */
+
+/* at configuration time, also under "nginx -t": EMERG and NGX_ERROR when the
+ * worker user could not write it, or another nginx uses it */
+ngx_int_t ngx_http_pourover_state_check(ngx_conf_t *cf,
+    ngx_http_pourover_zone_t *pz);
+/* in the master, a fresh zone with its services in it: takes the file's
+ * splits; sets restored of zone and services; never fails */
+void ngx_http_pourover_state_restore(ngx_cycle_t *cycle,
+    ngx_http_pourover_zone_t *pz);
+/* a worker starts, and stops taking new work */
+void ngx_http_pourover_state_open(ngx_http_pourover_zone_t *pz);
+void ngx_http_pourover_state_close(ngx_http_pourover_zone_t *pz);
+/* every tick of every worker; holder: this worker does the periodic work */
+void ngx_http_pourover_state_tick(ngx_http_pourover_zone_t *pz,
+    ngx_uint_t holder);
+
+typedef struct {
+    struct service                *service;       /* NULL: only save */
+    struct split                   want;
+    uint64_t                       if_revision;
+    unsigned                       if_any:1;
+    unsigned                       has_share:1, has_salt:1, has_enabled:1;
+
+    /* the result */
+    ngx_uint_t                     status;        /* 200, 409, 507 */
+    unsigned                       saved:1;
+    struct split                   now;
+    uint64_t                       epoch;
+    char                           message[256];
+} ngx_http_pourover_change_t;
+
+/*
+ * Compare, set and save, in the thread pool; done is called in the event loop
+ * when the file is renamed into place (or at once without a file).
+ */
+ngx_int_t ngx_http_pourover_state_change(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_change_t *change, void (*done)(void *data), void *data,
+    ngx_pool_t *pool);
+
+
+/* api.c */
+
+char *ngx_http_pourover_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* after the configuration is read: refuses an API off loopback without a guard */
+ngx_int_t ngx_http_pourover_api_check(ngx_conf_t *cf);
+
+
+/* render.c: the bodies of the API */
+
+struct json_writer;
+
+void ngx_http_pourover_render_split(struct json_writer *w,
+    const struct split *split);
+void ngx_http_pourover_render_status(struct json_writer *w,
+    ngx_http_pourover_zone_t *pz);
+void ngx_http_pourover_render_service(struct json_writer *w,
+    ngx_http_pourover_zone_t *pz, const struct service *service,
+    ngx_uint_t with_peers);
+void ngx_http_pourover_render_stats(struct json_writer *w,
+    ngx_http_pourover_zone_t *pz, const struct service *service);
+
+
+#define ngx_http_pourover_str(s)                                              \
+    ((struct str) { (const char *) (s).data, (s).len })
+
+
+#endif /* _NGX_HTTP_POUROVER_H_INCLUDED_ */
