@@ -10,9 +10,9 @@
 
 #include "base/str.h"
 
-#define CUT_BUCKETS 1000000u
+#define CUT_BUCKETS  1000000u
 #define CUT_SALT_MAX 64
-#define CUT_ID_MAX 256
+#define CUT_ID_MAX   256
 
 struct cut_key {
     uint8_t byte[16];

@@ -19,12 +19,12 @@ enum wish { WISH_NONE, WISH_STABLE, WISH_CANARY };
 
 struct decide_in {
     const struct split *split;
-    struct str id;       /* len 0: none */
+    struct str id; /* len 0: none */
     enum wish forced;
     enum wish version;
-    bool no_id_random;   /* without an id: draw by random instead of stable */
-    uint64_t random;     /* 64 fresh bits, used only then */
-    bool canary_live;    /* the canary has a ready peer, or the service has no peers of ours */
+    bool no_id_random; /* without an id: draw by random instead of stable */
+    uint64_t random;   /* 64 fresh bits, used only then */
+    bool canary_live;  /* the canary has a ready peer, or the service has no peers of ours */
 };
 
 struct decision {

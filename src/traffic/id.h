@@ -13,9 +13,9 @@
 
 #include "base/str.h"
 
-#define ID_LEN 16
+#define ID_LEN        16
 #define ID_SIGNED_LEN (ID_LEN + 1 + 32)
-#define ID_KEY_MIN 16
+#define ID_KEY_MIN    16
 
 /* A key for signing; len >= ID_KEY_MIN bytes, borrowed. len 0: ids are not signed. */
 struct id_key {
@@ -23,7 +23,8 @@ struct id_key {
     size_t len;
 };
 
-/* Writes the cookie value of a new id (ID_LEN or ID_SIGNED_LEN bytes, no NUL); returns its length. */
+/* Writes the cookie value of a new id (ID_LEN or ID_SIGNED_LEN bytes, no NUL); returns its length.
+ */
 size_t id_write(uint64_t id, struct id_key key, char out[ID_SIGNED_LEN]);
 
 /*

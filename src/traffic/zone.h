@@ -9,7 +9,8 @@
  *       peers, in chunks of 16    hot words (meta, hint) apart from the cold texts
  *       rows, one a process       counters of each track, and pins: in-flight per peer
  * Records are found by offset from the start of the block (0 = none); no pointer is ever stored.
- * Records of one kind have one size; what is given back goes to the free list of its kind.
+ * Records are made and never given back: a service that the configuration drops keeps its record
+ * for its return, a removed peer's slot is used again, a row serves the next process of its slot.
  *
  * Who may do what
  *   readers     never lock. A split is read by copy from a ring of four (zone_split_read).
@@ -35,15 +36,15 @@
 #include "base/str.h"
 #include "traffic/cut.h"
 
-#define ZONE_LAYOUT 1u
-#define ZONE_NAME_MAX 64
-#define ZONE_ADDRESS_MAX 128
+#define ZONE_LAYOUT       1u
+#define ZONE_NAME_MAX     64
+#define ZONE_ADDRESS_MAX  128
 #define ZONE_SOCKADDR_MAX 112
-#define ZONE_DC_MAX 32
-#define ZONE_CHUNK_PEERS 16u
-#define ZONE_CHUNKS 64u
-#define ZONE_PEERS_MAX (ZONE_CHUNK_PEERS * ZONE_CHUNKS)
-#define ZONE_WEIGHT_MAX 1000u
+#define ZONE_DC_MAX       32
+#define ZONE_CHUNK_PEERS  16u
+#define ZONE_CHUNKS       64u
+#define ZONE_PEERS_MAX    (ZONE_CHUNK_PEERS * ZONE_CHUNKS)
+#define ZONE_WEIGHT_MAX   1000u
 
 enum track { TRACK_STABLE, TRACK_CANARY, TRACK_COUNT };
 
@@ -103,9 +104,9 @@ enum counter {
 };
 
 /* Statuses: every registered code has a counter of its own, the rest share one a class. */
-#define ZONE_STATUSES 80u
-#define ZONE_GRPC_OTHER 17u   /* a grpc-status that is no number of the specification */
-#define ZONE_GRPC_MISSING 18u /* a gRPC request that ended without a grpc-status */
+#define ZONE_STATUSES      80u
+#define ZONE_GRPC_OTHER    17u /* a grpc-status that is no number of the specification */
+#define ZONE_GRPC_MISSING  18u /* a gRPC request that ended without a grpc-status */
 #define ZONE_GRPC_STATUSES 19u
 
 struct counters {
@@ -128,7 +129,6 @@ struct pin {
 };
 
 struct pin_chunk {
-    uint32_t next_free;
     struct pin pin[ZONE_CHUNK_PEERS];
 };
 
@@ -145,12 +145,12 @@ struct row {
  * A peer's hot word: state (3 bits), track (1), weight (12), generation (16). One atomic word, so
  * that what a request chose by can be compared as a whole.
  */
-#define META_STATE(meta) ((enum peer_state)((meta) & 7u))
-#define META_TRACK(meta) ((enum track)(((meta) >> 3) & 1u))
-#define META_WEIGHT(meta) (((meta) >> 4) & 0xfffu)
+#define META_STATE(meta)      ((enum peer_state)((meta) &7u))
+#define META_TRACK(meta)      ((enum track)(((meta) >> 3) & 1u))
+#define META_WEIGHT(meta)     (((meta) >> 4) & 0xfffu)
 #define META_GENERATION(meta) ((meta) >> 16)
-#define META(state, track, weight, generation)                                                     \
-    ((uint32_t) (state) | ((uint32_t) (track) << 3) | ((uint32_t) (weight) << 4) |                 \
+#define META(state, track, weight, generation)                                     \
+    ((uint32_t) (state) | ((uint32_t) (track) << 3) | ((uint32_t) (weight) << 4) | \
      ((uint32_t) (generation) << 16))
 
 /* A peer's cold part: written while its slot is free, then constant until it is free again. */
@@ -166,7 +166,6 @@ struct peer {
 };
 
 struct peer_chunk {
-    uint32_t next_free;
     _Atomic uint32_t meta[ZONE_CHUNK_PEERS];
     _Atomic int32_t hint[ZONE_CHUNK_PEERS]; /* in-flight of all processes, nearly; for balancing */
     struct peer peer[ZONE_CHUNK_PEERS];
@@ -178,10 +177,11 @@ struct service {
     uint32_t restored;
     uint32_t name_len;
     char name[ZONE_NAME_MAX];
-    _Atomic uint32_t listed;  /* 1 while the present configuration has it */
-    _Atomic uint32_t slots;   /* peer slots in use so far: 0 .. ZONE_PEERS_MAX */
-    _Atomic uint32_t rows;    /* first row */
+    _Atomic uint32_t listed;            /* 1 while the present configuration has it */
+    _Atomic uint32_t slots;             /* peer slots in use so far: 0 .. ZONE_PEERS_MAX */
+    _Atomic uint32_t rows;              /* first row */
     _Atomic uint32_t live[TRACK_COUNT]; /* ready peers */
+    _Atomic uint32_t weight_max;        /* greatest weight that a peer ever had */
     _Atomic uint32_t peers[ZONE_CHUNKS];
     struct split_ring split;
     struct hist header_time[TRACK_COUNT];
@@ -195,7 +195,7 @@ struct zone_file {
     _Atomic uint32_t failed; /* errno of the last write, 0 = written */
 };
 
-#define ZONE_WORKERS 128u
+#define ZONE_WORKERS    128u
 #define ZONE_REASON_MAX 200
 
 struct zone_worker {
@@ -215,9 +215,8 @@ struct zone {
     _Atomic uint64_t epoch;
     uint32_t restored; /* enum restored */
     char restored_reason[ZONE_REASON_MAX];
-    uint32_t generation; /* counts configurations merged: 1 after the start */
-    uint32_t services;   /* first service */
-    uint32_t free_peer_chunk, free_pin_chunk;
+    uint32_t generation;       /* counts configurations merged: 1 after the start */
+    uint32_t services;         /* first service */
     _Atomic int32_t lease_pid; /* the worker that does the periodic work */
     _Atomic uint64_t lease_beat_ms;
     struct zone_file file;
@@ -312,7 +311,8 @@ struct pin *zone_pin(const struct zone *zone, const struct row *row, unsigned sl
 /* Finds or makes the chunk; NULL when the zone is full. */
 struct pin *zone_pin_get_locked(struct zone *zone, struct row *row, unsigned slot);
 
-/* A process starts in a slot: its rows are taken over, their pins zeroed; it is listed as worker. */
+/* A process starts in a slot: its rows are taken over, their pins zeroed; it is listed as worker.
+ */
 void zone_worker_start_locked(struct zone *zone, int32_t slot, int32_t pid, uint32_t generation);
 /* Zeroes the pins of rows whose process is gone, and sets the hints right. Returns rows zeroed. */
 unsigned zone_reap_locked(struct zone *zone, bool (*alive)(int32_t pid));

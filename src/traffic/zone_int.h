@@ -1,0 +1,11 @@
+/* Memory of the zone, for the files that make records in it. */
+#pragma once
+
+#include "traffic/zone.h"
+
+/* A zeroed record of size bytes, never given back but to a free list; NULL when the zone is full.
+ */
+void *zone_take(struct zone *zone, uint64_t size);
+
+/* Offset of a record that lies in the zone, in units of 64 bytes. */
+uint32_t zone_offset(const struct zone *zone, const void *record);
