@@ -3,9 +3,10 @@
  * Owned text with a maximum: grows on the heap (buf_init) or fills memory of the caller
  * (buf_init_fixed, which never allocates).
  *
- * Appends do not fail loudly: one that would pass the maximum is dropped whole and sets `failed`,
- * which stays set until buf_clear.  So a caller appends freely and looks at `failed` once.
- * After init the text is NUL terminated at all times (the NUL does not count in len).
+ * Appends do not fail loudly: one that would pass the maximum is dropped whole and sets `failed`;
+ * it and all further appends are then dropped until buf_clear.  So a caller appends freely, looks
+ * at `failed` once, and never has a text with a hole. After init the text is NUL terminated at all
+ * times (the NUL does not count in len).
  */
 #include "base/str.h"
 

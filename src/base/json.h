@@ -35,7 +35,8 @@ void json_arr_end(struct json_writer *w);
 void json_key(struct json_writer *w, const char *name);
 void json_key_str(struct json_writer *w, struct str name);
 
-/* Any bytes: quotes, backslashes, control characters are escaped, bad UTF-8 becomes U+FFFD. */
+/* Any bytes: quotes, backslashes, control characters (DEL and U+0080..U+009F too) are escaped;
+ * bad UTF-8 becomes U+FFFD. */
 void json_str(struct json_writer *w, struct str value);
 /* NULL is written as null. */
 void json_cstr(struct json_writer *w, const char *value);

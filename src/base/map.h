@@ -10,8 +10,10 @@
 #include <stdint.h>
 
 struct map_entry {
-    struct str key; /* owned by the map, NUL terminated */
+    struct str key; /* view of owned_key, which is NUL terminated */
     void *value;
+    /* private */
+    char *owned_key;
     uint64_t hash;
 };
 

@@ -1,0 +1,304 @@
+/* Numbers from text and back: see num.h. */
+#include "base/num.h"
+
+#include "base/buf.h"
+#include "base/json.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static size_t count_digits(struct str s)
+{
+    size_t n = 0;
+    while (n < s.len && is_digit(s.ptr[n])) {
+        n++;
+    }
+    return n;
+}
+
+static struct str tail(struct str s, size_t from)
+{
+    return (struct str){s.ptr + from, s.len - from};
+}
+
+static int parse_digits(struct str s, uint64_t *ret)
+{
+    if (s.len == 0 || count_digits(s) != s.len || (s.ptr[0] == '0' && s.len > 1)) {
+        return ERR_INVALID;
+    }
+    uint64_t value = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t) (s.ptr[i] - '0'), &value)) {
+            return ERR_FULL;
+        }
+    }
+    *ret = value;
+    return 0;
+}
+
+int num_u64(struct str s, uint64_t min, uint64_t max, uint64_t *ret)
+{
+    uint64_t value;
+    int rc = parse_digits(s, &value);
+    if (rc < 0) {
+        return rc;
+    }
+    if (value < min || value > max) {
+        return ERR_FULL;
+    }
+    *ret = value;
+    return 0;
+}
+
+int num_i64(struct str s, int64_t min, int64_t max, int64_t *ret)
+{
+    bool negative = s.len > 0 && s.ptr[0] == '-';
+    uint64_t size;
+    int rc = parse_digits(negative ? tail(s, 1) : s, &size);
+    if (rc < 0) {
+        return rc;
+    }
+    if (negative && size == 0) {
+        return ERR_INVALID;
+    }
+    if (size > (uint64_t) INT64_MAX + negative) {
+        return ERR_FULL;
+    }
+    /* Negated as -(size - 1) - 1, as INT64_MIN has no positive twin. */
+    int64_t value = negative ? -(int64_t) (size - 1) - 1 : (int64_t) size;
+    if (value < min || value > max) {
+        return ERR_FULL;
+    }
+    *ret = value;
+    return 0;
+}
+
+bool num_is_decimal(struct str s)
+{
+    size_t at = s.len > 0 && s.ptr[0] == '-';
+    size_t n = count_digits(tail(s, at));
+    if (n == 0 || (n > 1 && s.ptr[at] == '0')) {
+        return false;
+    }
+    at += n;
+    if (at < s.len && s.ptr[at] == '.') {
+        n = count_digits(tail(s, at + 1));
+        if (n == 0) {
+            return false;
+        }
+        at += 1 + n;
+    }
+    if (at < s.len && (s.ptr[at] == 'e' || s.ptr[at] == 'E')) {
+        at++;
+        if (at < s.len && (s.ptr[at] == '+' || s.ptr[at] == '-')) {
+            at++;
+        }
+        n = count_digits(tail(s, at));
+        if (n == 0) {
+            return false;
+        }
+        at += n;
+    }
+    return at == s.len;
+}
+
+int num_double(struct str s, double *ret)
+{
+    char text[128];
+    if (!num_is_decimal(s)) {
+        return ERR_INVALID;
+    }
+    if (s.len >= sizeof text) {
+        return ERR_FULL;
+    }
+    memcpy(text, s.ptr, s.len);
+    text[s.len] = '\0';
+    /* The C locale is a constant of glibc: this neither allocates nor needs a freelocale. */
+    double value = strtod_l(text, NULL, newlocale(LC_ALL_MASK, "C", (locale_t) 0));
+    if (!isfinite(value)) {
+        return ERR_FULL;
+    }
+    *ret = value;
+    return 0;
+}
+
+struct unit {
+    struct str name; /* lower case */
+    uint64_t factor;
+};
+
+static int parse_with_unit(struct str s, const struct unit *unit, size_t nunits, uint64_t *ret)
+{
+    size_t n = count_digits(s);
+    uint64_t value;
+    int rc = parse_digits((struct str){s.ptr, n}, &value);
+    if (rc == ERR_INVALID) {
+        return rc;
+    }
+    for (size_t i = 0; i < nunits; i++) {
+        if (str_eq(unit[i].name, tail(s, n))) {
+            if (rc < 0 || __builtin_mul_overflow(value, unit[i].factor, &value)) {
+                return ERR_FULL;
+            }
+            *ret = value;
+            return 0;
+        }
+    }
+    return ERR_INVALID;
+}
+
+int num_duration_ms(struct str s, uint64_t *ret_ms)
+{
+    const struct unit unit[] = {
+        {STR("ms"), 1},        {STR("s"), 1000},       {STR("m"), 60 * 1000},
+        {STR("h"), 3600000ul}, {STR("d"), 86400000ul},
+    };
+    if (str_eq(s, STR("0"))) {
+        *ret_ms = 0;
+        return 0;
+    }
+    return parse_with_unit(s, unit, sizeof unit / sizeof unit[0], ret_ms);
+}
+
+int num_bytes(struct str s, uint64_t *ret_bytes)
+{
+    const struct unit unit[] = {
+        {STR(""), 1},          {STR("k"), 1ul << 10}, {STR("m"), 1ul << 20}, {STR("g"), 1ul << 30},
+        {STR("K"), 1ul << 10}, {STR("M"), 1ul << 20}, {STR("G"), 1ul << 30},
+    };
+    return parse_with_unit(s, unit, sizeof unit / sizeof unit[0], ret_bytes);
+}
+
+/* The first bytes of a value as a JSON string, fit for a message whatever is in it. */
+static const char *quoted(struct str s, char out[256])
+{
+    enum { SHOWN = 40 }; /* 6 bytes each at worst */
+    struct buf b;
+    buf_init_fixed(&b, out, 256);
+    json_quote(&b, (struct str){s.ptr, s.len < SHOWN ? s.len : SHOWN});
+    if (s.len > SHOWN) {
+        buf_add_cstr(&b, "...");
+    }
+    return out;
+}
+
+static int refuse_share(struct str s, enum err_code code, const char *why, struct err *err)
+{
+    char text[256];
+    return err_set(err, code, "%s %s", quoted(s, text), why);
+}
+
+/* whole and decimals of a percentage, in ppm; ERR_FULL above 100%. */
+static int percent_ppm(struct str whole, struct str decimals, uint64_t *ret_ppm)
+{
+    uint64_t percent;
+    int rc = num_u64(whole, 0, 100, &percent);
+    if (rc < 0) {
+        return rc;
+    }
+    uint64_t ppm = percent * 10000, step = 1000;
+    for (size_t i = 0; i < decimals.len; i++, step /= 10) {
+        ppm += (uint64_t) (decimals.ptr[i] - '0') * step;
+    }
+    *ret_ppm = ppm;
+    return ppm > NUM_PPM_MAX ? ERR_FULL : 0;
+}
+
+int num_share_ppm(struct str s, uint32_t *ret_ppm, struct err *err)
+{
+    struct str whole = {s.ptr, count_digits(s)};
+    struct str decimals = {NULL, 0}, unit = tail(s, whole.len);
+    bool has_point = unit.len > 0 && unit.ptr[0] == '.';
+    if (has_point) {
+        decimals = (struct str){unit.ptr + 1, count_digits(tail(unit, 1))};
+        unit = tail(unit, 1 + decimals.len);
+    }
+    bool is_number = num_is_decimal((struct str){s.ptr, s.len - unit.len});
+    bool is_percent = str_eq(unit, STR("%")), is_ppm = str_eq(unit, STR("ppm"));
+    uint64_t ppm = 0;
+    int rc = 0;
+
+    if (!is_number || !(is_percent || is_ppm || unit.len == 0)) {
+        return refuse_share(s, ERR_INVALID,
+                            "is not a share of traffic: write a percentage such as 0.1%, or parts "
+                            "per million such as 250ppm",
+                            err);
+    }
+    if (unit.len == 0 && !str_eq(s, STR("0"))) {
+        char text[256];
+        int shown = s.len < 40 ? (int) s.len : 40;
+        return has_point ? err_set(err, ERR_INVALID, "%s has no unit: write %.*s%%",
+                                   quoted(s, text), shown, s.ptr)
+                         : err_set(err, ERR_INVALID, "%s has no unit: write %.*s%% or %.*sppm",
+                                   quoted(s, text), shown, s.ptr, shown, s.ptr);
+    }
+    if (is_ppm && has_point) {
+        return refuse_share(s, ERR_INVALID, "is finer than 1ppm: write whole ppm", err);
+    }
+    if (decimals.len > 4) {
+        return refuse_share(s, ERR_INVALID,
+                            "is finer than 1ppm: write at most 4 decimals (0.0001% is 1ppm)", err);
+    }
+    rc = is_percent ? percent_ppm(whole, decimals, &ppm) : num_u64(whole, 0, NUM_PPM_MAX, &ppm);
+    if (rc < 0) {
+        return refuse_share(s, ERR_FULL, "is above 100% (1000000ppm), the whole traffic", err);
+    }
+    *ret_ppm = (uint32_t) ppm;
+    return 0;
+}
+
+void num_share_text(uint32_t ppm, char out[16])
+{
+    struct buf b;
+    buf_init_fixed(&b, out, 16);
+    if (ppm < 10) {
+        buf_addf(&b, ppm == 0 ? "0" : "%uppm", ppm);
+        return;
+    }
+    unsigned decimals = ppm % 10000, width = 4;
+    buf_add_u64(&b, ppm / 10000);
+    if (decimals > 0) {
+        while (decimals % 10 == 0) {
+            decimals /= 10;
+            width--;
+        }
+        buf_addf(&b, ".%0*u", (int) width, decimals);
+    }
+    buf_add_char(&b, '%');
+}
+
+int num_hex64(struct str s, uint64_t *ret)
+{
+    uint64_t value = 0;
+    if (s.len != 16) {
+        return ERR_INVALID;
+    }
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        if (is_digit(c)) {
+            value = value << 4 | (uint64_t) (c - '0');
+        } else if (c >= 'a' && c <= 'f') {
+            value = value << 4 | (uint64_t) (c - 'a' + 10);
+        } else {
+            return ERR_INVALID;
+        }
+    }
+    *ret = value;
+    return 0;
+}
+
+void num_hex64_text(uint64_t value, char out[17])
+{
+    for (unsigned i = 0; i < 16; i++) {
+        out[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 0xf];
+    }
+    out[16] = '\0';
+}
