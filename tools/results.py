@@ -4,6 +4,7 @@ NAME.unit.json     meson's testlog.json: one JSON object a program, its TAP insi
 NAME.node.jsonl    one line a test, written by tests/support/reporter.mjs
 NAME.exit          of the run that has this NAME: "FILE STATUS"; a run that died in the middle left
                    fewer lines than it has tests, its status tells
+failed-steps       the steps without tests of their own that failed, one a line
 """
 import json
 import re
@@ -35,6 +36,9 @@ def read_program(log):
 def read_results(folder):
     """Returns every test of the last run, in the order of the files."""
     tests = []
+    steps = folder / "failed-steps"
+    if steps.exists():
+        tests += [Test("tools/check", step, "failed") for step in steps.read_text().splitlines()]
     for path in sorted(folder.glob("*.unit.json")):
         for line in path.read_text().splitlines():
             tests += read_program(json.loads(line))
