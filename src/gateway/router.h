@@ -1,0 +1,150 @@
+#pragma once
+/*
+ * One router's API (docs/reference/api.md): its address, its answers as types, its calls.
+ */
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hist.h"
+#include "base/str.h"
+#include "io/http.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ROUTER_NAME_MAX     128  /* bytes of a service's name */
+#define ROUTER_TEXT_MAX     256  /* bytes of an address, a reason */
+#define ROUTER_SERVICES_MAX 64   /* services of a router that we list */
+#define ROUTER_PEERS_MAX    1024 /* peers of a service */
+
+enum track { TRACK_STABLE, TRACK_CANARY, TRACKS };
+
+extern const char *const track_name[TRACKS];
+
+/* Where a router's API is.  Zeroed is empty. */
+struct router {
+    char *name;   /* what messages call it */
+    char *url;    /* without the slash at the end */
+    char *socket; /* path of a unix socket, or NULL */
+};
+
+/*
+ * "[NAME=]http://HOST:PORT/PATH", also https, or "[NAME=]unix:/SOCKET:/PATH".  Without a NAME the
+ * router is called by its host and port or its socket's path.
+ * ERR_INVALID.
+ */
+int router_parse(struct str text, struct router *ret, struct err *err)
+    __attribute__((warn_unused_result));
+void router_done(struct router *r);
+
+struct router_split {
+    uint32_t share_ppm;
+    char salt[65];
+    bool enabled;
+    uint64_t revision;
+};
+
+/* Same share, salt, enabled and revision. */
+bool router_split_equal(const struct router_split *a, const struct router_split *b);
+/* Whether going from one split to the other can move a visitor to the canary. */
+bool router_split_raises(const struct router_split *from, const struct router_split *to);
+
+struct router_track {
+    uint64_t peers, live, in_flight;
+};
+
+struct router_peer {
+    char address[ROUTER_TEXT_MAX];
+    enum track track;
+};
+
+struct router_service {
+    char name[ROUTER_NAME_MAX];
+    bool is_cut; /* a split without peers */
+    struct router_split split;
+    char restored[16]; /* fresh, file, kept, refused, partly */
+    struct router_track track[TRACKS];
+    struct router_peer *peer; /* npeers, owned */
+    size_t npeers;
+};
+
+struct router_services {
+    char name[ROUTER_SERVICES_MAX][ROUTER_NAME_MAX];
+    size_t len;
+};
+
+struct router_status {
+    char version[32], nginx[32], instance[17];
+    char restored[16], restored_reason[ROUTER_TEXT_MAX];
+    bool has_state_file, saved; /* saved is true without a state file */
+    char state_error[ROUTER_TEXT_MAX];
+    bool upgrading;
+    struct router_services services;
+};
+
+struct router_counts {
+    uint64_t requests;
+    uint64_t split;  /* of these, decided by the split */
+    uint64_t errors; /* HTTP 5xx, and gRPC's server faults: 2, 4, 12 to 15, none at all */
+    uint64_t crossed, first_failed, retries;
+    struct hist *time; /* header_time, owned */
+};
+
+struct router_stats {
+    char instance[17];
+    uint64_t since_ms;
+    struct router_split split;
+    struct router_counts track[TRACKS];
+};
+
+struct router_token {
+    char header[64];
+    char token[ROUTER_TEXT_MAX];
+};
+
+/*
+ * Answers.  Unknown members are fine, missing or malformed ones are ERR_REMOTE with their place
+ * ("split.share_ppm is not an integer from 0 to 1000000"); *ret is then untouched.
+ */
+int router_parse_service(struct str json, struct router_service *ret, struct err *err)
+    __attribute__((warn_unused_result));
+void router_service_done(struct router_service *s);
+int router_parse_status(struct str json, struct router_status *ret, struct err *err)
+    __attribute__((warn_unused_result));
+int router_parse_stats(struct str json, struct router_stats *ret, struct err *err)
+    __attribute__((warn_unused_result));
+void router_stats_done(struct router_stats *s);
+int router_parse_token(struct str json, struct router_token *ret, struct err *err)
+    __attribute__((warn_unused_result));
+/* {"error":{"code":..., "message":...}} as a message, or the start of whatever else came. */
+void router_parse_error(long status, struct str body, struct err *ret_err);
+
+/* What a PUT changes. */
+struct router_patch {
+    bool has_share, has_salt, has_enabled;
+    uint32_t share_ppm;
+    char salt[65];
+    bool enabled;
+};
+
+/* split with the patch applied and this revision. */
+struct router_split router_patched(const struct router_split *split,
+                                   const struct router_patch *patch, uint64_t revision);
+
+/* The body of a PUT.  if_revision NULL: "any". */
+void router_write_put(struct buf *b, const struct router_patch *patch, uint64_t revision,
+                      const uint64_t *if_revision);
+
+/*
+ * err NULL: status is 2xx.  Else: ERR_UNREACHABLE, ERR_TIMEOUT, ERR_CANCELLED, ERR_FULL without an
+ * answer (status 0); by an answer of the router ERR_NOT_FOUND (404), ERR_CONFLICT (409), ERR_DENIED
+ * (401, 403), ERR_IO (507), ERR_REMOTE (all else), body being the answer's.
+ */
+typedef void (*router_fn)(long status, struct str body, const struct err *err, void *ctx);
+
+/*
+ * path: below the router's url, "v1/status".  body.ptr NULL: none.  token: bearer token, NULL or ""
+ * when there is none.
+ */
+void router_call(struct http_client *http, const struct router *r, const char *token,
+                 const char *method, const char *path, struct str body, uint64_t timeout_ms,
+                 router_fn fn, void *ctx);
