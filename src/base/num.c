@@ -212,42 +212,55 @@ static int percent_ppm(struct str whole, struct str decimals, uint64_t *ret_ppm)
     return ppm > NUM_PPM_MAX ? ERR_FULL : 0;
 }
 
+#define SHARE_FORMS "write a percentage such as 0.1%, or parts per million such as 250ppm"
+
+/* A number alone could mean percent or ppm: shows what it would be in each that can hold it. */
+static int refuse_bare(struct str s, struct str whole, struct str decimals, struct err *err)
+{
+    int len = (int) s.len; /* short whenever it is printed */
+    uint64_t ppm;
+    bool is_share = decimals.len <= 4 && percent_ppm(whole, decimals, &ppm) == 0;
+    if (is_share && decimals.len > 0) {
+        return err_set(err, ERR_INVALID, "\"%.*s\" has no unit: write %.*s%%", len, s.ptr, len,
+                       s.ptr);
+    }
+    if (is_share) {
+        return err_set(err, ERR_INVALID, "\"%.*s\" has no unit: write %.*s%% or %.*sppm", len,
+                       s.ptr, len, s.ptr, len, s.ptr);
+    }
+    if (num_u64(s, 0, NUM_PPM_MAX, &ppm) == 0) {
+        return err_set(err, ERR_INVALID, "\"%.*s\" has no unit: write %.*sppm", len, s.ptr, len,
+                       s.ptr);
+    }
+    return refuse_share(s, ERR_INVALID, "has no unit: " SHARE_FORMS, err);
+}
+
 int num_share_ppm(struct str s, uint32_t *ret_ppm, struct err *err)
 {
     struct str whole = {s.ptr, count_digits(s)};
     struct str decimals = {NULL, 0}, unit = tail(s, whole.len);
-    bool has_point = unit.len > 0 && unit.ptr[0] == '.';
-    if (has_point) {
+    if (unit.len > 0 && unit.ptr[0] == '.') {
         decimals = (struct str){unit.ptr + 1, count_digits(tail(unit, 1))};
         unit = tail(unit, 1 + decimals.len);
     }
-    bool is_number = num_is_decimal((struct str){s.ptr, s.len - unit.len});
     bool is_percent = str_eq(unit, STR("%")), is_ppm = str_eq(unit, STR("ppm"));
-    uint64_t ppm = 0;
-    int rc = 0;
 
-    if (!is_number || !(is_percent || is_ppm || unit.len == 0)) {
-        return refuse_share(s, ERR_INVALID,
-                            "is not a share of traffic: write a percentage such as 0.1%, or parts "
-                            "per million such as 250ppm",
-                            err);
+    if (!num_is_decimal((struct str){s.ptr, s.len - unit.len}) ||
+        !(is_percent || is_ppm || unit.len == 0)) {
+        return refuse_share(s, ERR_INVALID, "is not a share of traffic: " SHARE_FORMS, err);
     }
     if (unit.len == 0 && !str_eq(s, STR("0"))) {
-        char text[256];
-        int shown = s.len < 40 ? (int) s.len : 40;
-        return has_point ? err_set(err, ERR_INVALID, "%s has no unit: write %.*s%%",
-                                   quoted(s, text), shown, s.ptr)
-                         : err_set(err, ERR_INVALID, "%s has no unit: write %.*s%% or %.*sppm",
-                                   quoted(s, text), shown, s.ptr, shown, s.ptr);
+        return refuse_bare(s, whole, decimals, err);
     }
-    if (is_ppm && has_point) {
+    if (is_ppm && decimals.len > 0) {
         return refuse_share(s, ERR_INVALID, "is finer than 1ppm: write whole ppm", err);
     }
     if (decimals.len > 4) {
         return refuse_share(s, ERR_INVALID,
                             "is finer than 1ppm: write at most 4 decimals (0.0001% is 1ppm)", err);
     }
-    rc = is_percent ? percent_ppm(whole, decimals, &ppm) : num_u64(whole, 0, NUM_PPM_MAX, &ppm);
+    uint64_t ppm = 0;
+    int rc = is_ppm ? num_u64(whole, 0, NUM_PPM_MAX, &ppm) : percent_ppm(whole, decimals, &ppm);
     if (rc < 0) {
         return refuse_share(s, ERR_FULL, "is above 100% (1000000ppm), the whole traffic", err);
     }

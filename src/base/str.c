@@ -146,35 +146,50 @@ const char *str_nearest(struct str word, const char *const *choice, size_t n)
     return nearest;
 }
 
-static bool is_tail(uint8_t byte)
+/* Bytes of a character by its first one; 0 for a byte that cannot be the first. */
+static size_t utf8_len(uint8_t first)
 {
-    return (byte & 0xc0) == 0x80;
+    if (first < 0x80) {
+        return 1;
+    }
+    if (first >= 0xc2 && first <= 0xdf) {
+        return 2;
+    }
+    if (first >= 0xe0 && first <= 0xef) {
+        return 3;
+    }
+    return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
 }
 
-/* The ranges of the second byte are those of RFC 3629 section 4. */
+/* The table of RFC 3629 section 4: some first bytes narrow the range of the second. */
+static bool is_second(uint8_t first, uint8_t byte)
+{
+    switch (first) {
+    case 0xe0:
+        return byte >= 0xa0 && byte <= 0xbf;
+    case 0xed:
+        return byte >= 0x80 && byte <= 0x9f;
+    case 0xf0:
+        return byte >= 0x90 && byte <= 0xbf;
+    case 0xf4:
+        return byte >= 0x80 && byte <= 0x8f;
+    default:
+        return (byte & 0xc0) == 0x80;
+    }
+}
+
 size_t str_utf8_char(struct str s)
 {
-    uint8_t b[4] = {0};
-    for (size_t i = 0; i < sizeof b && i < s.len; i++) {
-        b[i] = (uint8_t) s.ptr[i];
+    size_t len = s.len == 0 ? 0 : utf8_len((uint8_t) s.ptr[0]);
+    if (len > s.len || (len > 1 && !is_second((uint8_t) s.ptr[0], (uint8_t) s.ptr[1]))) {
+        return 0;
     }
-    if (b[0] < 0x80) {
-        return s.len > 0;
+    for (size_t i = 2; i < len; i++) {
+        if (((uint8_t) s.ptr[i] & 0xc0) != 0x80) {
+            return 0;
+        }
     }
-    if (b[0] >= 0xc2 && b[0] <= 0xdf) {
-        return is_tail(b[1]) ? 2 : 0;
-    }
-    if (b[0] >= 0xe0 && b[0] <= 0xef) {
-        uint8_t low = b[0] == 0xe0 ? 0xa0 : 0x80;
-        uint8_t high = b[0] == 0xed ? 0x9f : 0xbf;
-        return b[1] >= low && b[1] <= high && is_tail(b[2]) ? 3 : 0;
-    }
-    if (b[0] >= 0xf0 && b[0] <= 0xf4) {
-        uint8_t low = b[0] == 0xf0 ? 0x90 : 0x80;
-        uint8_t high = b[0] == 0xf4 ? 0x8f : 0xbf;
-        return b[1] >= low && b[1] <= high && is_tail(b[2]) && is_tail(b[3]) ? 4 : 0;
-    }
-    return 0;
+    return len;
 }
 
 bool str_is_utf8(struct str s)
