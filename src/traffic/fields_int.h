@@ -1,0 +1,33 @@
+/*
+ * A flat JSON object with known fields: what the state file's lines and the API's bodies are.
+ * Strict: another field, the same one twice, a nested value or text behind the object is an error.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+
+/* A field by its name; token JSON_END while it has not come. value: of the text that is read. */
+struct field {
+    const char *name;
+    enum json_token token;
+    struct str value;
+};
+
+/*
+ * Reads text into the n fields (n <= 32). ERR_INVALID: ret_at is the field at fault, a view of the
+ * text, or empty when the fault is no field's.
+ */
+int fields_read(struct str text, struct field *field, size_t n, struct str *ret_at,
+                struct err *err);
+
+/* The values of fields; ERR_INVALID names the field, the value and what would be right. */
+int field_u64(const struct field *field, uint64_t min, uint64_t max, uint64_t *ret,
+              struct err *err);
+int field_bool(const struct field *field, bool *ret, struct err *err);
+/* out: size bytes, of which one is for a NUL. */
+int field_text(const struct field *field, char *out, size_t size, struct str *ret, struct err *err);
