@@ -3,16 +3,22 @@
  * What the files of the module share.  Each file does one part:
  *
  *   ngx_http_pourover_module.c     the tables: directives, hooks, the module itself
- *   ngx_http_pourover_conf.c       directives read into configurations
+ *   ngx_http_pourover_conf.c       configurations made, merged, checked
  *   ngx_http_pourover_zone.c       the shared zone through start, reload, upgrade; the tick
- *   ngx_http_pourover_visitor.c    the visitor's id: read, drawn, sent
+ *   ngx_http_pourover_conf_*.c     ... about services, about visitors
+ *   ngx_http_pourover_request.c    a request's context and headers
+ *   ngx_http_pourover_visitor.c    the visitor's id: read or drawn
+ *   ngx_http_pourover_answer.c     the visitor's cookie sent
  *   ngx_http_pourover_track.c      the track of a request; headers for upstreams
  *   ngx_http_pourover_upstream.c   choosing a peer, retries, TLS sessions
  *   ngx_http_pourover_variables.c  $pourover_...
  *   ngx_http_pourover_log.c        statistics when a request ends
- *   ngx_http_pourover_state.c      the state file
- *   ngx_http_pourover_api.c        the API: who may call, routes, answers
- *   ngx_http_pourover_render.c     JSON and Prometheus text
+ *   ngx_http_pourover_state.c      the state file's life: check, restore, tick
+ *   ngx_http_pourover_save.c       one change: compared, set, saved
+ *   ngx_http_pourover_guard.c      who may call the API
+ *   ngx_http_pourover_api.c        the API: calls and answers
+ *   ngx_http_pourover_render.c     its bodies in JSON
+ *   ngx_http_pourover_prometheus.c and as Prometheus text
  *
  * What can be decided without NGINX is decided in src/traffic.
  */
@@ -29,6 +35,7 @@
 #include "traffic/decide.h"
 #include "traffic/id.h"
 #include "traffic/pick.h"
+#include "traffic/split_change.h"
 #include "traffic/zone.h"
 
 
@@ -47,12 +54,13 @@ typedef struct {
 
     ngx_str_t                      state;         /* path, len 0: no file */
     ngx_msec_t                     state_max_age;
-    ngx_fd_t                       lock_fd;       /* STATE.lock of this process */
-    ngx_thread_pool_t             *thread_pool;
+    struct ngx_http_pourover_saver_s  *saver;     /* of state.c and save.c */
 
     ngx_uint_t                     fresh;         /* made by this cycle */
 
     ngx_event_t                    tick;
+    ngx_msec_t                     reaped;        /* last time, of the holder */
+    ngx_cycle_t                   *cycle;         /* that configured it */
     ngx_log_t                     *log;
 } ngx_http_pourover_zone_t;
 
@@ -66,8 +74,10 @@ typedef struct {
     ngx_str_t                      salt;
     ngx_flag_t                     enabled;
 
+    ngx_str_t                      zone_name;
     ngx_http_upstream_srv_conf_t  *uscf;          /* NULL for a cut */
-    ngx_array_t                   *peers;         /* of peer_spec */
+    ngx_array_t                    servers;       /* of server_t: pourover_server */
+    ngx_array_t                    peers;         /* of peer_t: all */
 
     struct service                *service;       /* in the zone, by init_module */
     struct row                    *row;           /* this process's, lazily */
@@ -76,10 +86,28 @@ typedef struct {
     u_char                        *file_name;     /* where it stands, for */
     ngx_uint_t                     line;          /*   messages made later */
 
+    ngx_uint_t                     told_full;     /* that the zone is full */
 #if (NGX_HTTP_SSL)
-    ngx_array_t                   *sessions;      /* of this process, by slot */
+    struct ngx_http_pourover_session_s  *sessions;   /* this process's, by slot */
 #endif
 } ngx_http_pourover_service_t;
+
+
+/* a pourover_server line, and a peer made of such a line or a server line */
+
+typedef struct {
+    ngx_addr_t                    *addrs;
+    ngx_uint_t                     naddrs;
+    ngx_str_t                      name;
+    ngx_str_t                      dc;
+    enum track                     track;
+    ngx_uint_t                     weight;
+} ngx_http_pourover_server_t;
+
+typedef struct {
+    struct peer_spec               spec;
+    ngx_uint_t                     down;
+} ngx_http_pourover_peer_t;
 
 
 typedef struct {
@@ -88,6 +116,72 @@ typedef struct {
     ngx_array_t                    apis;          /* of api_conf_t * */
     ngx_uint_t                     peers;         /* of all services */
 } ngx_http_pourover_main_conf_t;
+
+
+/* pourover_visitor */
+
+typedef struct {
+    ngx_int_t                      index;         /* of the variable */
+    ngx_uint_t                     cookie;        /* 1: the id that we issue */
+} ngx_http_pourover_source_t;
+
+typedef struct {
+    ngx_array_t                    sources;       /* of source_t */
+    ngx_str_t                      cookie;        /* its name; len 0: none */
+    ngx_str_t                      attributes;    /* "; Max-Age=..." */
+    ngx_uint_t                     secure;        /* auto, on, off */
+    ngx_int_t                      consent;       /* variable, NGX_ERROR: none */
+    ngx_uint_t                     share_connection;  /* auto, on, off */
+    struct id_key                  key;
+    unsigned                       login_switch:1;
+    unsigned                       no_id_random:1;
+    unsigned                       cache_keep:1;
+} ngx_http_pourover_visitor_t;
+
+#define NGX_HTTP_POUROVER_AUTO  0
+#define NGX_HTTP_POUROVER_ON    1
+#define NGX_HTTP_POUROVER_OFF   2
+
+
+/* pourover_version_cookie */
+
+typedef struct {
+    ngx_str_t                      cookie;
+    ngx_str_t                      value[TRACK_COUNT];
+    ngx_uint_t                     missing_cut;
+} ngx_http_pourover_version_t;
+
+
+/* pourover_force */
+
+typedef struct {
+    ngx_str_t                      header;        /* lower case */
+    ngx_str_t                      cookie;
+    ngx_int_t                      index;
+} ngx_http_pourover_force_source_t;
+
+typedef struct {
+    ngx_array_t                    sources;       /* of force_source_t */
+    ngx_array_t                   *allow;         /* of ngx_cidr_t */
+    ngx_str_t                      secret;        /* len 0: none */
+} ngx_http_pourover_force_t;
+
+
+typedef struct {
+    ngx_http_pourover_service_t   *service;       /* in an upstream block */
+    ngx_http_pourover_visitor_t   *visitor;       /* NULL: off */
+    ngx_http_pourover_version_t   *version;       /* NULL: off */
+} ngx_http_pourover_srv_conf_t;
+
+
+typedef struct {
+    ngx_str_t                      service_name;  /* data NULL: unset */
+    u_char                        *service_file;
+    ngx_uint_t                     service_line;
+    ngx_http_pourover_service_t   *service;       /* NULL: off, or several */
+    ngx_http_pourover_force_t     *force;         /* NULL: off */
+    ngx_flag_t                     headers;
+} ngx_http_pourover_loc_conf_t;
 
 
 /* the API in one location */
@@ -153,7 +247,7 @@ typedef struct {
     ngx_http_pourover_verify_e     verify;
     ngx_str_t                      set_cookie;    /* made at the first header */
     ngx_http_pourover_choice_t    *choices;
-    ngx_http_pourover_service_t   *named;         /* by pourover_service */
+    ngx_http_pourover_visitor_t   *visitor;       /* of its server; may be NULL */
 
     ngx_table_elt_t               *h_track;       /* ours in headers_in */
     ngx_table_elt_t               *h_unit;
@@ -166,15 +260,73 @@ typedef struct {
 extern ngx_module_t  ngx_http_pourover_module;
 
 
-/* visitor.c */
+/* what one pass over the request's headers has seen */
 
-ngx_int_t ngx_http_pourover_visitor_handler(ngx_http_request_t *r);
-ngx_int_t ngx_http_pourover_visitor_init(ngx_conf_t *cf);
+typedef struct {
+    ngx_uint_t                     ours;          /* X-Pourover-... */
+    ngx_table_elt_t               *verify;
+    ngx_uint_t                     proxied;       /* by a proxy before us */
+} ngx_http_pourover_seen_t;
+
+
+/* request.c */
 
 /* of the main request of r; NULL if there is none yet */
 ngx_http_pourover_ctx_t *ngx_http_pourover_get_ctx(ngx_http_request_t *r);
 /* ... made if there is none; NULL: no memory */
 ngx_http_pourover_ctx_t *ngx_http_pourover_make_ctx(ngx_http_request_t *r);
+/* the next header with this name (lower case, "_" counts as "-"); part and i
+ * are the place to go on from: start with the list's part and 0 */
+ngx_table_elt_t *ngx_http_pourover_next_header(ngx_list_part_t **part,
+    ngx_uint_t *i, const char *name, size_t len);
+void ngx_http_pourover_look(ngx_http_request_t *r,
+    ngx_http_pourover_seen_t *seen);
+ngx_int_t ngx_http_pourover_remove_ours(ngx_http_request_t *r);
+
+
+/* visitor.c, answer.c */
+
+ngx_int_t ngx_http_pourover_visitor_handler(ngx_http_request_t *r);
+/* NGX_OK: the application's cookie names a track */
+ngx_int_t ngx_http_pourover_version_wish(ngx_http_request_t *r,
+    ngx_http_pourover_version_t *version, enum wish *ret_wish);
+ngx_int_t ngx_http_pourover_answer_init(ngx_conf_t *cf);
+
+
+/* conf.c */
+
+void *ngx_http_pourover_create_main_conf(ngx_conf_t *cf);
+void *ngx_http_pourover_create_srv_conf(ngx_conf_t *cf);
+char *ngx_http_pourover_merge_srv_conf(ngx_conf_t *cf, void *prev, void *conf);
+void *ngx_http_pourover_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_pourover_merge_loc_conf(ngx_conf_t *cf, void *prev, void *conf);
+
+char *ngx_http_pourover_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pourover_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pourover_conf_server(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pourover_conf_cut(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pourover_conf_service(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pourover_conf_visitor(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pourover_conf_force(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pourover_conf_version(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+/* "name=value": 1 and the value, or 0 */
+ngx_uint_t ngx_http_pourover_conf_param(ngx_str_t *arg, const char *name,
+    ngx_str_t *ret_value);
+/* "A,B,C" of addresses and networks; NULL: told */
+ngx_array_t *ngx_http_pourover_conf_cidrs(ngx_conf_t *cf, ngx_str_t *list);
+/* a file's bytes without the white space around them; at least min bytes */
+ngx_int_t ngx_http_pourover_conf_secret(ngx_conf_t *cf, ngx_str_t *path,
+    size_t min, ngx_str_t *ret_secret);
+/* what is wrong with the services as a whole, once all is read */
+ngx_int_t ngx_http_pourover_conf_check(ngx_conf_t *cf);
 
 
 /* track.c */
@@ -186,8 +338,6 @@ ngx_http_pourover_choice_t *ngx_http_pourover_choose(ngx_http_request_t *r,
 /* the choice that variables speak of; NULL: no service is named */
 ngx_http_pourover_choice_t *ngx_http_pourover_named_choice(
     ngx_http_request_t *r);
-ngx_int_t ngx_http_pourover_strip_headers(ngx_http_request_t *r,
-    ngx_http_pourover_ctx_t *ctx);
 
 
 /* upstream.c */
@@ -214,7 +364,7 @@ void ngx_http_pourover_exit_process(ngx_cycle_t *cycle);
 
 
 /*
- * state.c
+ * state.c and save.c
  *
  * The state file has a line of JSON for each service; see traffic/state.h.
  */
@@ -223,8 +373,9 @@ void ngx_http_pourover_exit_process(ngx_cycle_t *cycle);
  * worker user could not write it, or another nginx uses it */
 ngx_int_t ngx_http_pourover_state_check(ngx_conf_t *cf,
     ngx_http_pourover_zone_t *pz);
-/* in the master, a fresh zone with its services in it: takes the file's
- * splits; sets restored of zone and services; never fails */
+/* in the master, when all services are in the zone and its mutex is free.  A
+ * fresh zone takes the file's splits, restored of zone and services is set; a
+ * zone that lived on takes those of services that came back.  Never fails */
 void ngx_http_pourover_state_restore(ngx_cycle_t *cycle,
     ngx_http_pourover_zone_t *pz);
 /* a worker starts, and stops taking new work */
@@ -233,25 +384,26 @@ void ngx_http_pourover_state_close(ngx_http_pourover_zone_t *pz);
 /* every tick of every worker; holder: this worker does the periodic work */
 void ngx_http_pourover_state_tick(ngx_http_pourover_zone_t *pz,
     ngx_uint_t holder);
+/* do two masters live, of a binary upgrade? */
+ngx_uint_t ngx_http_pourover_state_upgrading(ngx_http_pourover_zone_t *pz);
 
 typedef struct {
     struct service                *service;       /* NULL: only save */
-    struct split                   want;
-    uint64_t                       if_revision;
-    unsigned                       if_any:1;
-    unsigned                       has_share:1, has_salt:1, has_enabled:1;
+    struct split_request           request;
 
     /* the result */
     ngx_uint_t                     status;        /* 200, 409, 507 */
     unsigned                       saved:1;
     struct split                   now;
     uint64_t                       epoch;
-    char                           message[256];
+    const char                    *field;         /* of a conflict */
+    struct err                     err;           /* of 409 and 507 */
 } ngx_http_pourover_change_t;
 
 /*
- * Compare, set and save, in the thread pool; done is called in the event loop
- * when the file is renamed into place (or at once without a file).
+ * Compare, set and save.  NGX_OK: it is finished.  NGX_AGAIN: it goes on in the
+ * thread pool, done is called in the event loop when it is finished; change
+ * and pool have to live until then.  NGX_ERROR: nothing was done.
  */
 ngx_int_t ngx_http_pourover_state_change(ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_change_t *change, void (*done)(void *data), void *data,

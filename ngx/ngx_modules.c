@@ -1,36 +1,37 @@
 
 /*
- * The list of modules that nginx looks up in the shared object.  nginx's own
- * auto/module writes this file in its builds (see ngx/config); the meson
- * build takes this one.
+ * What nginx's own build would write beside a dynamic module.
+ *
+ * The module stands before the headers filter in nginx's list, so that its
+ * header filter runs after "expires" and "add_header" have had their say: a
+ * response that sets the visitor's cookie is then made private for good.
  */
-
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 
 
-/* Everything else in the shared object is hidden from nginx's own names. */
-#pragma GCC visibility push(default)
+extern ngx_module_t  ngx_http_pourover_module;
 
-extern ngx_module_t   ngx_http_pourover_module;
-extern char          *ngx_module_order[];
+/* nginx looks these three up by name. */
+#define NGX_EXPORTED  __attribute__((visibility("default")))
 
+extern ngx_module_t *ngx_modules[];
+extern char *ngx_module_names[];
+extern char *ngx_module_order[];
 
-ngx_module_t *ngx_modules[] = {
+NGX_EXPORTED ngx_module_t *ngx_modules[] = {
     &ngx_http_pourover_module,
     NULL
 };
 
-
-char *ngx_module_names[] = {
-    (char *) "ngx_http_pourover_module",
+NGX_EXPORTED char *ngx_module_names[] = {
+    "ngx_http_pourover_module",
     NULL
 };
 
-
-char *ngx_module_order[] = {
+NGX_EXPORTED char *ngx_module_order[] = {
+    "ngx_http_pourover_module",
+    "ngx_http_headers_filter_module",
     NULL
 };
-
-#pragma GCC visibility pop

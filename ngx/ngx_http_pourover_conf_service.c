@@ -1,0 +1,520 @@
+
+/*
+ * The directives about services: zone, upstream, servers, cut, service.
+ */
+
+#include "ngx_http_pourover.h"
+
+#include "base/num.h"
+
+
+static ngx_int_t ngx_http_pourover_zone_params(ngx_conf_t *cf,
+    ngx_http_pourover_zone_t *pz, size_t *size);
+static size_t ngx_http_pourover_running_size(ngx_conf_t *cf, ngx_str_t *name,
+    size_t size);
+
+
+char *
+ngx_http_pourover_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_pourover_main_conf_t  *pmcf = conf;
+
+    size_t                     size;
+    ngx_http_pourover_zone_t  *pz;
+
+    if (pmcf->zone) {
+        return (char *) "is duplicate: one zone holds all services";
+    }
+
+    pz = ngx_pcalloc(cf->pool, sizeof(ngx_http_pourover_zone_t));
+    if (pz == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    pz->state_max_age = (ngx_msec_t) 7 * 24 * 60 * 60 * 1000;
+    pz->lock_fd = NGX_INVALID_FILE;
+    pz->cycle = cf->cycle;
+    pz->log = &cf->cycle->new_log;
+    size = 0;
+
+    if (ngx_http_pourover_zone_params(cf, pz, &size) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (pz->name.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pourover_zone has no name; right is "
+                           "\"pourover_zone name=main size=8m state=FILE;\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (size < 8 * ngx_pagesize) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pourover_zone: size must be at least %uz bytes; "
+                           "size=8m holds some 100 services",
+                           8 * ngx_pagesize);
+        return NGX_CONF_ERROR;
+    }
+
+    pz->shm_zone = ngx_shared_memory_add(cf, &pz->name,
+                              ngx_http_pourover_running_size(cf, &pz->name,
+                                                             size),
+                              &ngx_http_pourover_module);
+    if (pz->shm_zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    pz->shm_zone->init = ngx_http_pourover_zone_init;
+    pz->shm_zone->data = pz;
+    pmcf->zone = pz;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_zone_params(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz,
+    size_t *size)
+{
+    ngx_int_t    age;
+    ngx_str_t   *value, v;
+    uint64_t     bytes;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_http_pourover_conf_param(&value[i], "name", &v) && v.len) {
+            pz->name = v;
+            continue;
+        }
+
+        if (ngx_http_pourover_conf_param(&value[i], "size", &v)) {
+            if (num_bytes(ngx_http_pourover_str(v), &bytes) != 0) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "pourover_zone: size \"%V\" is no size; "
+                                   "right is size=8m", &v);
+                return NGX_ERROR;
+            }
+
+            *size = (size_t) bytes;
+            continue;
+        }
+
+        if (ngx_http_pourover_conf_param(&value[i], "state", &v) && v.len) {
+            pz->state = v;
+
+            if (ngx_conf_full_name(cf->cycle, &pz->state, 0) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        if (ngx_http_pourover_conf_param(&value[i], "state_max_age", &v)) {
+            age = ngx_parse_time(&v, 0);
+
+            if (age == NGX_ERROR || age == 0) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "pourover_zone: state_max_age \"%V\" is no "
+                                   "time; right is state_max_age=7d", &v);
+                return NGX_ERROR;
+            }
+
+            pz->state_max_age = (ngx_msec_t) age;
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pourover_zone: invalid parameter \"%V\"; it takes "
+                           "name=NAME size=SIZE [state=FILE] "
+                           "[state_max_age=TIME]", &value[i]);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Another size would make nginx map a fresh zone: old workers would go on with
+ * the old one and never hear of a change again.  So the size of the running
+ * zone stays until a restart.
+ */
+
+static size_t
+ngx_http_pourover_running_size(ngx_conf_t *cf, ngx_str_t *name, size_t size)
+{
+    ngx_uint_t        i;
+    ngx_cycle_t      *old;
+    ngx_shm_zone_t   *zone;
+    ngx_list_part_t  *part;
+
+    old = cf->cycle->old_cycle;
+
+    if (old == NULL || ngx_is_init_cycle(old)) {
+        return size;
+    }
+
+    part = &old->shared_memory.part;
+    zone = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return size;
+            }
+
+            part = part->next;
+            zone = part->elts;
+            i = 0;
+        }
+
+        if (zone[i].tag == &ngx_http_pourover_module
+            && zone[i].shm.name.len == name->len
+            && ngx_strncmp(zone[i].shm.name.data, name->data, name->len) == 0)
+        {
+            if (zone[i].shm.size != size) {
+                ngx_conf_log_error(NGX_LOG_NOTICE, cf, 0,
+                                   "pourover_zone \"%V\": size stays %uz "
+                                   "bytes until restart",
+                                   name, zone[i].shm.size);
+            }
+
+            return zone[i].shm.size;
+        }
+    }
+}
+
+
+static ngx_http_pourover_service_t *
+ngx_http_pourover_new_service(ngx_conf_t *cf,
+    ngx_http_pourover_main_conf_t *pmcf, ngx_str_t *name,
+    enum service_kind kind)
+{
+    ngx_uint_t                     i;
+    ngx_http_pourover_service_t   *ps, **known, **slot;
+
+    known = pmcf->services.elts;
+
+    for (i = 0; i < pmcf->services.nelts; i++) {
+        if (known[i]->name.len == name->len
+            && ngx_strncmp(known[i]->name.data, name->data, name->len) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "service \"%V\" is there already, see %s:%ui",
+                               name, known[i]->file_name, known[i]->line);
+            return NULL;
+        }
+    }
+
+    if (name->len == 0 || name->len > ZONE_NAME_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "service \"%V\": a name has 1 to %d bytes",
+                           name, ZONE_NAME_MAX);
+        return NULL;
+    }
+
+    ps = ngx_pcalloc(cf->pool, sizeof(ngx_http_pourover_service_t));
+    slot = ngx_array_push(&pmcf->services);
+    if (ps == NULL || slot == NULL) {
+        return NULL;
+    }
+
+    *slot = ps;
+
+    ps->name.len = name->len;
+    ps->name.data = ngx_pnalloc(cf->pool, name->len + 1);
+    ps->file_name = ngx_pnalloc(cf->pool, cf->conf_file->file.name.len + 1);
+    if (ps->name.data == NULL || ps->file_name == NULL) {
+        return NULL;
+    }
+
+    (void) ngx_cpystrn(ps->name.data, name->data, name->len + 1);
+    (void) ngx_cpystrn(ps->file_name, cf->conf_file->file.name.data,
+                       cf->conf_file->file.name.len + 1);
+    ps->line = cf->conf_file->line;
+    ps->kind = kind;
+    ps->enabled = 1;
+    ps->salt = ps->name;
+
+    if (ngx_array_init(&ps->servers, cf->pool, 4,
+                       sizeof(ngx_http_pourover_server_t)) != NGX_OK
+        || ngx_array_init(&ps->peers, cf->pool, 4,
+                          sizeof(ngx_http_pourover_peer_t)) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return ps;
+}
+
+
+/* zone=NAME share=SHARE salt=SALT enabled=on|off, from args[first] on */
+
+static ngx_int_t
+ngx_http_pourover_service_params(ngx_conf_t *cf,
+    ngx_http_pourover_service_t *ps, ngx_uint_t first, ngx_str_t *directive)
+{
+    ngx_str_t   *value, v;
+    ngx_uint_t   i;
+    struct err   err;
+
+    value = cf->args->elts;
+
+    for (i = first; i < cf->args->nelts; i++) {
+
+        if (ngx_http_pourover_conf_param(&value[i], "zone", &v) && v.len) {
+            ps->zone_name = v;
+            continue;
+        }
+
+        if (ngx_http_pourover_conf_param(&value[i], "share", &v)) {
+            if (num_share_ppm(ngx_http_pourover_str(v), &ps->share_ppm, &err)
+                != 0)
+            {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: share: %s",
+                                   directive, err.msg);
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        if (ngx_http_pourover_conf_param(&value[i], "salt", &v)) {
+            if (!cut_salt_valid(ngx_http_pourover_str(v))) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "%V: salt \"%V\" must be 1 to %d characters "
+                                   "of A-Z a-z 0-9 . _ -",
+                                   directive, &v, CUT_SALT_MAX);
+                return NGX_ERROR;
+            }
+
+            ps->salt = v;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "enabled=on") == 0
+            || ngx_strcmp(value[i].data, "enabled=off") == 0)
+        {
+            ps->enabled = value[i].data[sizeof("enabled=o") - 1] == 'n';
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%V: invalid parameter \"%V\"; it takes zone=NAME "
+                           "[share=SHARE] [salt=SALT] [enabled=on|off]",
+                           directive, &value[i]);
+        return NGX_ERROR;
+    }
+
+    if (ps->zone_name.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%V has no zone; right is zone=NAME with the name "
+                           "of a pourover_zone", directive);
+        return NGX_ERROR;
+    }
+
+    if (!cut_salt_valid(ngx_http_pourover_str(ps->salt))) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%V: the name \"%V\" cannot be the salt too; add "
+                           "salt= with 1 to %d characters of "
+                           "A-Z a-z 0-9 . _ -",
+                           directive, &ps->name, CUT_SALT_MAX);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_http_pourover_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_pourover_main_conf_t  *pmcf = conf;
+
+    ngx_http_upstream_server_t    *dummy;
+    ngx_http_pourover_service_t   *ps;
+    ngx_http_pourover_srv_conf_t  *pscf;
+    ngx_http_upstream_srv_conf_t  *uscf;
+
+    uscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_upstream_module);
+
+    if (uscf->peer.init_upstream) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "upstream \"%V\": \"pourover\" must come before "
+                           "\"keepalive\" and balances by itself, without "
+                           "\"least_conn\", \"hash\", \"ip_hash\" or "
+                           "\"random\"", &uscf->host);
+        return NGX_CONF_ERROR;
+    }
+
+    ps = ngx_http_pourover_new_service(cf, pmcf, &uscf->host,
+                                       SERVICE_BALANCER);
+    if (ps == NULL
+        || ngx_http_pourover_service_params(cf, ps, 1, &cmd->name) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    /* an upstream block may hold pourover_server lines only */
+    dummy = ngx_array_push(uscf->servers);
+    if (dummy == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(dummy, sizeof(ngx_http_upstream_server_t));
+    ngx_str_set(&dummy->name, "pourover");
+    dummy->down = 1;
+
+    pscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_pourover_module);
+    pscf->service = ps;
+    ps->uscf = uscf;
+    uscf->peer.init_upstream = ngx_http_pourover_init_upstream;
+    uscf->flags = NGX_HTTP_UPSTREAM_CREATE
+                  |NGX_HTTP_UPSTREAM_WEIGHT
+                  |NGX_HTTP_UPSTREAM_MAX_FAILS
+                  |NGX_HTTP_UPSTREAM_FAIL_TIMEOUT
+                  |NGX_HTTP_UPSTREAM_DOWN;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_pourover_conf_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    uint64_t                      weight;
+    ngx_url_t                     u;
+    ngx_str_t                    *value, v;
+    ngx_uint_t                    i;
+    ngx_http_pourover_server_t   *server;
+    ngx_http_pourover_service_t  *ps;
+    ngx_http_pourover_srv_conf_t  *pscf;
+
+    pscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_pourover_module);
+    ps = pscf->service;
+
+    if (ps == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pourover_server: write \"pourover zone=NAME;\" "
+                           "above it in the same upstream");
+        return NGX_CONF_ERROR;
+    }
+
+    server = ngx_array_push(&ps->servers);
+    if (server == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(server, sizeof(ngx_http_pourover_server_t));
+    server->weight = 1;
+
+    value = cf->args->elts;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url = value[1];
+    u.default_port = 80;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pourover_server: %s \"%V\"; right is ADDRESS:PORT, "
+                           "NAME:PORT or unix:PATH",
+                           u.err ? u.err : "invalid address", &u.url);
+        return NGX_CONF_ERROR;
+    }
+
+    server->addrs = u.addrs;
+    server->naddrs = u.naddrs;
+    server->name = u.url;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "track=stable") == 0) {
+            server->track = TRACK_STABLE;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "track=canary") == 0) {
+            server->track = TRACK_CANARY;
+            continue;
+        }
+
+        if (ngx_http_pourover_conf_param(&value[i], "weight", &v)
+            && num_u64(ngx_http_pourover_str(v), 1, ZONE_WEIGHT_MAX, &weight)
+               == 0)
+        {
+            server->weight = (ngx_uint_t) weight;
+            continue;
+        }
+
+        if (ngx_http_pourover_conf_param(&value[i], "dc", &v)
+            && v.len > 0 && v.len <= ZONE_DC_MAX)
+        {
+            server->dc = v;
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pourover_server: invalid parameter \"%V\"; it "
+                           "takes track=stable|canary, weight=1..%ui, "
+                           "dc=NAME of at most %d bytes",
+                           &value[i], (ngx_uint_t) ZONE_WEIGHT_MAX,
+                           ZONE_DC_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_pourover_conf_cut(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_pourover_main_conf_t  *pmcf = conf;
+
+    ngx_str_t                    *value;
+    ngx_http_pourover_service_t  *ps;
+
+    value = cf->args->elts;
+
+    ps = ngx_http_pourover_new_service(cf, pmcf, &value[1], SERVICE_CUT);
+    if (ps == NULL
+        || ngx_http_pourover_service_params(cf, ps, 2, &cmd->name) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_pourover_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_pourover_loc_conf_t  *plcf = conf;
+
+    ngx_str_t  *value;
+
+    if (plcf->service_name.data) {
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    plcf->service_name = value[1];
+    plcf->service_line = cf->conf_file->line;
+    plcf->service_file = ngx_pnalloc(cf->pool,
+                                     cf->conf_file->file.name.len + 1);
+    if (plcf->service_file == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    (void) ngx_cpystrn(plcf->service_file, cf->conf_file->file.name.data,
+                       cf->conf_file->file.name.len + 1);
+
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,327 @@
+
+/*
+ * The track of a request: decided once per service, frozen from then on, so
+ * that redirects, retries and subrequests of one client request agree.
+ */
+
+#include "ngx_http_pourover.h"
+#include "ngx_http_pourover_compat.h"
+
+#include "base/ct.h"
+#include "base/rand.h"
+
+
+/* forced tracks */
+
+static void
+ngx_http_pourover_forced_value(ngx_http_pourover_force_t *force,
+    struct str value, enum wish *wish)
+{
+    struct str  track;
+
+    if (force->secret.len) {
+        /* TRACK.SECRET; the track is public, only the secret is compared so
+         * that its time tells nothing */
+
+        if (!str_cut(&value, '.', &track)
+            || value.len != force->secret.len
+            || !ct_equal(value.ptr, force->secret.data, value.len))
+        {
+            return;
+        }
+
+        value = track;
+    }
+
+    if (str_eq(value, STR("canary"))) {
+        *wish = WISH_CANARY;
+
+    } else if (str_eq(value, STR("stable"))) {
+        *wish = WISH_STABLE;
+    }
+}
+
+
+static void
+ngx_http_pourover_forced_cookie(ngx_http_request_t *r,
+    ngx_http_pourover_force_t *force, ngx_str_t *name, enum wish *wish)
+{
+    struct str        rest, value;
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
+
+    for (i = 0; (h = ngx_http_pourover_cookie_header(r, i)) != NULL; i++) {
+        rest = ngx_http_pourover_str(h->value);
+
+        while (*wish == WISH_NONE
+               && cookie_next(&rest, ngx_http_pourover_str(*name), &value))
+        {
+            ngx_http_pourover_forced_value(force, value, wish);
+        }
+    }
+}
+
+
+static enum wish
+ngx_http_pourover_forced(ngx_http_request_t *r,
+    ngx_http_pourover_force_t *force)
+{
+    enum wish                          wish;
+    ngx_uint_t                         i, at;
+    ngx_list_part_t                   *part;
+    ngx_table_elt_t                   *h;
+    ngx_http_variable_value_t         *v;
+    ngx_http_pourover_force_source_t  *source;
+
+    if (force == NULL
+        || (force->allow
+            && ngx_cidr_match(r->connection->sockaddr, force->allow)
+               != NGX_OK))
+    {
+        return WISH_NONE;
+    }
+
+    wish = WISH_NONE;
+    source = force->sources.elts;
+
+    for (i = 0; i < force->sources.nelts && wish == WISH_NONE; i++) {
+
+        if (source[i].header.len) {
+            part = &r->headers_in.headers.part;
+            at = 0;
+            h = ngx_http_pourover_next_header(&part, &at,
+                                       (const char *) source[i].header.data,
+                                       source[i].header.len);
+            if (h) {
+                ngx_http_pourover_forced_value(force,
+                                   ngx_http_pourover_str(h->value), &wish);
+            }
+
+        } else if (source[i].cookie.len) {
+            ngx_http_pourover_forced_cookie(r, force, &source[i].cookie,
+                                            &wish);
+
+        } else {
+            v = ngx_http_get_indexed_variable(r, (ngx_uint_t) source[i].index);
+
+            if (v && !v->not_found) {
+                ngx_http_pourover_forced_value(force,
+                    (struct str) { (const char *) v->data, v->len }, &wish);
+            }
+        }
+    }
+
+    return wish;
+}
+
+
+static enum wish
+ngx_http_pourover_version(ngx_http_request_t *r)
+{
+    enum wish                      wish;
+    ngx_http_pourover_srv_conf_t  *pscf;
+
+    pscf = ngx_http_get_module_srv_conf(r, ngx_http_pourover_module);
+    wish = WISH_NONE;
+
+    if (pscf->version
+        && ngx_http_pourover_version_wish(r, pscf->version, &wish) != NGX_OK
+        && !pscf->version->missing_cut)
+    {
+        wish = WISH_STABLE;
+    }
+
+    return wish;
+}
+
+
+ngx_http_pourover_choice_t *
+ngx_http_pourover_choose(ngx_http_request_t *r,
+    ngx_http_pourover_service_t *ps)
+{
+    struct split                   split;
+    struct decide_in               in;
+    ngx_http_pourover_ctx_t       *ctx;
+    ngx_http_pourover_choice_t    *choice;
+    ngx_http_pourover_loc_conf_t  *plcf;
+
+    ctx = ngx_http_pourover_make_ctx(r);
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    for (choice = ctx->choices; choice; choice = choice->next) {
+        if (choice->service == ps) {
+            return choice;
+        }
+    }
+
+    r = r->main;
+
+    choice = ngx_pcalloc(r->pool, sizeof(ngx_http_pourover_choice_t));
+    if (choice == NULL) {
+        return NULL;
+    }
+
+    plcf = ngx_http_get_module_loc_conf(r, ngx_http_pourover_module);
+
+    (void) zone_split_read(ps->service, &split);
+
+    ngx_memzero(&in, sizeof(struct decide_in));
+    in.split = &split;
+    in.id = ngx_http_pourover_str(ctx->id);
+    in.forced = ngx_http_pourover_forced(r, plcf->force);
+    in.version = ngx_http_pourover_version(r);
+    in.no_id_random = ctx->visitor && ctx->visitor->no_id_random;
+    in.canary_live = ps->kind == SERVICE_CUT
+                     || atomic_load_explicit(&ps->service->live[TRACK_CANARY],
+                                             memory_order_relaxed) > 0;
+
+    if (in.no_id_random && in.id.len == 0
+        && rand_bytes(&in.random, sizeof(in.random)) != 0)
+    {
+        in.no_id_random = 0;
+    }
+
+    choice->service = ps;
+    choice->decision = decide(&in);
+    choice->share_ppm = split.share_ppm;
+    choice->revision = split.revision;
+    choice->verify = ctx->verify != NGX_HTTP_POUROVER_VERIFY_NONE;
+    choice->next = ctx->choices;
+    ctx->choices = choice;
+
+    return choice;
+}
+
+
+ngx_http_pourover_choice_t *
+ngx_http_pourover_named_choice(ngx_http_request_t *r)
+{
+    ngx_http_pourover_loc_conf_t  *plcf;
+
+    plcf = ngx_http_get_module_loc_conf(r->main, ngx_http_pourover_module);
+
+    return plcf->service && plcf->service->service
+           ? ngx_http_pourover_choose(r, plcf->service) : NULL;
+}
+
+
+/* headers for upstreams: clients' own copies are gone since POST_READ */
+
+static ngx_int_t
+ngx_http_pourover_set_header(ngx_http_request_t *r, ngx_table_elt_t **h,
+    const char *key, const char *lowcase, size_t len, u_char *data, size_t n)
+{
+    if (*h == NULL) {
+        *h = ngx_list_push(&r->headers_in.headers);
+        if (*h == NULL) {
+            return NGX_ERROR;
+        }
+
+        (*h)->key.data = (u_char *) key;
+        (*h)->key.len = len;
+        (*h)->lowcase_key = (u_char *) lowcase;
+        (*h)->hash = ngx_hash_key((*h)->lowcase_key, len);
+        ngx_http_pourover_elt_init(*h);
+    }
+
+    (*h)->value.data = data;
+    (*h)->value.len = n;
+
+    return NGX_OK;
+}
+
+
+#define ngx_http_pourover_set(r, h, key, lowcase, data, n)                    \
+    ngx_http_pourover_set_header(r, h, key, lowcase, sizeof(key) - 1, data, n)
+
+
+static ngx_int_t
+ngx_http_pourover_tell_upstream(ngx_http_request_t *r,
+    ngx_http_pourover_choice_t *choice)
+{
+    u_char                   *unit, *start;
+    size_t                    len;
+    uint64_t                  ms;
+    ngx_http_pourover_ctx_t  *ctx;
+
+    ctx = ngx_http_pourover_get_ctx(r);
+
+    if (ngx_http_pourover_set(r, &ctx->h_track, "X-Pourover-Track",
+                              "x-pourover-track",
+                              choice->decision.track == TRACK_CANARY
+                              ? (u_char *) "canary" : (u_char *) "stable", 6)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->h_start == NULL) {
+        start = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+        if (start == NULL) {
+            return NGX_ERROR;
+        }
+
+        ms = (uint64_t) r->start_sec * 1000 + r->start_msec;
+        len = ngx_sprintf(start, "%uL", ms) - start;
+
+        if (ngx_http_pourover_set(r, &ctx->h_start, "X-Pourover-Start",
+                                  "x-pourover-start", start, len)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (!choice->decision.has_u) {
+        return NGX_OK;
+    }
+
+    unit = ngx_pnalloc(r->pool, ID_SIGNED_LEN);
+    if (unit == NULL) {
+        return NGX_ERROR;
+    }
+
+    len = id_write(choice->decision.u, (struct id_key) { NULL, 0 },
+                   (char *) unit);
+
+    return ngx_http_pourover_set(r, &ctx->h_unit, "X-Pourover-Unit",
+                                 "x-pourover-unit", unit, len);
+}
+
+
+ngx_int_t
+ngx_http_pourover_track_handler(ngx_http_request_t *r)
+{
+    ngx_http_pourover_ctx_t       *ctx;
+    ngx_http_pourover_choice_t    *choice;
+    ngx_http_pourover_loc_conf_t  *plcf;
+
+    plcf = ngx_http_get_module_loc_conf(r, ngx_http_pourover_module);
+
+    if (r != r->main || plcf->service == NULL
+        || plcf->service->service == NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+    choice = ngx_http_pourover_choose(r, plcf->service);
+    if (choice == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx = ngx_http_pourover_get_ctx(r);
+
+    if (ctx->verify == NGX_HTTP_POUROVER_VERIFY_CUT) {
+        return NGX_HTTP_NO_CONTENT;
+    }
+
+    if (plcf->headers
+        && ngx_http_pourover_tell_upstream(r, choice) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}

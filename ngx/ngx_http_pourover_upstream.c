@@ -1,0 +1,637 @@
+
+/*
+ * Peers for requests, under nginx's upstream module and its keepalive.
+ *
+ * A request has tries for every ready peer of its track and, on the canary,
+ * one more for a stable peer: a canary that dies between the choice of the
+ * track and the connect costs nobody an answer.  Such a request crossed.
+ */
+
+#include "ngx_http_pourover.h"
+
+#include "base/clock.h"
+#include "base/rand.h"
+
+
+typedef struct ngx_http_pourover_session_s  ngx_http_pourover_session_t;
+
+#if (NGX_HTTP_SSL)
+
+/* a TLS session to the peer in a slot, good for one generation of the slot */
+
+struct ngx_http_pourover_session_s {
+    uint32_t                       generation;
+    ngx_ssl_session_t             *session;
+};
+
+#endif
+
+
+typedef struct {
+    ngx_http_request_t            *request;
+    ngx_http_pourover_service_t   *service;
+    ngx_http_pourover_choice_t    *choice;
+    struct counters               *counters;      /* NULL: the zone is full */
+    struct row                    *row;
+
+    enum track                     track;         /* of the present attempt */
+    struct pick_tried              tried;
+    ngx_uint_t                     redo;          /* a cached one had died */
+
+    struct peer_chunk             *chunk;         /* of the pinned peer */
+    struct pin                    *pin;           /* NULL: nothing pinned */
+    unsigned                       slot;
+    uint32_t                       meta;
+} ngx_http_pourover_peer_data_t;
+
+
+static ngx_int_t ngx_http_pourover_init_peer(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us);
+static ngx_int_t ngx_http_pourover_get_peer(ngx_peer_connection_t *pc,
+    void *data);
+static void ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
+    ngx_uint_t state);
+#if (NGX_HTTP_SSL)
+static ngx_int_t ngx_http_pourover_set_session(ngx_peer_connection_t *pc,
+    void *data);
+static void ngx_http_pourover_save_session(ngx_peer_connection_t *pc,
+    void *data);
+#endif
+
+
+/* configuration */
+
+/* the host of HOST:PORT, if HOST is a name; else the text as it is */
+
+static struct str
+ngx_http_pourover_host(struct str text)
+{
+    size_t      colon;
+    struct str  host;
+
+    colon = str_find_char(text, ':');
+    host = (struct str) { text.ptr, colon };
+
+    if (colon == text.len
+        || str_starts_with(text, STR("["))
+        || str_starts_with(text, STR("unix:"))
+        || ngx_inet_addr((u_char *) host.ptr, host.len) != INADDR_NONE)
+    {
+        return text;
+    }
+
+    return host;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_add_peers(ngx_conf_t *cf, ngx_http_pourover_service_t *ps,
+    ngx_http_pourover_server_t *server, ngx_uint_t down)
+{
+    ngx_uint_t                 i, j;
+    ngx_addr_t                *addr;
+    struct str                 address;
+    ngx_http_pourover_peer_t  *peer;
+
+    for (i = 0; i < server->naddrs; i++) {
+        addr = &server->addrs[i];
+        address = ngx_http_pourover_str(addr->name);
+        peer = ps->peers.elts;
+
+        for (j = 0; j < ps->peers.nelts; j++) {
+            if (peer[j].spec.track == server->track
+                && str_eq(peer[j].spec.address, address))
+            {
+                break;
+            }
+        }
+
+        if (j < ps->peers.nelts) {
+            /* named twice, as some do for a greater weight */
+            peer[j].spec.weight += (uint32_t) server->weight;
+            continue;
+        }
+
+        peer = ngx_array_push(&ps->peers);
+        if (peer == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(peer, sizeof(ngx_http_pourover_peer_t));
+        peer->spec.address = address;
+        peer->spec.name = ngx_http_pourover_host(
+                                         ngx_http_pourover_str(server->name));
+        peer->spec.dc = ngx_http_pourover_str(server->dc);
+        peer->spec.sockaddr = addr->sockaddr;
+        peer->spec.sockaddr_len = addr->socklen;
+        peer->spec.track = server->track;
+        peer->spec.weight = (uint32_t) server->weight;
+        peer->down = down;
+
+        if (peer->spec.address.len > ZONE_ADDRESS_MAX
+            || peer->spec.name.len > ZONE_ADDRESS_MAX)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "upstream \"%V\": \"%V\" is longer than %d bytes "
+                          "in %s:%ui", &ps->name, &server->name,
+                          ZONE_ADDRESS_MAX, ps->file_name, ps->line);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_adopt_servers(ngx_conf_t *cf,
+    ngx_http_pourover_service_t *ps, ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_uint_t                    i;
+    ngx_http_upstream_server_t   *plain;
+    ngx_http_pourover_server_t    server;
+
+    plain = us->servers->elts;
+
+    for (i = 0; i < us->servers->nelts; i++) {
+
+        if (plain[i].backup || plain[i].max_conns) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "upstream \"%V\": \"%s\" of server \"%V\" is not "
+                          "supported by \"pourover\" in %s:%ui",
+                          &us->host, plain[i].backup ? "backup" : "max_conns",
+                          &plain[i].name, ps->file_name, ps->line);
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(&server, sizeof(ngx_http_pourover_server_t));
+        server.addrs = plain[i].addrs;
+        server.naddrs = plain[i].naddrs;
+        server.name = plain[i].name;
+        server.track = TRACK_STABLE;
+        server.weight = plain[i].weight;
+
+        if (ngx_http_pourover_add_peers(cf, ps, &server, plain[i].down)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_http_pourover_service_t *
+ngx_http_pourover_service_by(ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_http_pourover_srv_conf_t  *pscf;
+
+    pscf = ngx_http_conf_upstream_srv_conf(us, ngx_http_pourover_module);
+
+    return pscf->service;
+}
+
+
+ngx_int_t
+ngx_http_pourover_init_upstream(ngx_conf_t *cf,
+    ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_uint_t                    i;
+    ngx_http_pourover_peer_t     *peer;
+    ngx_http_pourover_server_t   *server;
+    ngx_http_pourover_service_t  *ps;
+
+    ps = ngx_http_pourover_service_by(us);
+
+#if (NGX_HTTP_UPSTREAM_ZONE)
+    if (us->shm_zone) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "upstream \"%V\": remove \"zone\"; \"pourover\" keeps "
+                      "the peers in its own zone in %s:%ui",
+                      &us->host, ps->file_name, ps->line);
+        return NGX_ERROR;
+    }
+#endif
+
+    if (ngx_http_pourover_adopt_servers(cf, ps, us) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    server = ps->servers.elts;
+
+    for (i = 0; i < ps->servers.nelts; i++) {
+        if (ngx_http_pourover_add_peers(cf, ps, &server[i], 0) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ps->peers.nelts == 0 || ps->peers.nelts > ZONE_PEERS_MAX) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "upstream \"%V\" has %ui peers, it must have 1 to %ui; "
+                      "add \"server ADDRESS;\" or \"pourover_server ADDRESS "
+                      "track=canary;\" in %s:%ui",
+                      &us->host, ps->peers.nelts, (ngx_uint_t) ZONE_PEERS_MAX,
+                      ps->file_name, ps->line);
+        return NGX_ERROR;
+    }
+
+    peer = ps->peers.elts;
+
+    for (i = 0; i < ps->peers.nelts; i++) {
+        if (peer[i].spec.weight < 1
+            || peer[i].spec.weight > ZONE_WEIGHT_MAX)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "upstream \"%V\": the weight of \"%*s\" is %uD, it "
+                          "must be 1 to %ui in %s:%ui",
+                          &us->host, peer[i].spec.address.len,
+                          peer[i].spec.address.ptr, peer[i].spec.weight,
+                          (ngx_uint_t) ZONE_WEIGHT_MAX,
+                          ps->file_name, ps->line);
+            return NGX_ERROR;
+        }
+    }
+
+    us->peer.init = ngx_http_pourover_init_peer;
+    ps->inited = 1;
+
+    return NGX_OK;
+}
+
+
+/* requests */
+
+static void
+ngx_http_pourover_tell_full(ngx_http_pourover_service_t *ps)
+{
+    ngx_http_pourover_zone_t  *pz;
+
+    if (ps->told_full) {
+        return;
+    }
+
+    ps->told_full = 1;
+    pz = ngx_http_pourover_zone_of((ngx_cycle_t *) ngx_cycle);
+
+    ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                  "pourover_zone \"%V\" is full: requests of this worker for "
+                  "\"%V\" are served but not counted; make size= larger and "
+                  "restart", &pz->name, &ps->name);
+}
+
+
+struct row *
+ngx_http_pourover_row(ngx_http_pourover_service_t *ps)
+{
+    ngx_http_pourover_zone_t  *pz;
+
+    if (ps->row) {
+        return ps->row;
+    }
+
+    pz = ngx_http_pourover_zone_of((ngx_cycle_t *) ngx_cycle);
+
+    ngx_shmtx_lock(&pz->shpool->mutex);
+    ps->row = zone_row_get_locked(pz->zone, ps->service,
+                                  (int32_t) ngx_process_slot, ngx_pid);
+    ngx_shmtx_unlock(&pz->shpool->mutex);
+
+    if (ps->row == NULL) {
+        ngx_http_pourover_tell_full(ps);
+    }
+
+    return ps->row;
+}
+
+
+static struct pin *
+ngx_http_pourover_pin(ngx_http_pourover_peer_data_t *pd, unsigned slot)
+{
+    struct pin                *pin;
+    ngx_http_pourover_zone_t  *pz;
+
+    if (pd->row == NULL) {
+        return NULL;
+    }
+
+    pz = ngx_http_pourover_zone_of((ngx_cycle_t *) ngx_cycle);
+    pin = zone_pin(pz->zone, pd->row, slot);
+
+    if (pin == NULL) {
+        ngx_shmtx_lock(&pz->shpool->mutex);
+        pin = zone_pin_get_locked(pz->zone, pd->row, slot);
+        ngx_shmtx_unlock(&pz->shpool->mutex);
+
+        if (pin == NULL) {
+            ngx_http_pourover_tell_full(pd->service);
+        }
+    }
+
+    return pin;
+}
+
+
+static ngx_uint_t
+ngx_http_pourover_tries(struct service *service, enum track track)
+{
+    ngx_uint_t  n;
+
+    n = atomic_load_explicit(&service->live[track], memory_order_relaxed);
+    n = ngx_min(n, PICK_TRIED_MAX - 1);
+
+    return ngx_max(n, 1) + (track == TRACK_CANARY ? 1 : 0);
+}
+
+
+static ngx_int_t
+ngx_http_pourover_init_peer(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_http_upstream_t            *u;
+    ngx_http_pourover_choice_t     *choice;
+    ngx_http_pourover_service_t    *ps;
+    ngx_http_pourover_peer_data_t  *pd;
+
+    ps = ngx_http_pourover_service_by(us);
+
+    choice = ngx_http_pourover_choose(r, ps);
+    pd = ngx_pcalloc(r->pool, sizeof(ngx_http_pourover_peer_data_t));
+    if (choice == NULL || pd == NULL) {
+        return NGX_ERROR;
+    }
+
+    u = r->upstream;
+
+    choice->used = 1;
+    choice->by_main |= r == r->main;
+
+    if (r == r->main || !choice->by_main) {
+        choice->upstream = u;
+    }
+
+    pd->request = r;
+    pd->service = ps;
+    pd->choice = choice;
+    pd->track = choice->decision.track;
+    pd->row = ngx_http_pourover_row(ps);
+    pd->counters = pd->row ? &pd->row->track[choice->decision.track] : NULL;
+
+    u->peer.data = pd;
+    u->peer.get = ngx_http_pourover_get_peer;
+    u->peer.free = ngx_http_pourover_free_peer;
+    u->peer.tries = ngx_http_pourover_tries(ps->service, pd->track);
+#if (NGX_HTTP_SSL)
+    u->peer.set_session = ngx_http_pourover_set_session;
+    u->peer.save_session = ngx_http_pourover_save_session;
+#endif
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_pourover_count(ngx_http_pourover_peer_data_t *pd,
+    enum counter counter)
+{
+    if (pd->counters && !pd->choice->verify) {
+        counter_add(&pd->counters->count[counter], 1);
+    }
+}
+
+
+/* pins a ready peer of the track; 0: there is none that was not tried */
+
+static ngx_uint_t
+ngx_http_pourover_take(ngx_http_pourover_peer_data_t *pd)
+{
+    int                        slot;
+    uint64_t                   bits;
+    struct zone               *zone;
+    ngx_http_pourover_zone_t  *pz;
+
+    pz = ngx_http_pourover_zone_of((ngx_cycle_t *) ngx_cycle);
+    zone = pz->zone;
+
+    for ( ;; ) {
+        bits = ((uint64_t) ngx_random() << 32) ^ (uint64_t) ngx_random();
+
+        slot = pick_peer(zone, pd->service->service, pd->track, &pd->tried,
+                         bits, &pd->meta);
+        if (slot < 0) {
+            return 0;
+        }
+
+        pd->slot = (unsigned) slot;
+        pd->chunk = zone_peer_chunk(zone, pd->service->service, pd->slot);
+        pd->pin = ngx_http_pourover_pin(pd, pd->slot);
+
+        if (pd->pin == NULL
+            || zone_pin_take(pd->chunk, pd->slot, pd->pin, pd->meta))
+        {
+            return 1;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
+{
+    ngx_http_pourover_peer_data_t  *pd = data;
+
+    u_char                      *p;
+    const struct peer           *peer;
+    ngx_http_pourover_choice_t  *choice;
+
+    choice = pd->choice;
+    pc->cached = 0;
+    pc->connection = NULL;
+
+    if (!ngx_http_pourover_take(pd)) {
+
+        if (pd->track != TRACK_CANARY) {
+            return NGX_BUSY;
+        }
+
+        pd->track = TRACK_STABLE;
+
+        if (!ngx_http_pourover_take(pd)) {
+            return NGX_BUSY;
+        }
+
+        ngx_http_pourover_count(pd, COUNTER_CROSSED);
+    }
+
+    if (choice->attempts > 0 && !pd->redo) {
+        ngx_http_pourover_count(pd, COUNTER_RETRIES);
+    }
+
+    if (choice->first_get_us == 0) {
+        choice->first_get_us = clock_mono_us();
+    }
+
+    choice->attempts += !pd->redo;
+    pd->redo = 0;
+
+    /*
+     * Copied anew for each attempt: $upstream_addr is read when the request
+     * ends, and the slot may be another peer's by then.
+     */
+
+    peer = &pd->chunk->peer[pd->slot % ZONE_CHUNK_PEERS];
+
+    p = ngx_palloc(pd->request->pool, sizeof(ngx_str_t)
+                   + ngx_align(peer->sockaddr_len, NGX_ALIGNMENT)
+                   + peer->address_len + peer->name_len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    pc->name = (void *) p;
+    p += sizeof(ngx_str_t);
+
+    pc->sockaddr = (void *) p;
+    pc->socklen = peer->sockaddr_len;
+    ngx_memcpy(p, peer->sockaddr.bytes, peer->sockaddr_len);
+    p += ngx_align(peer->sockaddr_len, NGX_ALIGNMENT);
+
+    pc->name->data = p;
+    pc->name->len = peer->address_len;
+    p = ngx_cpymem(p, peer->address, peer->address_len);
+
+    choice->peer = *pc->name;
+    choice->peer_name.data = p;
+    choice->peer_name.len = peer->name_len;
+    ngx_memcpy(p, peer->name, peer->name_len);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
+    ngx_uint_t state)
+{
+    ngx_http_pourover_peer_data_t  *pd = data;
+
+    ngx_http_pourover_choice_t  *choice;
+
+    choice = pd->choice;
+
+    if (choice->peer.len == 0) {
+        return;
+    }
+
+    choice->last_free_us = clock_mono_us();
+
+    if ((state & NGX_PEER_FAILED) && pc->cached) {
+
+        /*
+         * A kept connection had died while nobody used it: that says nothing
+         * of the peer, and nginx gives the try back.
+         */
+
+        pd->redo = 1;
+
+    } else if (state & (NGX_PEER_FAILED|NGX_PEER_NEXT)) {
+
+        if (pd->tried.count < PICK_TRIED_MAX) {
+            pd->tried.slot[pd->tried.count++] = (uint16_t) pd->slot;
+        }
+
+        if (state & NGX_PEER_FAILED) {
+            if (pd->pin) {
+                atomic_fetch_add_explicit(&pd->pin->failures, 1,
+                                          memory_order_relaxed);
+            }
+
+            if (choice->attempts == 1) {
+                ngx_http_pourover_count(pd, COUNTER_FIRST_FAILED);
+            }
+        }
+    }
+
+    if (pd->pin) {
+        zone_pin_drop(pd->chunk, pd->slot, pd->pin);
+        pd->pin = NULL;
+    }
+
+    if (pc->tries) {
+        pc->tries--;
+    }
+}
+
+
+#if (NGX_HTTP_SSL)
+
+/*
+ * TLS sessions live in the process that made them; a slot's generation tells
+ * them from those of the peer that had the slot before.
+ */
+
+static ngx_http_pourover_session_t *
+ngx_http_pourover_session(ngx_http_pourover_peer_data_t *pd)
+{
+    ngx_http_pourover_session_t  *session;
+
+    if (pd->service->sessions == NULL) {
+        pd->service->sessions = ngx_pcalloc(ngx_cycle->pool,
+                      ZONE_PEERS_MAX * sizeof(ngx_http_pourover_session_t));
+        if (pd->service->sessions == NULL) {
+            return NULL;
+        }
+    }
+
+    session = &pd->service->sessions[pd->slot];
+
+    if (session->session && session->generation != META_GENERATION(pd->meta)) {
+        ngx_ssl_free_session(session->session);
+        session->session = NULL;
+    }
+
+    session->generation = META_GENERATION(pd->meta);
+
+    return session;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_set_session(ngx_peer_connection_t *pc, void *data)
+{
+    ngx_http_pourover_peer_data_t  *pd = data;
+
+    ngx_http_pourover_session_t  *session;
+
+    session = ngx_http_pourover_session(pd);
+    if (session == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_ssl_set_session(pc->connection, session->session);
+}
+
+
+static void
+ngx_http_pourover_save_session(ngx_peer_connection_t *pc, void *data)
+{
+    ngx_http_pourover_peer_data_t  *pd = data;
+
+    ngx_ssl_session_t            *new;
+    ngx_http_pourover_session_t  *session;
+
+    session = ngx_http_pourover_session(pd);
+    new = ngx_ssl_get_session(pc->connection);
+
+    if (session == NULL || new == NULL) {
+        return;
+    }
+
+    if (session->session) {
+        ngx_ssl_free_session(session->session);
+    }
+
+    session->session = new;
+}
+
+#endif

@@ -1,0 +1,514 @@
+
+/*
+ * The shared zone through the life of the router.
+ *
+ *   zone_init     every configuration, also "nginx -t" and reloads that fail
+ *                 later: a living zone is attached to and not written
+ *   init_module   a configuration that takes effect: its services and peers
+ *                 are merged in; cannot fail any more, nginx would exit
+ *   init_process  a worker: takes over the rows of its process slot
+ *   tick          every 100 ms in every worker; one of them, the holder of the
+ *                 lease, does what is to be done once
+ *
+ * What holds: share, salt, enabled and revision are the zone's (or the state
+ * file's); nginx.conf says them for services that neither knows.  Peers are
+ * nginx.conf's.
+ */
+
+#include "ngx_http_pourover.h"
+
+#include "base/clock.h"
+#include "base/rand.h"
+
+
+#define NGX_HTTP_POUROVER_LEASE_MS  500
+#define NGX_HTTP_POUROVER_REAP_MS   1000
+
+
+static ngx_connection_t  ngx_http_pourover_dummy;
+
+
+ngx_http_pourover_zone_t *
+ngx_http_pourover_zone_of(ngx_cycle_t *cycle)
+{
+    ngx_http_pourover_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_pourover_module);
+
+    return pmcf ? pmcf->zone : NULL;
+}
+
+
+static ngx_http_pourover_main_conf_t *
+ngx_http_pourover_main_of(ngx_cycle_t *cycle)
+{
+    return ngx_http_cycle_get_module_main_conf(cycle, ngx_http_pourover_module);
+}
+
+
+static uint32_t
+ngx_http_pourover_processes(ngx_cycle_t *cycle)
+{
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    return ccf->worker_processes > 0 ? (uint32_t) ccf->worker_processes : 1;
+}
+
+
+/* what a configuration has that the zone does not have yet */
+
+static uint64_t
+ngx_http_pourover_missing(ngx_http_pourover_main_conf_t *pmcf,
+    struct zone *zone, uint32_t processes)
+{
+    uint32_t                       services, peers;
+    ngx_uint_t                     i, j;
+    struct service                *service;
+    ngx_http_pourover_peer_t      *peer;
+    ngx_http_pourover_service_t  **ps;
+
+    ps = pmcf->services.elts;
+    services = 0;
+    peers = 0;
+
+    for (i = 0; i < pmcf->services.nelts; i++) {
+        service = zone_service_find(zone, ngx_http_pourover_str(ps[i]->name));
+        peer = ps[i]->peers.elts;
+
+        services += service == NULL;
+
+        for (j = 0; j < ps[i]->peers.nelts; j++) {
+            peers += service == NULL
+                     || zone_peer_find(zone, service, peer[j].spec.address,
+                                       peer[j].spec.track) < 0;
+        }
+    }
+
+    return zone_need(services, peers, processes) - zone_need(0, 0, processes);
+}
+
+
+/*
+ * zone_free() counts what later rows take as free, so the check is made with
+ * the rows that the present services may still need.
+ */
+
+static ngx_int_t
+ngx_http_pourover_fits(ngx_http_pourover_main_conf_t *pmcf,
+    ngx_http_pourover_zone_t *pz, ngx_cycle_t *cycle)
+{
+    uint64_t  need, room;
+
+    need = ngx_http_pourover_missing(pmcf, pz->zone,
+                                     ngx_http_pourover_processes(cycle));
+    room = zone_free(pz->zone);
+
+    if (need <= room) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                  "pourover_zone \"%V\" is too small: it has %uL bytes left, "
+                  "the new services and peers need %uL; make it size=%uLk and "
+                  "restart",
+                  &pz->name, room, need,
+                  (pz->zone->size + need - room) / 1024 + 64);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_zone_fresh(ngx_http_pourover_zone_t *pz, ngx_cycle_t *cycle)
+{
+    void        *block;
+    size_t       size;
+    uint8_t      token[16];
+    uint64_t     instance;
+    struct err   err;
+
+    size = (size_t) pz->shpool->pfree * ngx_pagesize;
+    block = ngx_slab_alloc(pz->shpool, size);
+
+    if (block == NULL
+        || rand_bytes(&instance, sizeof(instance)) != 0
+        || rand_bytes(token, sizeof(token)) != 0)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "pourover_zone \"%V\" cannot be made", &pz->name);
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(block, ngx_min(size, sizeof(struct zone)));
+
+    if (zone_init(block, size, instance, token, clock_wall_ms(), &err) != 0) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "pourover_zone \"%V\": %s",
+                      &pz->name, err.msg);
+        return NGX_ERROR;
+    }
+
+    pz->zone = block;
+    pz->shpool->data = block;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_pourover_zone_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_http_pourover_zone_t  *old = data;
+
+    ngx_cycle_t                    *cycle;
+    ngx_http_pourover_zone_t       *pz;
+    ngx_http_pourover_main_conf_t  *pmcf;
+
+    pz = shm_zone->data;
+    cycle = (ngx_cycle_t *) pz->cycle;
+    pmcf = ngx_http_pourover_main_of(cycle);
+    pz->shpool = (void *) shm_zone->shm.addr;
+
+    if (old) {
+        pz->zone = old->zone;
+
+    } else if (shm_zone->shm.exists) {
+        pz->zone = pz->shpool->data;
+
+    } else if (ngx_http_pourover_zone_fresh(pz, cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_pourover_fits(pmcf, pz, cycle);
+}
+
+
+/* a configuration takes effect */
+
+static void
+ngx_http_pourover_merge_peers(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_service_t *ps, ngx_log_t *log)
+{
+    int                        slot;
+    unsigned                   slots, s;
+    uint32_t                   meta;
+    ngx_uint_t                 i;
+    struct err                 err;
+    struct service            *service;
+    enum peer_state            state;
+    const struct peer         *known;
+    ngx_http_pourover_peer_t  *peer;
+
+    service = ps->service;
+    peer = ps->peers.elts;
+    slots = atomic_load(&service->slots);
+
+    for (s = 0; s < slots; s++) {
+        meta = zone_peer_meta(pz->zone, service, s);
+        known = zone_peer(pz->zone, service, s);
+
+        if (META_STATE(meta) == PEER_FREE || META_STATE(meta) == PEER_REMOVED) {
+            continue;
+        }
+
+        for (i = 0; i < ps->peers.nelts; i++) {
+            if (peer[i].spec.track == META_TRACK(meta)
+                && str_eq(peer[i].spec.address,
+                          (struct str) { known->address, known->address_len }))
+            {
+                break;
+            }
+        }
+
+        if (i == ps->peers.nelts) {
+            zone_peer_set_locked(pz->zone, service, s, PEER_REMOVED,
+                                 META_WEIGHT(meta));
+        }
+    }
+
+    zone_peers_sweep_locked(pz->zone, service);
+
+    for (i = 0; i < ps->peers.nelts; i++) {
+        slot = zone_peer_find(pz->zone, service, peer[i].spec.address,
+                              peer[i].spec.track);
+
+        if (slot < 0) {
+            if (zone_peer_add_locked(pz->zone, service, &peer[i].spec, &err)
+                != 0)
+            {
+                ngx_log_error(NGX_LOG_ALERT, log, 0, "service \"%V\": %s",
+                              &ps->name, err.msg);
+                continue;
+            }
+
+            slot = zone_peer_find(pz->zone, service, peer[i].spec.address,
+                                  peer[i].spec.track);
+        }
+
+        state = META_STATE(zone_peer_meta(pz->zone, service, (unsigned) slot));
+
+        if (peer[i].down || state == PEER_DOWN) {
+            state = peer[i].down ? PEER_DOWN : PEER_READY;
+        }
+
+        zone_peer_set_locked(pz->zone, service, (unsigned) slot, state,
+                             peer[i].spec.weight);
+    }
+}
+
+
+static void
+ngx_http_pourover_merge_service(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_service_t *ps, ngx_log_t *log)
+{
+    struct err       err;
+    struct split     split;
+    struct service  *service;
+
+    service = zone_service_find(pz->zone, ngx_http_pourover_str(ps->name));
+
+    if (service == NULL) {
+        if (zone_service_add_locked(pz->zone, ngx_http_pourover_str(ps->name),
+                                    ps->kind, &service, &err)
+            != 0)
+        {
+            ngx_log_error(NGX_LOG_ALERT, log, 0, "service \"%V\": %s",
+                          &ps->name, err.msg);
+            return;
+        }
+
+        ngx_memzero(&split, sizeof(struct split));
+        split.share_ppm = ps->share_ppm;
+        split.enabled = ps->enabled;
+        split.salt_len = (uint8_t) ps->salt.len;
+        ngx_memcpy(split.salt, ps->salt.data, ps->salt.len);
+
+        zone_split_set_locked(pz->zone, service, split);
+        service->restored = RESTORED_FRESH;
+
+    } else {
+        service->kind = ps->kind;
+        service->restored = RESTORED_KEPT;
+    }
+
+    atomic_store(&service->listed, 1);
+    ps->service = service;
+
+    ngx_http_pourover_merge_peers(pz, ps, log);
+}
+
+
+ngx_int_t
+ngx_http_pourover_init_module(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                       i;
+    struct service                  *service;
+    ngx_http_pourover_zone_t        *pz;
+    ngx_http_pourover_service_t    **ps;
+    ngx_http_pourover_main_conf_t   *pmcf;
+
+    pmcf = ngx_http_pourover_main_of(cycle);
+
+    if (ngx_test_config || pmcf == NULL || pmcf->zone == NULL) {
+        return NGX_OK;
+    }
+
+    pz = pmcf->zone;
+    ps = pmcf->services.elts;
+    pz->log = cycle->log;
+    pz->fresh = pz->zone->generation == 0;
+
+    ngx_shmtx_lock(&pz->shpool->mutex);
+
+    pz->zone->generation++;
+    pz->zone->restored = pz->fresh ? RESTORED_FRESH : RESTORED_KEPT;
+
+    for (service = zone_service_first(pz->zone);
+         service;
+         service = zone_service_next(pz->zone, service))
+    {
+        atomic_store(&service->listed, 0);
+    }
+
+    for (i = 0; i < pmcf->services.nelts; i++) {
+        ngx_http_pourover_merge_service(pz, ps[i], cycle->log);
+    }
+
+    ngx_shmtx_unlock(&pz->shpool->mutex);
+
+    if (pz->fresh && pz->state.len) {
+        ngx_http_pourover_state_restore(cycle, pz);
+    }
+
+    return NGX_OK;
+}
+
+
+/* workers */
+
+static bool
+ngx_http_pourover_alive(int32_t pid)
+{
+    return kill(pid, 0) == 0 || ngx_errno != ESRCH;
+}
+
+
+/* whether this worker does what is to be done once */
+
+static ngx_uint_t
+ngx_http_pourover_holds_lease(struct zone *zone)
+{
+    int32_t   holder;
+    uint64_t  now, beat;
+
+    now = clock_mono_ms();
+    holder = atomic_load(&zone->lease_pid);
+    beat = atomic_load(&zone->lease_beat_ms);
+
+    if (ngx_exiting) {
+        (void) atomic_compare_exchange_strong(&zone->lease_pid,
+                                              &(int32_t) { ngx_pid }, 0);
+        return 0;
+    }
+
+    if (holder != ngx_pid) {
+        if (holder != 0 && now - beat < NGX_HTTP_POUROVER_LEASE_MS
+            && ngx_http_pourover_alive(holder))
+        {
+            return 0;
+        }
+
+        if (!atomic_compare_exchange_strong(&zone->lease_pid, &holder,
+                                            ngx_pid))
+        {
+            return 0;
+        }
+    }
+
+    atomic_store(&zone->lease_beat_ms, now);
+
+    return 1;
+}
+
+
+static void
+ngx_http_pourover_mark_exiting(struct zone *zone)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ZONE_WORKERS; i++) {
+        if (atomic_load(&zone->worker[i].pid) == ngx_pid) {
+            atomic_store(&zone->worker[i].exiting, 1);
+        }
+    }
+}
+
+
+static void
+ngx_http_pourover_reap(ngx_http_pourover_zone_t *pz)
+{
+    unsigned  n;
+
+    ngx_shmtx_lock(&pz->shpool->mutex);
+    n = zone_reap_locked(pz->zone, ngx_http_pourover_alive);
+    ngx_shmtx_unlock(&pz->shpool->mutex);
+
+    if (n) {
+        ngx_log_error(NGX_LOG_NOTICE, pz->log, 0,
+                      "pourover: a worker is gone, %ud of its counts of "
+                      "requests in flight set to 0", n);
+    }
+}
+
+
+static void
+ngx_http_pourover_tick(ngx_event_t *ev)
+{
+    ngx_uint_t                 holder;
+    ngx_http_pourover_zone_t  *pz;
+
+    pz = ngx_http_pourover_zone_of((ngx_cycle_t *) ngx_cycle);
+    holder = ngx_http_pourover_holds_lease(pz->zone);
+
+    if (ngx_exiting) {
+        ngx_http_pourover_mark_exiting(pz->zone);
+
+        if (pz->state.len) {
+            ngx_http_pourover_state_close(pz);
+        }
+    }
+
+    if (holder && ngx_current_msec - pz->reaped >= NGX_HTTP_POUROVER_REAP_MS) {
+        pz->reaped = ngx_current_msec;
+        ngx_http_pourover_reap(pz);
+    }
+
+    if (pz->state.len) {
+        ngx_http_pourover_state_tick(pz, holder);
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_POUROVER_TICK);
+}
+
+
+ngx_int_t
+ngx_http_pourover_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_pourover_zone_t  *pz;
+
+    pz = ngx_http_pourover_zone_of(cycle);
+
+    if (pz == NULL
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    ngx_shmtx_lock(&pz->shpool->mutex);
+    zone_worker_start_locked(pz->zone, (int32_t) ngx_process_slot, ngx_pid,
+                             pz->zone->generation);
+    ngx_shmtx_unlock(&pz->shpool->mutex);
+
+    if (pz->state.len) {
+        ngx_http_pourover_state_open(pz);
+    }
+
+    ngx_http_pourover_dummy.fd = (ngx_socket_t) -1;
+
+    pz->tick.handler = ngx_http_pourover_tick;
+    pz->tick.data = &ngx_http_pourover_dummy;
+    pz->tick.log = cycle->log;
+    pz->tick.cancelable = 1;
+    pz->log = cycle->log;
+
+    ngx_add_timer(&pz->tick, NGX_HTTP_POUROVER_TICK);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_pourover_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                 i;
+    ngx_http_pourover_zone_t  *pz;
+
+    pz = ngx_http_pourover_zone_of(cycle);
+
+    if (pz == NULL || pz->zone == NULL
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return;
+    }
+
+    (void) atomic_compare_exchange_strong(&pz->zone->lease_pid,
+                                          &(int32_t) { ngx_pid }, 0);
+
+    for (i = 0; i < ZONE_WORKERS; i++) {
+        (void) atomic_compare_exchange_strong(&pz->zone->worker[i].pid,
+                                              &(int32_t) { ngx_pid }, 0);
+    }
+}
