@@ -13,7 +13,10 @@ struct str str_of(const char *cstr)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char) (c + ('a' - 'A')) : c;
+    if (c >= 'A' && c <= 'Z') {
+        return (char) (c + ('a' - 'A'));
+    }
+    return c;
 }
 
 bool str_eq(struct str a, struct str b)

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "base/num.h"
 #include "base/rand.h"
 #include "base/str.h"
 
@@ -28,8 +29,10 @@
 #define T_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Runs the body for each element of an array:  T_TABLE (row, rows) { ... row->input ... } */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a declared name takes none */
 #define T_TABLE(row, array) \
     for (const __typeof__((array)[0]) *row = (array); row < (array) + T_LEN(array); row++)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Fails with a text of its own, such as the row of the table. */
 #define t_check(condition, ...)                       \
@@ -68,10 +71,11 @@ struct t_random {
 static inline struct t_random t_random_init(void)
 {
     struct t_random random = {0};
-    const char *given = getenv("T_SEED");
-    if (given != NULL) {
-        (void) sscanf(given, "%" SCNu64, &random.state);
-    } else if (rand_bytes(&random.state, sizeof random.state) < 0) {
+    struct str given = str_of(getenv("T_SEED")); /* NOLINT(concurrency-mt-unsafe): one thread */
+    if (given.len > 0 && num_u64(given, 0, UINT64_MAX, &random.state) < 0) {
+        fail_msg("T_SEED=" STR_FMT " is no number", STR_ARG(given));
+    }
+    if (given.len == 0 && rand_bytes(&random.state, sizeof random.state) < 0) {
         fail_msg("no seed");
     }
     print_message("# seed: T_SEED=%" PRIu64 "\n", random.state);

@@ -52,30 +52,53 @@ static void test_valid_texts(void **state)
     }
 }
 
-static void test_errors_tell_place_and_reason(void **state)
+struct refusal {
+    struct str text;
+    unsigned line, col;
+    const char *error;
+};
+
+static void assert_refused(const struct refusal *row)
 {
-    (void) state;
+    struct json_reader r;
+    unsigned line = 0, col = 0;
+    json_reader_init(&r, row->text);
+    while (json_next(&r) > JSON_END) {
+    }
+    assert_int_equal(json_next(&r), JSON_ERROR);
+    json_reader_pos(&r, &line, &col);
+    t_check(strcmp(r.error, row->error) == 0 && line == row->line && col == row->col,
+            STR_FMT ": %u:%u: %s, not %u:%u: %s", STR_ARG(row->text), line, col, r.error, row->line,
+            row->col, row->error);
+}
+
 #define EARLY  "the text ends too early"
 #define VALUE  "expected a value"
 #define MORE   "more text after the value"
 #define NUMBER "malformed number"
 #define ESCAPE "malformed escape"
-    const struct {
-        struct str text;
-        unsigned line, col;
-        const char *error;
-    } rows[] = {
-        {STR(""), 1, 1, EARLY},
-        {STR("  "), 1, 3, EARLY},
-        {STR("["), 1, 2, EARLY},
-        {STR("{"), 1, 2, EARLY},
-        {STR("[1"), 1, 3, EARLY},
-        {STR("[1,"), 1, 4, EARLY},
-        {STR("{\"a\""), 1, 5, EARLY},
-        {STR("{\"a\":"), 1, 6, EARLY},
-        {STR("{\"a\":1"), 1, 7, EARLY},
-        {STR("{\"a\":1,"), 1, 8, EARLY},
+
+static void test_a_text_that_ends_too_early_is_refused_with_its_place(void **state)
+{
+    (void) state;
+    const struct refusal rows[] = {
+        {STR(""), 1, 1, EARLY},         {STR("  "), 1, 3, EARLY},
+        {STR("["), 1, 2, EARLY},        {STR("{"), 1, 2, EARLY},
+        {STR("[1"), 1, 3, EARLY},       {STR("[1,"), 1, 4, EARLY},
+        {STR("{\"a\""), 1, 5, EARLY},   {STR("{\"a\":"), 1, 6, EARLY},
+        {STR("{\"a\":1"), 1, 7, EARLY}, {STR("{\"a\":1,"), 1, 8, EARLY},
         {STR("\"abc"), 1, 5, EARLY},
+    };
+    T_TABLE(row, rows)
+    {
+        assert_refused(row);
+    }
+}
+
+static void test_wrong_structure_is_refused_with_its_place(void **state)
+{
+    (void) state;
+    const struct refusal rows[] = {
         {STR("]"), 1, 1, VALUE},
         {STR("[,1]"), 1, 2, VALUE},
         {STR("[1,]"), 1, 4, VALUE},
@@ -98,6 +121,17 @@ static void test_errors_tell_place_and_reason(void **state)
         {STR("[]]"), 1, 3, MORE},
         {STR("1,"), 1, 2, MORE},
         {STR("truex"), 1, 5, MORE},
+    };
+    T_TABLE(row, rows)
+    {
+        assert_refused(row);
+    }
+}
+
+static void test_wrong_words_numbers_and_strings_is_refused_with_its_place(void **state)
+{
+    (void) state;
+    const struct refusal rows[] = {
         {STR("nul"), 1, 1, VALUE},
         {STR("True"), 1, 1, VALUE},
         {STR("NaN"), 1, 1, VALUE},
@@ -130,16 +164,7 @@ static void test_errors_tell_place_and_reason(void **state)
     };
     T_TABLE(row, rows)
     {
-        struct json_reader r;
-        unsigned line = 0, col = 0;
-        json_reader_init(&r, row->text);
-        while (json_next(&r) > JSON_END) {
-        }
-        assert_int_equal(json_next(&r), JSON_ERROR);
-        json_reader_pos(&r, &line, &col);
-        t_check(strcmp(r.error, row->error) == 0 && line == row->line && col == row->col,
-                STR_FMT ": %u:%u: %s, not %u:%u: %s", STR_ARG(row->text), line, col, r.error,
-                row->line, row->col, row->error);
+        assert_refused(row);
     }
 }
 
@@ -277,7 +302,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_valid_texts),
-        cmocka_unit_test(test_errors_tell_place_and_reason),
+        cmocka_unit_test(test_a_text_that_ends_too_early_is_refused_with_its_place),
+        cmocka_unit_test(test_wrong_structure_is_refused_with_its_place),
+        cmocka_unit_test(test_wrong_words_numbers_and_strings_is_refused_with_its_place),
         cmocka_unit_test(test_nesting_is_bounded),
         cmocka_unit_test(test_each_beginning_of_a_text_is_refused),
         cmocka_unit_test(test_position_of_tokens),

@@ -78,8 +78,8 @@ static void test_hmac_cases_of_rfc_4231(void **state)
     memset(key6, 0xaa, sizeof key6);
     memset(data3, 0xdd, sizeof data3);
     memset(data4, 0xcd, sizeof data4);
-    for (uint8_t i = 0; i < sizeof key4; i++) {
-        key4[i] = i + 1;
+    for (size_t i = 0; i < sizeof key4; i++) {
+        key4[i] = (uint8_t) (i + 1);
     }
     const char *data6 = "Test Using Larger Than Block-Size Key - Hash Key First";
     const char *data7 = "This is a test using a larger than block-size key and a larger than "
