@@ -58,7 +58,7 @@ const started = new Set();
 function cleanUpAtExit(nginx) {
   if (started.size === 0) {
     process.once('exit', () => started.forEach((each) => each.cleanUp()));
-    if (process.listenerCount('SIGTERM') === 0) process.once('SIGTERM', () => process.exit(143));
+    process.prependOnceListener('SIGTERM', () => process.exit(143));
   }
   started.add(nginx);
 }
