@@ -54,6 +54,7 @@ typedef struct {
 
     ngx_str_t                      state;         /* path, len 0: no file */
     ngx_msec_t                     state_max_age;
+    ngx_fd_t                       lock_fd;       /* STATE.lock of this process */
     struct ngx_http_pourover_saver_s  *saver;     /* of state.c and save.c */
 
     ngx_uint_t                     fresh;         /* made by this cycle */
@@ -174,13 +175,19 @@ typedef struct {
 } ngx_http_pourover_srv_conf_t;
 
 
+/* pourover_headers */
+
+#define NGX_HTTP_POUROVER_HEADERS_ON    0
+#define NGX_HTTP_POUROVER_HEADERS_OFF   1
+#define NGX_HTTP_POUROVER_HEADERS_PASS  2         /* a router before us set them */
+
 typedef struct {
     ngx_str_t                      service_name;  /* data NULL: unset */
     u_char                        *service_file;
     ngx_uint_t                     service_line;
     ngx_http_pourover_service_t   *service;       /* NULL: off, or several */
     ngx_http_pourover_force_t     *force;         /* NULL: off */
-    ngx_flag_t                     headers;
+    ngx_uint_t                     headers;
 } ngx_http_pourover_loc_conf_t;
 
 

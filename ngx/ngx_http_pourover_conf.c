@@ -70,7 +70,7 @@ ngx_http_pourover_create_loc_conf(ngx_conf_t *cf)
     }
 
     plcf->force = NGX_CONF_UNSET_PTR;
-    plcf->headers = NGX_CONF_UNSET;
+    plcf->headers = NGX_CONF_UNSET_UINT;
 
     return plcf;
 }
@@ -156,7 +156,8 @@ ngx_http_pourover_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_pourover_loc_conf_t  *conf = child;
 
     ngx_conf_merge_ptr_value(conf->force, prev->force, NULL);
-    ngx_conf_merge_value(conf->headers, prev->headers, 1);
+    ngx_conf_merge_uint_value(conf->headers, prev->headers,
+                              NGX_HTTP_POUROVER_HEADERS_ON);
 
     if (conf->service_name.data == NULL) {
         conf->service_name = prev->service_name;

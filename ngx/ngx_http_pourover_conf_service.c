@@ -32,7 +32,6 @@ ngx_http_pourover_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     pz->state_max_age = (ngx_msec_t) 7 * 24 * 60 * 60 * 1000;
-    pz->lock_fd = NGX_INVALID_FILE;
     pz->cycle = cf->cycle;
     pz->log = &cf->cycle->new_log;
     size = 0;

@@ -317,7 +317,7 @@ ngx_http_pourover_track_handler(ngx_http_request_t *r)
         return NGX_HTTP_NO_CONTENT;
     }
 
-    if (plcf->headers
+    if (plcf->headers == NGX_HTTP_POUROVER_HEADERS_ON
         && ngx_http_pourover_tell_upstream(r, choice) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -458,14 +458,16 @@ ngx_http_pourover_visitor_handler(ngx_http_request_t *r)
     ngx_str_t                      verify;
     ngx_http_pourover_ctx_t       *ctx;
     ngx_http_pourover_seen_t       seen;
+    ngx_http_pourover_loc_conf_t  *plcf;
     ngx_http_pourover_srv_conf_t  *pscf;
 
     pscf = ngx_http_get_module_srv_conf(r, ngx_http_pourover_module);
+    plcf = ngx_http_get_module_loc_conf(r, ngx_http_pourover_module);
 
     ngx_http_pourover_look(r, &seen);
     ngx_str_null(&verify);
 
-    if (seen.ours) {
+    if (seen.ours && plcf->headers != NGX_HTTP_POUROVER_HEADERS_PASS) {
         if (seen.verify) {
             verify = seen.verify->value;
         }

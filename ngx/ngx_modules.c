@@ -26,12 +26,12 @@ NGX_EXPORTED ngx_module_t *ngx_modules[] = {
 };
 
 NGX_EXPORTED char *ngx_module_names[] = {
-    "ngx_http_pourover_module",
+    (char *) "ngx_http_pourover_module",
     NULL
 };
 
 NGX_EXPORTED char *ngx_module_order[] = {
-    "ngx_http_pourover_module",
-    "ngx_http_headers_filter_module",
+    (char *) "ngx_http_pourover_module",
+    (char *) "ngx_http_headers_filter_module",
     NULL
 };

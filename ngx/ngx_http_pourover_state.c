@@ -1,0 +1,637 @@
+
+/*
+ * The state file's life: checked with the configuration, taken at the start,
+ * looked at by every worker's tick.  Writing it is save.c's.
+ *
+ * A split goes from file to zone by one rule everywhere: the higher revision
+ * wins.  So it does not matter who reads when, and while a binary upgrade has
+ * two masters with two zones, the file is where they meet.
+ */
+
+#include "ngx_http_pourover_state.h"
+
+#include <fcntl.h>
+
+
+#define NGX_HTTP_POUROVER_ALIVE        10000      /* ms: rewritten so often */
+#define NGX_HTTP_POUROVER_OTHER_ALIVE  15000
+
+
+ngx_int_t
+ngx_http_pourover_state_lock(ngx_fd_t fd, short type, off_t byte)
+{
+    struct flock  fl;
+
+    ngx_memzero(&fl, sizeof(struct flock));
+    fl.l_type = type;
+    fl.l_whence = SEEK_SET;
+    fl.l_start = byte;
+    fl.l_len = 1;
+
+    if (fcntl(fd, F_OFD_SETLK, &fl) == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_errno == NGX_EAGAIN || ngx_errno == NGX_EACCES ? NGX_DECLINED
+                                                              : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_state_fail(ngx_http_pourover_state_file_t *file,
+    ngx_err_t failed, const char *what)
+{
+    file->failed = failed;
+    (void) err_errno(&file->err, failed, "%s", what);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_state_read(ngx_fd_t fd, ngx_http_pourover_state_file_t *file)
+{
+    char             *text;
+    size_t            len;
+    ssize_t           n;
+    ngx_file_info_t   fi;
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
+        return ngx_http_pourover_state_fail(file, ngx_errno,
+                                            "it cannot be looked at");
+    }
+
+    file->inode = (uint64_t) fi.st_ino;
+    file->mtime_ns = ngx_http_pourover_mtime_ns(&fi);
+    file->size = (uint64_t) fi.st_size;
+
+    if (!ngx_is_file(&fi)) {
+        return ngx_http_pourover_state_fail(file,
+                                        ngx_is_dir(&fi) ? EISDIR : EINVAL,
+                                        "it is no regular file");
+    }
+
+    if (fi.st_size > (off_t) STATE_TEXT_MAX) {
+        return ngx_http_pourover_state_fail(file, EFBIG, "it cannot be ours");
+    }
+
+    text = malloc((size_t) fi.st_size + 1);
+    if (text == NULL) {
+        return ngx_http_pourover_state_fail(file, ENOMEM,
+                                            "it cannot be read");
+    }
+
+    file->text.ptr = text;
+
+    for (len = 0; len < (size_t) fi.st_size; len += (size_t) n) {
+        n = pread(fd, text + len, (size_t) fi.st_size - len, (off_t) len);
+
+        if (n < 0) {
+            return ngx_http_pourover_state_fail(file, ngx_errno,
+                                                "it cannot be read");
+        }
+
+        if (n == 0) {
+            break;
+        }
+    }
+
+    file->text.len = len;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_pourover_state_load(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_state_file_t *file)
+{
+    ngx_fd_t             fd;
+    ngx_int_t            rc;
+    struct state_reader  reader;
+
+    ngx_memzero(file, sizeof(ngx_http_pourover_state_file_t));
+
+    /* O_NONBLOCK: a pipe in its place must not hold us */
+    fd = open((char *) pz->state.data, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
+
+    if (fd == NGX_INVALID_FILE) {
+        if (ngx_errno == NGX_ENOENT) {
+            return NGX_DECLINED;
+        }
+
+        return ngx_http_pourover_state_fail(file, ngx_errno,
+                                            "it cannot be opened");
+    }
+
+    rc = ngx_http_pourover_state_read(fd, file);
+    (void) ngx_close_file(fd);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (state_read(&reader, file->text, &file->header, &file->err) != 0
+        || state_check_age(&file->header, clock_wall_ms(), pz->state_max_age,
+                           &file->err) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_pourover_state_free(ngx_http_pourover_state_file_t *file)
+{
+    free((void *) file->text.ptr);
+    file->text = (struct str) { NULL, 0 };
+}
+
+
+void
+ngx_http_pourover_state_remember(ngx_http_pourover_zone_t *pz, uint64_t inode,
+    uint64_t mtime_ns, uint64_t size)
+{
+    struct zone_file  *file;
+
+    file = &pz->zone->file;
+    atomic_store(&file->inode, inode);
+    atomic_store(&file->mtime_ns, mtime_ns);
+    atomic_store(&file->size, size);
+}
+
+
+ngx_uint_t
+ngx_http_pourover_state_distrusted(ngx_http_pourover_zone_t *pz)
+{
+    return (pz->zone->restored == RESTORED_REFUSED
+            || pz->zone->restored == RESTORED_PARTLY)
+           && atomic_load(&pz->zone->file.saved_at_ms) == 0;
+}
+
+
+/* the service of a line: most often the one behind the last */
+
+static struct service *
+ngx_http_pourover_state_find(struct zone *zone, struct service *last,
+    struct str name)
+{
+    struct service  *service;
+
+    service = last ? zone_service_next(zone, last) : zone_service_first(zone);
+
+    if (service && str_eq((struct str) { service->name, service->name_len },
+                          name))
+    {
+        return service;
+    }
+
+    return zone_service_find(zone, name);
+}
+
+
+ngx_uint_t
+ngx_http_pourover_state_adopt(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_state_file_t *file, ngx_log_t *log)
+{
+    ngx_uint_t             bad;
+    struct err             err;
+    struct str             line;
+    struct split           now;
+    struct service        *service, *last;
+    enum state_item        item;
+    struct state_header    header;
+    struct state_reader    reader;
+    struct state_service   told;
+
+    bad = 0;
+    last = NULL;
+
+    if (state_read(&reader, file->text, &header, &err) != 0) {
+        return 1;
+    }
+
+    while ((item = state_next(&reader, &told, &line, &err)) != STATE_END) {
+
+        if (item == STATE_BAD) {
+            bad++;
+            continue;
+        }
+
+        service = ngx_http_pourover_state_find(pz->zone, last,
+                                               state_name(&told));
+        if (service == NULL) {
+            continue;
+        }
+
+        last = service;
+
+        ngx_shmtx_lock(&pz->shpool->mutex);
+
+        if (zone_split_read(service, &now)
+            && now.revision < told.split.revision)
+        {
+            zone_split_set_locked(pz->zone, service, told.split);
+            ngx_shmtx_unlock(&pz->shpool->mutex);
+
+            ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                          "service \"%*s\": the split of revision %uL (share "
+                          "%uD ppm) was taken from the state file",
+                          told.name_len, told.name,
+                          (uint64_t) told.split.revision,
+                          told.split.share_ppm);
+            continue;
+        }
+
+        ngx_shmtx_unlock(&pz->shpool->mutex);
+    }
+
+    return bad;
+}
+
+
+/* a share that nobody can vouch for: nobody goes to the canary */
+
+static void
+ngx_http_pourover_state_refuse(ngx_http_pourover_zone_t *pz,
+    struct service *service)
+{
+    struct split  split;
+
+    (void) zone_split_read(service, &split);
+    split.share_ppm = 0;
+    split.revision = 0;
+
+    ngx_shmtx_lock(&pz->shpool->mutex);
+    zone_split_set_locked(pz->zone, service, split);
+    service->restored = RESTORED_REFUSED;
+    ngx_shmtx_unlock(&pz->shpool->mutex);
+}
+
+
+static void
+ngx_http_pourover_state_refused(ngx_http_pourover_zone_t *pz,
+    enum restored restored, const char *reason)
+{
+    struct zone     *zone;
+    struct service  *service;
+
+    zone = pz->zone;
+    zone->restored = (uint32_t) restored;
+    (void) ngx_cpystrn((u_char *) zone->restored_reason, (u_char *) reason,
+                       ZONE_REASON_MAX);
+
+    for (service = zone_service_first(zone);
+         service;
+         service = zone_service_next(zone, service))
+    {
+        if (service->restored != RESTORED_FILE) {
+            ngx_http_pourover_state_refuse(pz, service);
+        }
+    }
+}
+
+
+/* takes the lines of a file whose frame is right; *reason of the first that is
+ * not to be believed */
+
+static ngx_uint_t
+ngx_http_pourover_state_take(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_state_file_t *file, struct err *reason)
+{
+    ngx_uint_t            bad;
+    struct err            err;
+    struct str            line;
+    struct service       *service;
+    enum state_item       item;
+    struct state_reader   reader;
+    struct state_service  told;
+
+    bad = 0;
+    (void) state_read(&reader, file->text, &file->header, &err);
+
+    while ((item = state_next(&reader, &told, &line, &err)) != STATE_END) {
+
+        service = item == STATE_SERVICE
+                  ? zone_service_find(pz->zone, state_name(&told)) : NULL;
+
+        if (service && service->restored != RESTORED_FRESH) {
+            (void) err_set(&err, ERR_INVALID, "line %u: a second line of this "
+                           "service", reader.line);
+            service->restored = RESTORED_REFUSED;
+            item = STATE_BAD;
+        }
+
+        if (item == STATE_BAD) {
+            if (bad++ == 0) {
+                *reason = err;
+            }
+
+            continue;
+        }
+
+        if (service) {
+            ngx_shmtx_lock(&pz->shpool->mutex);
+            zone_split_set_locked(pz->zone, service, told.split);
+            service->restored = RESTORED_FILE;
+            ngx_shmtx_unlock(&pz->shpool->mutex);
+        }
+    }
+
+    return bad;
+}
+
+
+/* the worker user has to write what the master made */
+
+static void
+ngx_http_pourover_state_own(ngx_cycle_t *cycle, ngx_http_pourover_zone_t *pz)
+{
+    ngx_fd_t          fd;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    fd = open((char *) pz->saver->lock.data, O_RDWR|O_CREAT|O_CLOEXEC, 0640);
+    if (fd == NGX_INVALID_FILE) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
+                      "cannot make \"%V\"", &pz->saver->lock);
+        return;
+    }
+
+    if (geteuid() == 0
+        && (fchown(fd, ccf->user, ccf->group) == -1
+            || (lchown((char *) pz->state.data, ccf->user, ccf->group) == -1
+                && ngx_errno != NGX_ENOENT)))
+    {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
+                      "cannot give \"%V\" to the worker user", &pz->state);
+    }
+
+    (void) ngx_close_file(fd);
+}
+
+
+static void
+ngx_http_pourover_state_restore_fresh(ngx_cycle_t *cycle,
+    ngx_http_pourover_zone_t *pz, ngx_http_pourover_state_file_t *file,
+    ngx_int_t loaded)
+{
+    struct err  reason;
+    ngx_uint_t  bad;
+
+    if (loaded == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                      "state file \"%V\" is not there yet: the services start "
+                      "with what the configuration says", &pz->state);
+        return;
+    }
+
+    if (loaded == NGX_ERROR) {
+        ngx_http_pourover_state_refused(pz, RESTORED_REFUSED, file->err.msg);
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                      "state file \"%V\" is refused: %s; the share of every "
+                      "service is 0 until it is set again",
+                      &pz->state, file->err.msg);
+        return;
+    }
+
+    pz->zone->restored = RESTORED_FILE;
+    bad = ngx_http_pourover_state_take(pz, file, &reason);
+
+    if (bad) {
+        ngx_http_pourover_state_refused(pz, RESTORED_PARTLY, reason.msg);
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                      "state file \"%V\": %ui of its services are refused, the "
+                      "first for: %s; the share of services that it does not "
+                      "vouch for is 0 until it is set again",
+                      &pz->state, bad, reason.msg);
+    }
+}
+
+
+void
+ngx_http_pourover_state_restore(ngx_cycle_t *cycle,
+    ngx_http_pourover_zone_t *pz)
+{
+    ngx_int_t                       rc;
+    ngx_http_pourover_state_file_t  file;
+
+    if (pz->state.len == 0) {
+        return;
+    }
+
+    ngx_http_pourover_state_own(cycle, pz);
+    rc = ngx_http_pourover_state_load(pz, &file);
+
+    if (pz->fresh) {
+        ngx_http_pourover_state_restore_fresh(cycle, pz, &file, rc);
+        ngx_http_pourover_state_remember(pz, file.inode, file.mtime_ns,
+                                         file.size);
+
+    } else if (rc == NGX_OK && !ngx_http_pourover_state_distrusted(pz)) {
+        (void) ngx_http_pourover_state_adopt(pz, &file, cycle->log);
+    }
+
+    ngx_http_pourover_state_free(&file);
+}
+
+
+void
+ngx_http_pourover_state_open(ngx_http_pourover_zone_t *pz)
+{
+    u_char    text[NGX_INT_T_LEN + 1], *last;
+    ngx_fd_t  fd;
+
+    if (pz->state.len == 0) {
+        return;
+    }
+
+    fd = open((char *) pz->saver->lock.data, O_RDWR|O_CREAT|O_CLOEXEC, 0640);
+
+    if (fd == NGX_INVALID_FILE
+        || ngx_http_pourover_state_lock(fd, F_RDLCK,
+                                        NGX_HTTP_POUROVER_LOCK_ALIVE)
+           != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ALERT, pz->log, ngx_errno,
+                      "cannot lock \"%V\": another nginx could start with this "
+                      "state file", &pz->saver->lock);
+    }
+
+    if (fd != NGX_INVALID_FILE) {
+        /* for the message to another nginx */
+        last = ngx_sprintf(text, "%P\n", ngx_parent);
+
+        if (pwrite(fd, text, (size_t) (last - text), 0) == -1
+            || ftruncate(fd, last - text) == -1)
+        {
+            ngx_log_error(NGX_LOG_WARN, pz->log, ngx_errno,
+                          "cannot write to \"%V\"", &pz->saver->lock);
+        }
+    }
+
+    pz->lock_fd = fd;
+}
+
+
+void
+ngx_http_pourover_state_close(ngx_http_pourover_zone_t *pz)
+{
+    if (pz->lock_fd != NGX_INVALID_FILE) {
+        (void) ngx_close_file(pz->lock_fd);
+        pz->lock_fd = NGX_INVALID_FILE;
+    }
+}
+
+
+/* another wrote the file: what is higher there holds here too */
+
+static void
+ngx_http_pourover_state_look(ngx_http_pourover_zone_t *pz)
+{
+    ngx_int_t                       rc;
+    ngx_file_info_t                 fi;
+    struct zone_file               *known;
+    ngx_http_pourover_state_file_t  file;
+
+    known = &pz->zone->file;
+
+    if (ngx_file_info(pz->state.data, &fi) == NGX_FILE_ERROR
+        || ngx_http_pourover_state_distrusted(pz)
+        || (atomic_load(&known->inode) == (uint64_t) fi.st_ino
+            && atomic_load(&known->mtime_ns) == ngx_http_pourover_mtime_ns(&fi)
+            && atomic_load(&known->size) == (uint64_t) fi.st_size))
+    {
+        return;
+    }
+
+    rc = ngx_http_pourover_state_load(pz, &file);
+
+    if (rc == NGX_OK) {
+        (void) ngx_http_pourover_state_adopt(pz, &file, pz->log);
+
+    } else if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_WARN, pz->log, 0,
+                      "state file \"%V\" was changed by another and is not "
+                      "taken: %s; it will be replaced", &pz->state,
+                      file.err.msg);
+        file.inode = (uint64_t) fi.st_ino;
+        file.mtime_ns = ngx_http_pourover_mtime_ns(&fi);
+        file.size = (uint64_t) fi.st_size;
+    }
+
+    if (rc != NGX_DECLINED) {
+        ngx_http_pourover_state_remember(pz, file.inode, file.mtime_ns,
+                                         file.size);
+    }
+
+    ngx_http_pourover_state_free(&file);
+}
+
+
+static void
+ngx_http_pourover_state_saved(void *data)
+{
+    ngx_http_pourover_zone_t *pz = data;
+
+    ngx_destroy_pool(pz->saver->pool);
+    pz->saver->pool = NULL;
+}
+
+
+/* the file says that this router lives */
+
+static void
+ngx_http_pourover_state_beat(ngx_http_pourover_zone_t *pz)
+{
+    uint64_t                           saved_at, now;
+    struct ngx_http_pourover_saver_s  *saver;
+
+    saver = pz->saver;
+    now = clock_wall_ms();
+    saved_at = atomic_load(&pz->zone->file.saved_at_ms);
+
+    if (saver->pool
+        || (saved_at <= now && now - saved_at < NGX_HTTP_POUROVER_ALIVE)
+        || (ngx_msec_int_t) (ngx_current_msec - saver->next) < 0)
+    {
+        return;
+    }
+
+    saver->pool = ngx_create_pool(1024, pz->log);
+    if (saver->pool == NULL) {
+        return;
+    }
+
+    saver->next = ngx_current_msec + NGX_HTTP_POUROVER_ALIVE / 10;
+    ngx_memzero(&saver->save, sizeof(ngx_http_pourover_change_t));
+
+    if (ngx_http_pourover_state_change(pz, &saver->save,
+                                       ngx_http_pourover_state_saved, pz,
+                                       saver->pool)
+        != NGX_AGAIN)
+    {
+        ngx_http_pourover_state_saved(pz);
+    }
+}
+
+
+void
+ngx_http_pourover_state_tick(ngx_http_pourover_zone_t *pz, ngx_uint_t holder)
+{
+    if (pz->state.len == 0) {
+        return;
+    }
+
+    ngx_http_pourover_state_look(pz);
+
+    if (holder) {
+        ngx_http_pourover_state_beat(pz);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_pourover_state_upgrading(ngx_http_pourover_zone_t *pz)
+{
+    char                 text[STATE_LINE_MAX];
+    ssize_t              n;
+    uint64_t             now;
+    ngx_fd_t             fd;
+    ngx_file_info_t      fi;
+    ngx_core_conf_t     *ccf;
+    struct state_header  header;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (ngx_file_info(ccf->oldpid.data, &fi) != NGX_FILE_ERROR) {
+        return 1;
+    }
+
+    if (pz->state.len == 0) {
+        return 0;
+    }
+
+    fd = open((char *) pz->state.data, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
+    if (fd == NGX_INVALID_FILE) {
+        return 0;
+    }
+
+    n = pread(fd, text, sizeof(text), 0);
+    (void) ngx_close_file(fd);
+
+    if (n <= 0 || state_read_header((struct str) { text, (size_t) n }, &header,
+                                    NULL) != 0)
+    {
+        return 0;
+    }
+
+    now = clock_wall_ms();
+
+    return header.instance != pz->zone->instance && header.alive_at_ms <= now
+           && now - header.alive_at_ms < NGX_HTTP_POUROVER_OTHER_ALIVE;
+}
