@@ -162,12 +162,14 @@ describe('check-promises', () => {
   test('takes a test that exists and passed, by the start of its name', () => {
     assert.equal(check('| A3 | p | `x.test.mjs: "cuts by"` |', ran('passed')).code, 0);
     assert.equal(check('| A3 | p | `x.test.mjs: "cuts by"`; not yet, issue 3 |').code, 0);
+    assert.equal(check('| A3 | p | `x.test.mjs` |', ran('passed')).code, 0);
   });
 
   test('refuses a test that is missing, did not run, was skipped, and a cell of another form', () => {
     assert.match(check('| A3 | p | `y.test.mjs: "cuts"` |').err, /error: A3: y.test.mjs is no test file of the tree/);
     assert.match(check('| A3 | p | `x.test.mjs: "walks"` |', ran('passed')).err, /x.test.mjs ran no test whose name starts with "walks"/);
     assert.match(check('| A3 | p | `x.test.mjs: "cuts"` |', ran('skipped')).err, /"cuts" did not pass: skipped/);
+    assert.match(check('| A3 | p | `x.test.mjs: "cuts"` |', ran('passed') + ran('failed')).err, /"cuts" did not pass: failed/);
     assert.match(check('| A3 | p | soon |').err, /promises.md:3: error: A3: not `FILE: "test"`/);
   });
 
