@@ -20,12 +20,13 @@ export class H2Pool {
 
   /**
    * Sends {headers, body, attach}: `body` a Buffer or null; `attach(stream)` is for whoever goes on writing (then
-   * body is null) and reads what comes. With `fresh` on a new session. Calls done(outcome) once; the outcome of a
-   * whole answer has `trailers` too.
+   * body is null) and reads what comes. With `fresh` on a session that has not been used for an answer yet. Calls
+   * done(outcome) once; the outcome of a whole answer has `trailers` too.
    */
   send(request, fresh, done) {
     const at = this.#next++ % this.#slots.length;
-    if (fresh || !this.#slots[at] || this.#slots[at].gone) this.#renew(at);
+    const slot = this.#slots[at];
+    if (!slot || slot.gone || (fresh && slot.answers > 0)) this.#renew(at);
     let stream = this.#request(at, request);
     if (!stream) {
       this.#renew(at);
@@ -42,7 +43,7 @@ export class H2Pool {
   }
 
   #renew(at) {
-    this.#slots[at]?.session.close();
+    retire(this.#slots[at]?.session);
     const session = http2.connect(`http://${this.#target.host}:${this.#target.port}`);
     const slot = { session, answers: 0, gone: false, error: '' };
     session.on('goaway', () => {
@@ -66,6 +67,12 @@ export class H2Pool {
       return null;
     }
   }
+}
+
+/** Closes a session when its streams are done. One that still connects would drop those that wait for it. */
+function retire(session) {
+  if (session?.connecting) session.once('connect', () => session.close());
+  else session?.close();
 }
 
 function watch(stream, slot, done) {

@@ -24,6 +24,10 @@ import { waitUntil } from './wait.mjs';
 
 const TICK_MS = 5;
 
+// nginx may close an HTTP/2 connection that has had no request yet, and its workers do not get to it in the same
+// millisecond: a resend at once could meet the next one that is about to. Go and Chrome try several times; we wait.
+const H2_RESEND_MS = 50;
+
 const DEFAULTS = {
   run: 'load', // marks the numbers of this client's requests
   target: {}, // {http: 'host:port', h2: 'host:port'}; h2 for HTTP/2 and gRPC; needed only if the mix says so
@@ -200,7 +204,7 @@ class Load {
       if (outcome.failed && outcome.unsent && !entry.resent) {
         entry.resent = outcome.failed;
         this.#counts.resent += 1;
-        this.#send(visit, request, true);
+        setTimeout(() => this.#send(visit, request, true), entry.kind === 'http1' ? 0 : H2_RESEND_MS);
       } else this.#end(visit, judged(visit, outcome), true);
     });
   }
