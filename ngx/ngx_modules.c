@@ -16,8 +16,6 @@ extern ngx_module_t  ngx_http_pourover_module;
 /* nginx looks these three up by name. */
 #define NGX_EXPORTED  __attribute__((visibility("default")))
 
-extern ngx_module_t *ngx_modules[];
-extern char *ngx_module_names[];
 extern char *ngx_module_order[];
 
 NGX_EXPORTED ngx_module_t *ngx_modules[] = {

@@ -105,8 +105,8 @@ int pick_peer(const struct zone *zone, const struct service *service, enum track
     }
     int second = draw_peer(&draw, &second_meta);
     if (second >= 0 && second != first) {
-        uint64_t first_load = ((uint64_t) in_flight(&draw, first) + 1) * META_WEIGHT(second_meta);
-        uint64_t second_load = ((uint64_t) in_flight(&draw, second) + 1) * META_WEIGHT(first_meta);
+        uint64_t first_load = (uint64_t) in_flight(&draw, first) * META_WEIGHT(second_meta);
+        uint64_t second_load = (uint64_t) in_flight(&draw, second) * META_WEIGHT(first_meta);
         if (second_load < first_load) {
             *ret_meta = second_meta;
             return second;

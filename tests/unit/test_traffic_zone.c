@@ -1,0 +1,351 @@
+/* The shared zone: services, splits, peers, rows, pins; and the choice of a peer. */
+#include "support/t.h"
+
+#include <math.h>
+
+#include "traffic/pick.h"
+#include "traffic/zone.h"
+
+#define SIZE (1u << 20)
+
+static _Alignas(64) uint8_t memory[SIZE];
+static const uint8_t TOKEN[16] = {1};
+
+static struct zone *fresh(uint64_t size)
+{
+    memset(memory, 0, sizeof(memory));
+    assert_int_equal(zone_init(memory, size, 7, TOKEN, 1000, NULL), 0);
+    assert_true(zone_valid(memory, size));
+    return (struct zone *) (void *) memory;
+}
+
+static struct service *shop(struct zone *zone)
+{
+    struct service *service = NULL;
+    assert_int_equal(zone_service_add_locked(zone, STR("shop"), SERVICE_BALANCER, &service, NULL),
+                     0);
+    return service;
+}
+
+static void add_peer(struct zone *zone, struct service *service, const char *address,
+                     enum track track, uint32_t weight)
+{
+    struct peer_spec spec = {.address = str_of(address),
+                             .name = str_of(address),
+                             .sockaddr = address,
+                             .sockaddr_len = strlen(address),
+                             .track = track,
+                             .weight = weight};
+    assert_int_equal(zone_peer_add_locked(zone, service, &spec, NULL), 0);
+}
+
+static void test_a_service_is_found_again(void **state)
+{
+    (void) state;
+    struct zone *zone = fresh(SIZE);
+    struct service *service = shop(zone), *again = NULL;
+    struct split split;
+
+    assert_ptr_equal(zone_service_find(zone, STR("shop")), service);
+    assert_null(zone_service_find(zone, STR("sho")));
+    assert_int_equal(zone_service_add_locked(zone, STR("shop"), SERVICE_CUT, &again, NULL), 0);
+    assert_ptr_equal(again, service);
+    assert_true(zone_split_read(service, &split));
+    assert_int_equal(split.share_ppm, 0);
+    assert_true(split.enabled);
+    assert_str(((struct str){split.salt, split.salt_len}), "shop");
+}
+
+static void test_a_split_is_published_whole(void **state)
+{
+    (void) state;
+    struct zone *zone = fresh(SIZE);
+    struct service *service = shop(zone);
+    uint64_t epoch = atomic_load(&zone->epoch);
+
+    for (uint32_t i = 1; i <= 100; i++) {
+        struct split set = {.share_ppm = i, .revision = i, .enabled = i % 2, .salt_len = 2}, got;
+        memcpy(set.salt, "r1", 2);
+        zone_split_set_locked(zone, service, set);
+        assert_true(zone_split_read(service, &got));
+        assert_int_equal(got.share_ppm, i);
+        assert_int_equal(got.revision, i);
+        struct cut_key key = cut_key_of(STR("r1"));
+        assert_memory_equal(got.key.byte, key.byte, sizeof(key.byte));
+    }
+    assert_int_equal(atomic_load(&zone->epoch), epoch + 100);
+}
+
+static void test_a_zone_of_the_needed_size_holds_what_it_was_made_for(void **state)
+{
+    (void) state;
+    const struct {
+        uint32_t services, peers, workers;
+    } rows[] = {{1, 1, 1}, {1, 33, 4}, {3, 6, 2}, {5, 90, 2}};
+
+    T_TABLE(row, rows)
+    {
+        uint64_t need = zone_need(row->services, row->peers, row->workers);
+        assert_true(need <= SIZE);
+        struct zone *zone = fresh(need);
+        for (uint32_t s = 0; s < row->services; s++) {
+            char name[16], address[32];
+            (void) snprintf(name, sizeof(name), "s%u", s);
+            struct service *service = NULL;
+            assert_int_equal(
+                zone_service_add_locked(zone, str_of(name), SERVICE_BALANCER, &service, NULL), 0);
+            for (uint32_t p = 0; p < row->peers / row->services; p++) {
+                (void) snprintf(address, sizeof(address), "10.0.0.%u:80", p);
+                add_peer(zone, service, address, TRACK_STABLE, 1);
+            }
+            for (int32_t slot = 0; slot < (int32_t) (2 * row->workers); slot++) {
+                struct row *counts = zone_row_get_locked(zone, service, slot, 100 + slot);
+                assert_non_null(counts);
+                for (uint32_t p = 0; p < row->peers / row->services; p++) {
+                    assert_non_null(zone_pin_get_locked(zone, counts, p));
+                }
+            }
+        }
+    }
+}
+
+static void test_a_full_zone_refuses_and_keeps_what_it_has(void **state)
+{
+    (void) state;
+    struct zone *zone = fresh(zone_need(1, 1, 1));
+    struct service *service = shop(zone), *more = NULL;
+    struct err err;
+
+    add_peer(zone, service, "a:1", TRACK_STABLE, 1);
+    uint64_t left = zone_free(zone);
+    while (zone_service_add_locked(zone, STR("more"), SERVICE_CUT, &more, NULL) == 0 &&
+           zone_free(zone) < left) {
+        left = zone_free(zone);
+    }
+    (void) zone_row_get_locked(zone, service, 0, 1);
+    assert_int_equal(zone_service_add_locked(zone, STR("one too many"), SERVICE_CUT, &more, &err),
+                     ERR_FULL);
+    assert_string_equal(err.msg, "the zone is full: no room for service \"one too many\"");
+    assert_true(zone_peer_find(zone, service, STR("a:1"), TRACK_STABLE) == 0);
+}
+
+static void test_peers_come_go_and_their_slots_are_used_again(void **state)
+{
+    (void) state;
+    struct zone *zone = fresh(SIZE);
+    struct service *service = shop(zone);
+    struct row *row = zone_row_get_locked(zone, service, 3, 77);
+    struct pin *pin = zone_pin_get_locked(zone, row, 0);
+
+    add_peer(zone, service, "a:1", TRACK_STABLE, 1);
+    add_peer(zone, service, "b:1", TRACK_CANARY, 1);
+    assert_int_equal(atomic_load(&service->live[TRACK_STABLE]), 1);
+    uint32_t meta = zone_peer_meta(zone, service, 0);
+    struct peer_chunk *chunk = zone_peer_chunk(zone, service, 0);
+    assert_true(zone_pin_take(chunk, 0, pin, meta));
+
+    zone_peer_set_locked(zone, service, 0, PEER_REMOVED, 1);
+    assert_int_equal(atomic_load(&service->live[TRACK_STABLE]), 0);
+    zone_peers_sweep_locked(zone, service);
+    assert_int_equal(META_STATE(zone_peer_meta(zone, service, 0)), PEER_REMOVED);
+    assert_int_equal(zone_peer_find(zone, service, STR("a:1"), TRACK_STABLE), -1);
+    add_peer(zone, service, "c:1", TRACK_STABLE, 1);
+    assert_int_equal(zone_peer_find(zone, service, STR("c:1"), TRACK_STABLE), 2);
+
+    zone_pin_drop(chunk, 0, pin);
+    zone_peers_sweep_locked(zone, service);
+    add_peer(zone, service, "d:1", TRACK_STABLE, 1);
+    assert_int_equal(zone_peer_find(zone, service, STR("d:1"), TRACK_STABLE), 0);
+    assert_true(META_GENERATION(zone_peer_meta(zone, service, 0)) != META_GENERATION(meta));
+    assert_false(zone_pin_take(chunk, 0, pin, meta));
+    assert_int_equal(zone_pin_sum(zone, service, 0).in_flight, 0);
+}
+
+static bool only_78_lives(int32_t pid)
+{
+    return pid == 78;
+}
+
+static void test_a_killed_process_leaks_nothing(void **state)
+{
+    (void) state;
+    struct zone *zone = fresh(SIZE);
+    struct service *service = shop(zone);
+
+    add_peer(zone, service, "a:1", TRACK_STABLE, 1);
+    uint32_t meta = zone_peer_meta(zone, service, 0);
+    struct peer_chunk *chunk = zone_peer_chunk(zone, service, 0);
+    for (int32_t slot = 0; slot < 2; slot++) {
+        struct row *row = zone_row_get_locked(zone, service, slot, 77 + slot);
+        struct pin *pin = zone_pin_get_locked(zone, row, 0);
+        assert_true(zone_pin_take(chunk, 0, pin, meta));
+        counter_add(&row->track[0].count[COUNTER_REQUESTS], 5);
+    }
+    assert_int_equal(zone_pin_sum(zone, service, 0).in_flight, 2);
+    assert_int_equal(zone_reap_locked(zone, only_78_lives), 1);
+    assert_int_equal(zone_pin_sum(zone, service, 0).in_flight, 1);
+    assert_int_equal(atomic_load(&chunk->hint[0]), 1);
+    zone_worker_start_locked(zone, 1, 79, 1); /* respawned in the slot of 78 */
+    assert_int_equal(zone_pin_sum(zone, service, 0).in_flight, 0);
+
+    struct counters_sum sum;
+    zone_counters_sum(zone, service, TRACK_STABLE, &sum);
+    assert_int_equal(sum.count[COUNTER_REQUESTS], 10); /* what was counted stays */
+    assert_int_equal(zone_pin_sum(zone, service, 0).requests, 2);
+}
+
+/*
+ * The pin protocol in every order of its steps: a request pins (1) and reads again (2); a drainer
+ * stores (1) and reads the sum (2). Never: the request goes on and the drainer saw nothing.
+ */
+static void test_the_proof_of_drain_holds_in_every_order(void **state)
+{
+    (void) state;
+    const char *const orders[] = {"RRDD", "RDRD", "RDDR", "DRRD", "DRDR", "DDRR"};
+
+    T_TABLE(order, orders)
+    {
+        uint32_t in_flight = 0, meta = PEER_READY, chosen_by = PEER_READY;
+        bool goes_on = false, proved = false;
+        unsigned request = 0, drainer = 0;
+        for (const char *step = *order; *step != 0; step++) {
+            if (*step == 'R' && request++ == 0) {
+                in_flight++;
+            } else if (*step == 'R') {
+                goes_on = meta == chosen_by;
+                in_flight -= !goes_on;
+            } else if (drainer++ == 0) {
+                meta = PEER_DRAINING;
+            } else {
+                proved = in_flight == 0;
+            }
+        }
+        t_check(!(goes_on && proved), "%s", *order);
+    }
+}
+
+static void test_statuses_have_names(void **state)
+{
+    (void) state;
+    assert_string_equal(zone_status_name(zone_status_index(200)), "200");
+    assert_string_equal(zone_status_name(zone_status_index(101)), "101");
+    assert_string_equal(zone_status_name(zone_status_index(511)), "511");
+    assert_string_equal(zone_status_name(zone_status_index(499)), "499");
+    assert_string_equal(zone_status_name(zone_status_index(418)), "4xx-other");
+    assert_string_equal(zone_status_name(zone_status_index(599)), "5xx-other");
+    assert_string_equal(zone_status_name(zone_status_index(0)), "other");
+    assert_string_equal(zone_status_name(zone_status_index(9)), "other");
+    assert_string_equal(zone_status_name(zone_status_index(70000)), "other");
+    for (unsigned code = 100; code < 600; code++) {
+        unsigned index = zone_status_index(code);
+        assert_true(index < zone_status_names());
+        const char *name = zone_status_name(index);
+        char text[4];
+        (void) snprintf(text, sizeof(text), "%u", code);
+        t_check(strcmp(name, text) == 0 || name[0] == text[0], "%u is %s", code, name);
+    }
+}
+
+static void test_peers_are_chosen_by_weight(void **state)
+{
+    (void) state;
+    struct t_random random = t_random_init();
+    struct zone *zone = fresh(SIZE);
+    struct service *service = shop(zone);
+    const uint32_t weight[] = {1, 2, 5};
+    const unsigned few = 3, draws = 80000;
+
+    for (unsigned i = 0; i < few; i++) {
+        char address[8];
+        (void) snprintf(address, sizeof(address), "p%u", i);
+        add_peer(zone, service, address, TRACK_STABLE, weight[i]);
+    }
+    add_peer(zone, service, "canary", TRACK_CANARY, 1);
+
+    unsigned count[4] = {0};
+    struct pick_tried tried = {0};
+    for (unsigned i = 0; i < draws; i++) {
+        uint32_t meta = 0;
+        int slot = pick_peer(zone, service, TRACK_STABLE, &tried, t_random(&random), &meta);
+        assert_in_range(slot, 0, 2);
+        assert_int_equal(meta, zone_peer_meta(zone, service, (unsigned) slot));
+        count[slot]++;
+    }
+    print_message("# weights 1:2:5 chosen %u %u %u\n", count[0], count[1], count[2]);
+    for (unsigned i = 0; i < few; i++) {
+        assert_true(fabs(count[i] / (double) draws - weight[i] / 8.0) < 0.01);
+    }
+    assert_int_equal(count[3], 0);
+}
+
+static void test_the_peer_with_less_in_flight_is_taken(void **state)
+{
+    (void) state;
+    struct t_random random = t_random_init();
+    struct zone *zone = fresh(SIZE);
+    struct service *service = shop(zone);
+    struct row *row = zone_row_get_locked(zone, service, 0, 1);
+    struct pick_tried tried = {0};
+    unsigned in_flight[100] = {0}, most = 0, least = 1000;
+
+    for (unsigned i = 0; i < 100; i++) {
+        char address[8];
+        (void) snprintf(address, sizeof(address), "p%u", i);
+        add_peer(zone, service, address, TRACK_STABLE, 1);
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        uint32_t meta = 0;
+        int slot = pick_peer(zone, service, TRACK_STABLE, &tried, t_random(&random), &meta);
+        assert_true(slot >= 0);
+        struct pin *pin = zone_pin_get_locked(zone, row, (unsigned) slot);
+        assert_true(zone_pin_take(zone_peer_chunk(zone, service, (unsigned) slot), (unsigned) slot,
+                                  pin, meta));
+        in_flight[slot]++;
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        most = in_flight[i] > most ? in_flight[i] : most;
+        least = in_flight[i] < least ? in_flight[i] : least;
+    }
+    print_message("# 1000 requests on 100 peers: %u to %u each\n", least, most);
+    assert_true(most <= 14); /* one choice alone gives 20 and more */
+}
+
+static void test_tried_draining_and_other_tracks_are_passed_over(void **state)
+{
+    (void) state;
+    struct t_random random = t_random_init();
+    struct zone *zone = fresh(SIZE);
+    struct service *service = shop(zone);
+    struct pick_tried tried = {0};
+    uint32_t meta = 0;
+
+    add_peer(zone, service, "a", TRACK_STABLE, 1);
+    add_peer(zone, service, "b", TRACK_STABLE, 1);
+    add_peer(zone, service, "c", TRACK_CANARY, 1);
+    zone_peer_set_locked(zone, service, 1, PEER_DRAINING, 1);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(pick_peer(zone, service, TRACK_STABLE, &tried, t_random(&random), &meta),
+                         0);
+    }
+    tried.slot[tried.count++] = 0;
+    assert_int_equal(pick_peer(zone, service, TRACK_STABLE, &tried, t_random(&random), &meta), -1);
+    assert_int_equal(pick_peer(zone, service, TRACK_CANARY, &tried, t_random(&random), &meta), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_service_is_found_again),
+        cmocka_unit_test(test_a_split_is_published_whole),
+        cmocka_unit_test(test_a_zone_of_the_needed_size_holds_what_it_was_made_for),
+        cmocka_unit_test(test_a_full_zone_refuses_and_keeps_what_it_has),
+        cmocka_unit_test(test_peers_come_go_and_their_slots_are_used_again),
+        cmocka_unit_test(test_a_killed_process_leaks_nothing),
+        cmocka_unit_test(test_the_proof_of_drain_holds_in_every_order),
+        cmocka_unit_test(test_statuses_have_names),
+        cmocka_unit_test(test_peers_are_chosen_by_weight),
+        cmocka_unit_test(test_the_peer_with_less_in_flight_is_taken),
+        cmocka_unit_test(test_tried_draining_and_other_tracks_are_passed_over),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
