@@ -8,6 +8,7 @@ class Entry {
     this.visitor = visitor;
     this.sentAt = at;
     this.answeredAt = 0;
+    this.us = 0; // from sending to the end of the answer, a resend included
     this.status = 0; // of HTTP
     this.grpcStatus = ''; // as text, '' if it is no gRPC
     this.version = '';
@@ -38,6 +39,35 @@ export class ClientLedger {
   number(entry) {
     return `${this.run}.${entry.n}`;
   }
+
+  /**
+   * By version, of the requests from number `first` up to `end`: {requests, failed, visitors, p50, p99}; the latencies
+   * are microseconds, of short requests. Failures without an answer stand under the version ''.
+   */
+  measure(first = 0, end = this.entries.length) {
+    const versions = {};
+    for (let n = first; n < end; n += 1) {
+      const entry = this.entries[n];
+      if (!entry.answeredAt && !entry.failed) continue;
+      const of = (versions[entry.version] ??= { requests: 0, failed: 0, visitors: new Set(), us: [] });
+      of.requests += 1;
+      of.visitors.add(entry.visitor);
+      if (entry.failed) of.failed += 1;
+      else if (entry.us) of.us.push(entry.us);
+    }
+    for (const of of Object.values(versions)) {
+      const { us } = of;
+      us.sort((a, b) => a - b);
+      Object.assign(of, { visitors: of.visitors.size, p50: quantile(us, 0.5), p99: quantile(us, 0.99) });
+      delete of.us;
+    }
+    return versions;
+  }
+}
+
+/** The value of a sorted list below which a part `q` lies; 0 when it is empty. */
+function quantile(sorted, q) {
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? 0;
 }
 
 /** The lines of a service's ledger (see ServiceLedger.toText) as objects. */

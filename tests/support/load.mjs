@@ -15,7 +15,6 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { encodeText } from '../../examples/demo-service/grpc.mjs';
 import { H2Pool } from './h2.mjs';
-import { Histogram } from './histogram.mjs';
 import { Http1Pool } from './http1.mjs';
 import { ClientLedger, summarize } from './ledger.mjs';
 import { openChat, openWatch, openWebSocket } from './longlived.mjs';
@@ -71,7 +70,7 @@ class Load {
   #open = new Set();
   #turn = 0;
   #counts = { sent: 0, answered: 0, failed: 0, resent: 0, skipped: 0 };
-  #versions = new Map();
+  #window = 0;
 
   constructor(options) {
     this.#options = options;
@@ -94,25 +93,20 @@ class Load {
     return this.#ledger;
   }
 
-  /** Since the start, and by version since newWindow(): {requests, failed, visitors, p50, p99 (microseconds)}. */
+  /** Counts since the start, and versions: ClientLedger.measure since newWindow(). */
   stats() {
-    const versions = {};
-    for (const [version, seen] of this.#versions) {
-      versions[version] = {
-        requests: seen.requests,
-        failed: seen.failed,
-        visitors: this.#visitors.seenBy(version),
-        p50: seen.latencies.quantile(0.5),
-        p99: seen.latencies.quantile(0.99),
-      };
-    }
-    return { ms: Date.now() - this.#started, ...this.#counts, inFlight: this.#open.size, versions };
+    const measure = () => this.#ledger.measure(this.#window);
+    return {
+      ...{ ms: Date.now() - this.#started, ...this.#counts, inFlight: this.#open.size },
+      get versions() {
+        return measure();
+      },
+    };
   }
 
-  /** Starts the versions' figures of stats() anew. */
+  /** Starts the versions' figures of stats() anew, with the requests that are sent from now on. */
   newWindow() {
-    this.#versions.clear();
-    this.#visitors.newWindow();
+    this.#window = this.#ledger.entries.length;
   }
 
   /** Stops sending, lets what is under way end, and returns the client's ledger. */
@@ -246,6 +240,7 @@ class Load {
     this.#open.delete(visit);
     this.#visitors.leave(entry.visitor);
     entry.answeredAt = outcome.status ? Date.now() : 0;
+    entry.us = short && outcome.status ? Math.round((performance.now() - visit.started) * 1000) : 0;
     entry.status = outcome.status ?? 0;
     entry.grpcStatus = outcome.grpcStatus ?? '';
     entry.version = outcome.headers?.get('x-version') ?? '';
@@ -253,18 +248,6 @@ class Load {
     entry.failed = outcome.failed;
     this.#visitors.saw(entry.visitor, entry.sentAt, entry.version, outcome.headers?.get('set-cookie'));
     this.#counts[entry.failed ? 'failed' : 'answered'] += 1;
-    this.#count(entry, short ? (performance.now() - visit.started) * 1000 : -1);
-  }
-
-  #count(entry, us) {
-    let seen = this.#versions.get(entry.version);
-    if (!seen) {
-      seen = { requests: 0, failed: 0, latencies: new Histogram() };
-      this.#versions.set(entry.version, seen);
-    }
-    seen.requests += 1;
-    if (entry.failed) seen.failed += 1;
-    else if (us >= 0) seen.latencies.add(us);
   }
 }
 

@@ -22,8 +22,7 @@ export class Visitors {
   #busy;
   #last;
   #versions = [];
-  #windows = [];
-  #window = 1;
+  #called = [];
 
   /** `count` visitors; a part `heavy` of all visits is made by 1 % of them. */
   constructor({ count = 1000, heavy = 0.3, seed = 1 }) {
@@ -34,8 +33,19 @@ export class Visitors {
     this.#last = new Int16Array(count).fill(-1);
   }
 
+  /** Makes these visitors come next, before all others. */
+  call(visitors) {
+    this.#called.push(...visitors);
+  }
+
   /** A visitor without a request under way (so that the order of versions is clear), or -1 if none is found. */
   enter() {
+    while (this.#called.length > 0) {
+      const visitor = this.#called.pop();
+      if (this.#busy[visitor]) continue; // is there already
+      this.#busy[visitor] = 1;
+      return visitor;
+    }
     const few = Math.max(1, Math.floor(this.#ids.length / 100));
     for (let tries = 0; tries < 50; tries += 1) {
       const range = this.#random() < this.#heavy ? few : this.#ids.length;
@@ -69,32 +79,19 @@ export class Visitors {
     }
     if (!version) return;
     const index = this.#indexOf(version);
-    this.#windows[index][visitor] = this.#window;
     const last = this.#last[visitor];
     if (last !== index && last >= 0) this.moves.push({ visitor, at, from: this.#versions[last], to: version });
     this.#last[visitor] = index;
   }
 
-  /** The version that a visitor was shown last, or ''. */
-  lastVersion(visitor) {
-    return this.#versions[this.#last[visitor]] ?? '';
-  }
-
-  /** Forgets who was counted by seenBy. */
-  newWindow() {
-    this.#window += 1;
-  }
-
-  /** How many visitors were shown this version since newWindow. */
-  seenBy(version) {
+  /** Whom this version was the last that they were shown. */
+  lastOn(version) {
     const index = this.#versions.indexOf(version);
-    return index < 0 ? 0 : this.#windows[index].reduce((sum, window) => sum + (window === this.#window ? 1 : 0), 0);
+    return index < 0 ? [] : [...this.#last.keys()].filter((visitor) => this.#last[visitor] === index);
   }
 
   #indexOf(version) {
     const index = this.#versions.indexOf(version);
-    if (index >= 0) return index;
-    this.#windows.push(new Int32Array(this.#ids.length));
-    return this.#versions.push(version) - 1;
+    return index >= 0 ? index : this.#versions.push(version) - 1;
   }
 }
