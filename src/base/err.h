@@ -8,6 +8,7 @@
  */
 
 enum err_code {
+    ERR_NONE = 0,         /* what a zeroed struct err says */
     ERR_INVALID = -1,     /* malformed or out of its domain */
     ERR_NOT_FOUND = -2,   /* no such thing */
     ERR_CONFLICT = -3,    /* the state is another than the caller thought */
