@@ -200,7 +200,7 @@ static size_t keep(struct buf *b, const char *ptr, size_t len)
 static size_t on_body(char *ptr, size_t size, size_t n, void *ctx)
 {
     struct http_call *call = ctx;
-    return keep(&call->body, ptr, size * n);
+    return call->body.max == 0 ? size * n : keep(&call->body, ptr, size * n);
 }
 
 static size_t on_header(char *ptr, size_t size, size_t n, void *ctx)

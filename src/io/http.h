@@ -20,7 +20,7 @@ struct http_request {
     const char *const *headers; /* "Name: value", ends with NULL; NULL: none */
     struct str body;            /* sent when ptr is not NULL */
     uint64_t timeout_ms;        /* for all of it; at least 1 */
-    size_t max_bytes;           /* of the answer's body */
+    size_t max_bytes;           /* of the answer's body; 0: the body is read and dropped */
 };
 
 struct http_response {

@@ -1,0 +1,254 @@
+/* Reads a command line by the tables of commands and options. */
+#include "cli/cmd.h"
+
+#include "base/buf.h"
+#include "base/str.h"
+
+#include <string.h>
+
+#define MAX_NAMES 128
+
+void cli_init(struct cli *cli)
+{
+    *cli = (struct cli){
+        .timeout_ms = 10000,
+        .requests = 400,
+        .confidence = 0.999,
+        .dwell_ms = 10000,
+        .interval_ms = 1000,
+        .stages = {.share_ppm = {0, 1000, 10000, 100000, 500000, 1000000}, .len = 6},
+    };
+}
+
+void cli_done(struct cli *cli)
+{
+    vec_done(&cli->routers);
+    vec_done(&cli->visits);
+}
+
+static const struct opt *find_in(const struct opt *table, struct str name, char letter)
+{
+    for (; table->name != NULL; table++) {
+        bool same = letter != 0 ? table->letter == letter : str_eq_cstr(name, table->name);
+        if (same) {
+            return table;
+        }
+    }
+    return NULL;
+}
+
+const struct opt *cmd_find_opt(const struct cmd *cmd, struct str name, char letter)
+{
+    const struct opt *opt = find_in(opt_global, name, letter);
+    for (size_t i = 0; opt == NULL && cmd != NULL && cmd->option[i] != NULL; i++) {
+        opt = find_in(cmd->option[i], name, letter);
+    }
+    return opt;
+}
+
+/* Appends `; did you mean "X"?` when one of the names is near. */
+static int unknown(const char *what, struct str seen, const char *dashes, const char *const *name,
+                   size_t n, const char *help, struct err *err)
+{
+    const char *near = str_nearest(seen, name, n);
+    if (near != NULL) {
+        return err_set(err, ERR_INVALID, "there is no %s \"%s" STR_FMT "\"; did you mean \"%s%s\"?",
+                       what, dashes, STR_ARG(seen), dashes, near);
+    }
+    return err_set(err, ERR_INVALID, "there is no %s \"%s" STR_FMT "\"; see \"%s\"", what, dashes,
+                   STR_ARG(seen), help);
+}
+
+static int unknown_opt(const struct cmd *cmd, struct str name, struct err *err)
+{
+    const char *names[MAX_NAMES];
+    char help[128];
+    struct buf b;
+    size_t n = 0;
+    for (const struct opt *o = opt_global; o->name != NULL; o++) {
+        names[n++] = o->name;
+    }
+    for (size_t i = 0; cmd != NULL && cmd->option[i] != NULL; i++) {
+        for (const struct opt *o = cmd->option[i]; o->name != NULL && n < MAX_NAMES; o++) {
+            names[n++] = o->name;
+        }
+    }
+    buf_init_fixed(&b, help, sizeof help);
+    buf_addf(&b, "pourover %s%s--help", cmd != NULL ? cmd->name : "", cmd != NULL ? " " : "");
+    return unknown("option", name, "--", names, n, help, err);
+}
+
+static int take_opt(struct cli *cli, const struct opt *opt, const char *value, struct err *err)
+{
+    int code = opt->take(cli, value, err);
+    return code != 0 ? err_wrap(err, "--%s", opt->name) : 0;
+}
+
+/* One word that begins with "--"; *i is advanced when the next word is its value. */
+static int take_long(struct cli *cli, int argc, char **argv, int *i, struct err *err)
+{
+    struct str word = str_of(argv[*i] + 2);
+    struct str name = {word.ptr, str_find_char(word, '=')};
+    const char *value = name.len < word.len ? name.ptr + name.len + 1 : NULL;
+    const struct opt *opt = cmd_find_opt(cli->cmd, name, 0);
+    if (opt == NULL) {
+        return unknown_opt(cli->cmd, name, err);
+    }
+    if (opt->arg == NULL && value != NULL) {
+        return err_set(err, ERR_INVALID, "--%s takes no value, not \"%s\"", opt->name, value);
+    }
+    if (opt->arg != NULL && value == NULL) {
+        if (*i + 1 >= argc) {
+            return err_set(err, ERR_INVALID, "--%s lacks its value: --%s %s", opt->name, opt->name,
+                           opt->arg);
+        }
+        value = argv[++*i];
+    }
+    return take_opt(cli, opt, value, err);
+}
+
+/* One word of letters, "-qv"; letters take no values. */
+static int take_letters(struct cli *cli, const char *word, struct err *err)
+{
+    for (const char *c = word + 1; *c != '\0'; c++) {
+        const struct opt *opt = cmd_find_opt(cli->cmd, STR(""), *c);
+        if (opt == NULL) {
+            return err_set(err, ERR_INVALID, "there is no option \"-%c\"; see \"pourover --help\"",
+                           *c);
+        }
+        int code = take_opt(cli, opt, NULL, err);
+        if (code != 0) {
+            return code;
+        }
+    }
+    return 0;
+}
+
+/* Whether the words from argv[at] on begin with the name of the command; sets how many it has. */
+static bool is_named(const struct cmd *cmd, int argc, char **argv, int at, int *ret_words)
+{
+    struct str word, rest = str_of(cmd->name);
+    int n = 0;
+    while (str_cut(&rest, ' ', &word)) {
+        if (at + n >= argc || !str_eq_cstr(word, argv[at + n])) {
+            return false;
+        }
+        n++;
+    }
+    *ret_words = n;
+    return true;
+}
+
+/* The first or, in a group, second words that there are. */
+static size_t collect_words(const char *group, const char *name[], char (*store)[32])
+{
+    size_t n = 0;
+    for (size_t i = 0; cmd_table[i] != NULL; i++) {
+        struct str head, rest = str_of(cmd_table[i]->name);
+        (void) str_cut(&rest, ' ', &head);
+        if (group != NULL && !str_eq_cstr(head, group)) {
+            continue;
+        }
+        struct str word = group != NULL ? rest : head;
+        struct buf b;
+        buf_init_fixed(&b, store[n], sizeof store[n]);
+        buf_add_str(&b, word);
+        name[n] = store[n];
+        n += word.len > 0;
+    }
+    return n;
+}
+
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; cmd_table[i] != NULL; i++) {
+        size_t len = strlen(word);
+        if (strncmp(cmd_table[i]->name, word, len) == 0 && cmd_table[i]->name[len] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int find_cmd(struct cli *cli, int argc, char **argv, int at, int *ret_words, struct err *err)
+{
+    const char *name[MAX_NAMES];
+    char store[MAX_NAMES][32];
+    for (size_t i = 0; cmd_table[i] != NULL; i++) {
+        if (is_named(cmd_table[i], argc, argv, at, ret_words)) {
+            cli->cmd = cmd_table[i];
+            return 0;
+        }
+    }
+    const char *word = argv[at];
+    if (!is_group(word)) {
+        size_t n = collect_words(NULL, name, store);
+        return unknown("command", str_of(word), "", name, n, "pourover --help", err);
+    }
+    if (at + 1 < argc && argv[at + 1][0] != '-') {
+        size_t n = collect_words(word, name, store);
+        return unknown("router command", str_of(argv[at + 1]), "", name, n,
+                       "pourover router --help", err);
+    }
+    *ret_words = 1; /* "pourover router": the caller lists the group */
+    cli->operand[cli->noperands++] = word;
+    return 0;
+}
+
+static int check_operands(const struct cli *cli, struct err *err)
+{
+    const struct cmd *cmd = cli->cmd;
+    if (cmd == NULL || cli->wants_help) {
+        return 0;
+    }
+    if (cli->noperands < cmd->operands_min) {
+        return err_set(err, ERR_INVALID, "%s lacks its operand: pourover %s %s", cmd->name,
+                       cmd->name, cmd->operand);
+    }
+    if (cli->noperands > cmd->operands_max) {
+        return err_set(err, ERR_INVALID, "%s: \"%s\" is one operand too many: pourover %s%s%s",
+                       cmd->name, cli->operand[cmd->operands_max], cmd->name,
+                       cmd->operand != NULL ? " " : "", cmd->operand != NULL ? cmd->operand : "");
+    }
+    return 0;
+}
+
+/* A word that is not an option: the command's name, or an operand of it. */
+static int take_word(struct cli *cli, int argc, char **argv, int *i, struct err *err)
+{
+    if (cli->cmd == NULL && cli->noperands == 0) {
+        int words = 1;
+        int code = find_cmd(cli, argc, argv, *i, &words, err);
+        *i += words - 1;
+        return code;
+    }
+    if (cli->noperands == CLI_OPERANDS_MAX) {
+        return err_set(err, ERR_INVALID, "\"%s\" is one operand too many", argv[*i]);
+    }
+    cli->operand[cli->noperands++] = argv[*i];
+    return 0;
+}
+
+int cmd_parse(struct cli *cli, int argc, char **argv, struct err *err)
+{
+    bool only_words = false;
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+        int code;
+        if (!only_words && strcmp(word, "--") == 0) {
+            only_words = true;
+            continue;
+        }
+        if (!only_words && strncmp(word, "--", 2) == 0) {
+            code = take_long(cli, argc, argv, &i, err);
+        } else if (!only_words && word[0] == '-' && word[1] != '\0') {
+            code = take_letters(cli, word, err);
+        } else {
+            code = take_word(cli, argc, argv, &i, err);
+        }
+        if (code != 0) {
+            return code;
+        }
+    }
+    return check_operands(cli, err);
+}

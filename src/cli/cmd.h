@@ -1,0 +1,113 @@
+#pragma once
+/*
+ * Commands as tables: --help, the man pages, the reference and the completion are made of them.
+ */
+#include "base/err.h"
+#include "base/vec.h"
+#include "cli/exits.h"
+#include "gateway/fleet.h"
+#include "io/http.h"
+#include "io/loop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLI_OPERANDS_MAX 8
+#define CLI_STAGES_MAX   32
+
+struct cli;
+
+/* An option.  A table of them ends with a row whose name is NULL. */
+struct opt {
+    const char *name; /* without the dashes */
+    char letter;      /* of the short form, 0: none */
+    const char *arg;  /* what it takes: "URL"; NULL: nothing */
+    const char *help; /* what it does; "; default 10s" where there is one */
+    /* value is NULL when arg is.  The message needs no name of the option: it is put in front. */
+    int (*take)(struct cli *cli, const char *value, struct err *err);
+};
+
+/* ends with a row whose line is NULL */
+struct example {
+    const char *line, *says;
+};
+
+struct cmd {
+    const char *name;    /* "router set": as typed behind pourover */
+    const char *summary; /* one line, no full stop */
+    const char *operand; /* "SHARE"; NULL: none.  In brackets when it may be missing. */
+    size_t operands_min, operands_max;
+    const char *const *choices;      /* for completion of the operand; ends with NULL; or NULL */
+    const struct opt *const *option; /* tables of options, ends with NULL */
+    const char *details;             /* paragraphs separated by an empty line */
+    const struct example *example;
+    enum exit_code (*run)(struct cli *cli);
+};
+
+struct stage_list {
+    uint32_t share_ppm[CLI_STAGES_MAX];
+    size_t len;
+};
+
+/* What the command line said, and what commands run on. */
+struct cli {
+    const struct cmd *cmd;
+    const char *operand[CLI_OPERANDS_MAX];
+    size_t noperands;
+    bool json, quiet, verbose, wants_help, wants_version;
+
+    VEC(const char *) routers;
+    const char *service, *token_file;
+    uint64_t timeout_ms;
+
+    const char *salt, *reason;
+    VEC(const char *) visits;
+    const char *host_header, *id_header;
+    uint64_t requests;
+    double confidence;
+    bool cut_only;
+    struct stage_list stages;
+    uint64_t dwell_ms;
+    bool has_max_errors;
+    uint32_t max_errors_ppm;
+    uint64_t for_ms, interval_ms;
+    const char *format; /* of help: "markdown", "man"; NULL: text */
+
+    /* while a command runs on routers; see routers.h */
+    struct io_loop *loop;
+    struct http_client *http;
+    struct fleet fleet;
+    char *bearer;
+    bool interrupted;
+};
+
+extern const struct cmd cmd_router_status, cmd_router_watch, cmd_router_set, cmd_router_enable,
+    cmd_router_disable, cmd_router_sync, cmd_router_who, cmd_router_verify, cmd_router_walk,
+    cmd_help, cmd_completion;
+
+/* All commands in the order of the help; ends with NULL. */
+extern const struct cmd *const cmd_table[];
+
+/* The options that every command has. */
+extern const struct opt opt_global[];
+extern const struct opt opt_routers[];
+extern const struct opt opt_change[];
+extern const struct opt opt_switch[];
+extern const struct opt opt_watch[];
+extern const struct opt opt_who[];
+extern const struct opt opt_verify[];
+extern const struct opt opt_walk[];
+extern const struct opt opt_help[];
+
+/* The option of a command, its global ones included; NULL when it has none of that name. */
+const struct opt *cmd_find_opt(const struct cmd *cmd, struct str name, char letter);
+
+/*
+ * Finds the command in argv (words behind the program's name) and takes its options.
+ * cli->cmd NULL after success: there was no command.  ERR_INVALID.
+ */
+int cmd_parse(struct cli *cli, int argc, char **argv, struct err *err)
+    __attribute__((warn_unused_result));
+void cli_init(struct cli *cli);
+void cli_done(struct cli *cli);

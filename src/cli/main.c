@@ -1,0 +1,61 @@
+/* pourover: the table of commands, and main. */
+#include "base/buf.h"
+#include "cli/cmd.h"
+#include "cli/help.h"
+#include "cli/out.h"
+#include "cli/routers.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+const struct cmd *const cmd_table[] = {
+    &cmd_router_status,  &cmd_router_watch, &cmd_router_set, &cmd_router_enable,
+    &cmd_router_disable, &cmd_router_sync,  &cmd_router_who, &cmd_router_verify,
+    &cmd_router_walk,    &cmd_help,         &cmd_completion, NULL,
+};
+
+/* Everything that is answered without running a command. */
+static enum exit_code run_without_cmd(struct cli *cli)
+{
+    struct buf b;
+    buf_init(&b, OUT_MAX);
+    if (cli->wants_version) {
+        buf_add_cstr(&b, "pourover " POUROVER_VERSION "\n");
+    } else if (cli->cmd != NULL) {
+        help_cmd(cli->cmd, &b);
+    } else if (cli->noperands == 0 || !help_group(cli->operand[0], &b)) {
+        help_overview(&b);
+    }
+    out_write(buf_str(&b));
+    buf_done(&b);
+    return EXIT_DONE;
+}
+
+static enum exit_code run(struct cli *cli, int argc, char **argv)
+{
+    struct err err = {0};
+    if (cmd_parse(cli, argc, argv, &err) != 0) {
+        return cli_fail(cli, &err);
+    }
+    if (cli->cmd == NULL || cli->wants_help || cli->wants_version) {
+        return run_without_cmd(cli);
+    }
+    enum exit_code code = cli->cmd->run(cli);
+    routers_close(cli);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct cli cli;
+    (void) sigaction(SIGPIPE, &ignore, NULL); /* a closed pipe is an error of write, told below */
+    cli_init(&cli);
+    enum exit_code code = run(&cli, argc - 1, argv + 1);
+    cli_done(&cli);
+    if (!out_close() && code == EXIT_DONE) {
+        out_complain("the output could not be written");
+        code = EXIT_FAILED;
+    }
+    return (int) code;
+}
