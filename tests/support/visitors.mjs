@@ -38,6 +38,11 @@ export class Visitors {
     this.#called.push(...visitors);
   }
 
+  /** How many of the called have not come yet. */
+  get waiting() {
+    return this.#called.length;
+  }
+
   /** A visitor without a request under way (so that the order of versions is clear), or -1 if none is found. */
   enter() {
     while (this.#called.length > 0) {
