@@ -428,7 +428,7 @@ ngx_http_pourover_tick(ngx_event_t *ev)
     ngx_uint_t                 holder;
     ngx_http_pourover_zone_t  *pz;
 
-    pz = ngx_http_pourover_zone_of((ngx_cycle_t *) ngx_cycle);
+    pz = ngx_queue_data(ev, ngx_http_pourover_zone_t, tick);
     holder = ngx_http_pourover_holds_lease(pz->zone);
 
     if (ngx_exiting) {
