@@ -141,18 +141,6 @@ void zone_peer_set_locked(struct zone *zone, struct service *service, unsigned s
     (void) zone_epoch_bump(zone);
 }
 
-void zone_peers_sweep_locked(struct zone *zone, struct service *service)
-{
-    unsigned slots = atomic_load_explicit(&service->slots, memory_order_relaxed);
-
-    for (unsigned slot = 0; slot < slots; slot++) {
-        uint32_t meta = zone_peer_meta(zone, service, slot);
-        if (META_STATE(meta) == PEER_REMOVED && zone_pin_sum(zone, service, slot).in_flight == 0) {
-            zone_peer_set_locked(zone, service, slot, PEER_FREE, META_WEIGHT(meta));
-        }
-    }
-}
-
 bool zone_pin_take(struct peer_chunk *chunk, unsigned slot, struct pin *pin, uint32_t meta)
 {
     unsigned index = slot % ZONE_CHUNK_PEERS;

@@ -94,6 +94,18 @@ struct pin_sum zone_pin_sum(const struct zone *zone, const struct service *servi
     return sum;
 }
 
+void zone_peers_sweep_locked(struct zone *zone, struct service *service)
+{
+    unsigned slots = atomic_load_explicit(&service->slots, memory_order_relaxed);
+
+    for (unsigned slot = 0; slot < slots; slot++) {
+        uint32_t meta = zone_peer_meta(zone, service, slot);
+        if (META_STATE(meta) == PEER_REMOVED && zone_pin_sum(zone, service, slot).in_flight == 0) {
+            zone_peer_set_locked(zone, service, slot, PEER_FREE, META_WEIGHT(meta));
+        }
+    }
+}
+
 static void sum_add(uint64_t *to, const _Atomic uint64_t *from, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
