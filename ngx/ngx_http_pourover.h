@@ -13,7 +13,8 @@
  *   ngx_http_pourover_upstream.c   choosing a peer, retries, TLS sessions
  *   ngx_http_pourover_variables.c  $pourover_...
  *   ngx_http_pourover_log.c        statistics when a request ends
- *   ngx_http_pourover_state.c      the state file's life: check, restore, tick
+ *   ngx_http_pourover_state_check.c   may the state file be used?
+ *   ngx_http_pourover_state.c      its life: restored, looked at, kept fresh
  *   ngx_http_pourover_save.c       one change: compared, set, saved
  *   ngx_http_pourover_guard.c      who may call the API
  *   ngx_http_pourover_api.c        the API: calls and answers
@@ -31,6 +32,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "base/buf.h"
 #include "traffic/cut.h"
 #include "traffic/decide.h"
 #include "traffic/id.h"
@@ -59,8 +61,6 @@ typedef struct {
 
     ngx_uint_t                     fresh;         /* made by this cycle */
 
-    ngx_event_t                    tick;
-    ngx_msec_t                     reaped;        /* last time, of the holder */
     ngx_cycle_t                   *cycle;         /* that configured it */
     ngx_log_t                     *log;
 } ngx_http_pourover_zone_t;
@@ -198,6 +198,7 @@ typedef struct {
     ngx_array_t                   *allow;         /* of ngx_cidr_t */
     ngx_flag_t                     insecure;
     ngx_http_core_srv_conf_t      *cscf;
+    ngx_http_core_loc_conf_t      *clcf;          /* its location */
     u_char                        *file_name;
     ngx_uint_t                     line;
 } ngx_http_pourover_api_conf_t;
@@ -234,7 +235,6 @@ struct ngx_http_pourover_choice_s {
     uint64_t                       first_get_us;  /* CLOCK_MONOTONIC */
     uint64_t                       header_us;
     uint64_t                       last_free_us;
-    uint32_t                       attempts;
 };
 
 
@@ -417,26 +417,73 @@ ngx_int_t ngx_http_pourover_state_change(ngx_http_pourover_zone_t *pz,
     ngx_pool_t *pool);
 
 
-/* api.c */
+/* guard.c */
 
 char *ngx_http_pourover_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* after the configuration is read: refuses an API off loopback without a guard */
 ngx_int_t ngx_http_pourover_api_check(ngx_conf_t *cf);
+/* NGX_OK, or the status to refuse the request with and a *message */
+ngx_int_t ngx_http_pourover_guard(ngx_http_request_t *r,
+    ngx_http_pourover_api_conf_t *api, const char **message);
 
 
-/* render.c: the bodies of the API */
+/* api.c */
+
+ngx_int_t ngx_http_pourover_api_handler(ngx_http_request_t *r);
+
+
+/*
+ * render.c, prometheus.c: the bodies of the API.  They are written into a buf
+ * of fixed size, which is made anew and larger when its failed is set.
+ */
+
+typedef void (*ngx_http_pourover_render_pt)(struct buf *buf,
+    ngx_http_pourover_zone_t *pz, const struct service *service);
+
+void ngx_http_pourover_render_status(struct buf *buf,
+    ngx_http_pourover_zone_t *pz, const struct service *unused);
+void ngx_http_pourover_render_services(struct buf *buf,
+    ngx_http_pourover_zone_t *pz, const struct service *unused);
+void ngx_http_pourover_render_service(struct buf *buf,
+    ngx_http_pourover_zone_t *pz, const struct service *service);
+void ngx_http_pourover_render_stats(struct buf *buf,
+    ngx_http_pourover_zone_t *pz, const struct service *service);
+void ngx_http_pourover_render_verify(struct buf *buf,
+    ngx_http_pourover_zone_t *pz, const struct service *unused);
+void ngx_http_pourover_render_metrics(struct buf *buf,
+    ngx_http_pourover_zone_t *pz, const struct service *unused);
 
 struct json_writer;
 
+/* "split":{...} */
 void ngx_http_pourover_render_split(struct json_writer *w,
     const struct split *split);
-void ngx_http_pourover_render_status(struct json_writer *w,
-    ngx_http_pourover_zone_t *pz);
-void ngx_http_pourover_render_service(struct json_writer *w,
-    ngx_http_pourover_zone_t *pz, const struct service *service,
-    ngx_uint_t with_peers);
-void ngx_http_pourover_render_stats(struct json_writer *w,
-    ngx_http_pourover_zone_t *pz, const struct service *service);
+
+/* peers of a track by state, and requests in flight at them */
+
+typedef struct {
+    ngx_uint_t                     peers[PEER_REMOVED + 1];
+    int64_t                        in_flight;
+} ngx_http_pourover_track_t;
+
+void ngx_http_pourover_count_peers(ngx_http_pourover_zone_t *pz,
+    const struct service *service,
+    ngx_http_pourover_track_t tracks[TRACK_COUNT]);
+
+
+/* the names of counters: a gRPC status by its index, how ids came */
+
+const char *ngx_http_pourover_grpc_name(ngx_uint_t status);
+
+typedef struct {
+    const char                    *name;
+    enum counter                   counter;
+} ngx_http_pourover_id_name_t;
+
+#define NGX_HTTP_POUROVER_IDS  5
+
+extern const ngx_http_pourover_id_name_t
+    ngx_http_pourover_ids[NGX_HTTP_POUROVER_IDS];
 
 
 #define ngx_http_pourover_str(s)                                              \

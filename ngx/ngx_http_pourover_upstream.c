@@ -36,6 +36,7 @@ typedef struct {
 
     enum track                     track;         /* of the present attempt */
     struct pick_tried              tried;
+    ngx_uint_t                     attempts;
     ngx_uint_t                     redo;          /* a cached one had died */
 
     struct peer_chunk             *chunk;         /* of the pinned peer */
@@ -344,6 +345,19 @@ ngx_http_pourover_tries(struct service *service, enum track track)
 }
 
 
+/*
+ * Times and peer of a choice are the main request's; a subrequest notes them
+ * only if the main request does not ask this service itself.
+ */
+
+static ngx_uint_t
+ngx_http_pourover_speaks(ngx_http_request_t *r,
+    ngx_http_pourover_choice_t *choice)
+{
+    return r == r->main || !choice->by_main;
+}
+
+
 static ngx_int_t
 ngx_http_pourover_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
@@ -362,11 +376,16 @@ ngx_http_pourover_init_peer(ngx_http_request_t *r,
     }
 
     u = r->upstream;
-
     choice->used = 1;
-    choice->by_main |= r == r->main;
 
-    if (r == r->main || !choice->by_main) {
+    if (r == r->main) {
+        /* what a subrequest to the same service has noted is not the visitor's */
+        choice->by_main = 1;
+        choice->first_get_us = 0;
+        choice->last_free_us = 0;
+    }
+
+    if (ngx_http_pourover_speaks(r, choice)) {
         choice->upstream = u;
     }
 
@@ -435,6 +454,18 @@ ngx_http_pourover_take(ngx_http_pourover_peer_data_t *pd)
 }
 
 
+static void
+ngx_http_pourover_drop(ngx_http_pourover_peer_data_t *pd)
+{
+    if (pd->pin) {
+        zone_pin_drop(pd->chunk, pd->slot, pd->pin);
+    }
+
+    pd->pin = NULL;
+    pd->chunk = NULL;
+}
+
+
 static ngx_int_t
 ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
 {
@@ -463,15 +494,11 @@ ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
         ngx_http_pourover_count(pd, COUNTER_CROSSED);
     }
 
-    if (choice->attempts > 0 && !pd->redo) {
+    if (pd->attempts > 0 && !pd->redo) {
         ngx_http_pourover_count(pd, COUNTER_RETRIES);
     }
 
-    if (choice->first_get_us == 0) {
-        choice->first_get_us = clock_mono_us();
-    }
-
-    choice->attempts += !pd->redo;
+    pd->attempts += !pd->redo;
     pd->redo = 0;
 
     /*
@@ -485,6 +512,7 @@ ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
                    + ngx_align(peer->sockaddr_len, NGX_ALIGNMENT)
                    + peer->address_len + peer->name_len);
     if (p == NULL) {
+        ngx_http_pourover_drop(pd);
         return NGX_ERROR;
     }
 
@@ -500,12 +528,60 @@ ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
     pc->name->len = peer->address_len;
     p = ngx_cpymem(p, peer->address, peer->address_len);
 
-    choice->peer = *pc->name;
-    choice->peer_name.data = p;
-    choice->peer_name.len = peer->name_len;
     ngx_memcpy(p, peer->name, peer->name_len);
 
+    if (ngx_http_pourover_speaks(pd->request, choice)) {
+        choice->peer = *pc->name;
+        choice->peer_name.data = p;
+        choice->peer_name.len = peer->name_len;
+
+        if (choice->first_get_us == 0) {
+            choice->first_get_us = clock_mono_us();
+        }
+    }
+
     return NGX_OK;
+}
+
+
+/*
+ * A kept connection had died while nobody used it: that says nothing of the
+ * peer, and nginx gives the try back.  A peer that timed out, or answered with
+ * a status that is tried elsewhere, is another matter.
+ */
+
+static ngx_uint_t
+ngx_http_pourover_was_dead(ngx_peer_connection_t *pc, ngx_http_upstream_t *u,
+    ngx_uint_t state)
+{
+    return (state & NGX_PEER_FAILED)
+           && pc->cached
+           && u->headers_in.status_n == 0
+           && !(pc->connection
+                && (pc->connection->read->timedout
+                    || pc->connection->write->timedout));
+}
+
+
+static void
+ngx_http_pourover_note_failure(ngx_http_pourover_peer_data_t *pd,
+    ngx_uint_t state)
+{
+    if (pd->tried.count < PICK_TRIED_MAX) {
+        pd->tried.slot[pd->tried.count++] = (uint16_t) pd->slot;
+    }
+
+    if (!(state & NGX_PEER_FAILED)) {
+        return;
+    }
+
+    if (pd->pin) {
+        atomic_fetch_add_explicit(&pd->pin->failures, 1, memory_order_relaxed);
+    }
+
+    if (pd->attempts == 1) {
+        ngx_http_pourover_count(pd, COUNTER_FIRST_FAILED);
+    }
 }
 
 
@@ -515,47 +591,22 @@ ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
 {
     ngx_http_pourover_peer_data_t  *pd = data;
 
-    ngx_http_pourover_choice_t  *choice;
-
-    choice = pd->choice;
-
-    if (choice->peer.len == 0) {
+    if (pd->chunk == NULL) {
         return;
     }
 
-    choice->last_free_us = clock_mono_us();
+    if (ngx_http_pourover_speaks(pd->request, pd->choice)) {
+        pd->choice->last_free_us = clock_mono_us();
+    }
 
-    if ((state & NGX_PEER_FAILED) && pc->cached) {
-
-        /*
-         * A kept connection had died while nobody used it: that says nothing
-         * of the peer, and nginx gives the try back.
-         */
-
+    if (ngx_http_pourover_was_dead(pc, pd->request->upstream, state)) {
         pd->redo = 1;
 
     } else if (state & (NGX_PEER_FAILED|NGX_PEER_NEXT)) {
-
-        if (pd->tried.count < PICK_TRIED_MAX) {
-            pd->tried.slot[pd->tried.count++] = (uint16_t) pd->slot;
-        }
-
-        if (state & NGX_PEER_FAILED) {
-            if (pd->pin) {
-                atomic_fetch_add_explicit(&pd->pin->failures, 1,
-                                          memory_order_relaxed);
-            }
-
-            if (choice->attempts == 1) {
-                ngx_http_pourover_count(pd, COUNTER_FIRST_FAILED);
-            }
-        }
+        ngx_http_pourover_note_failure(pd, state);
     }
 
-    if (pd->pin) {
-        zone_pin_drop(pd->chunk, pd->slot, pd->pin);
-        pd->pin = NULL;
-    }
+    ngx_http_pourover_drop(pd);
 
     if (pc->tries) {
         pc->tries--;
