@@ -25,7 +25,12 @@
 #define NGX_HTTP_POUROVER_REAP_MS   1000
 
 
+/* of the process, not of a configuration: without a master a reload keeps the
+ * process and frees the old configuration's memory */
+
+static ngx_event_t       ngx_http_pourover_tick_event;
 static ngx_connection_t  ngx_http_pourover_dummy;
+static ngx_msec_t        ngx_http_pourover_reaped;
 
 
 ngx_http_pourover_zone_t *
@@ -428,7 +433,11 @@ ngx_http_pourover_tick(ngx_event_t *ev)
     ngx_uint_t                 holder;
     ngx_http_pourover_zone_t  *pz;
 
-    pz = ngx_queue_data(ev, ngx_http_pourover_zone_t, tick);
+    pz = ngx_http_pourover_zone_of((ngx_cycle_t *) ngx_cycle);
+    if (pz == NULL) {
+        return;
+    }
+
     holder = ngx_http_pourover_holds_lease(pz->zone);
 
     if (ngx_exiting) {
@@ -439,8 +448,10 @@ ngx_http_pourover_tick(ngx_event_t *ev)
         }
     }
 
-    if (holder && ngx_current_msec - pz->reaped >= NGX_HTTP_POUROVER_REAP_MS) {
-        pz->reaped = ngx_current_msec;
+    if (holder && ngx_current_msec - ngx_http_pourover_reaped
+                  >= NGX_HTTP_POUROVER_REAP_MS)
+    {
+        ngx_http_pourover_reaped = ngx_current_msec;
         ngx_http_pourover_reap(pz);
     }
 
@@ -455,6 +466,7 @@ ngx_http_pourover_tick(ngx_event_t *ev)
 ngx_int_t
 ngx_http_pourover_init_process(ngx_cycle_t *cycle)
 {
+    ngx_event_t               *tick;
     ngx_http_pourover_zone_t  *pz;
 
     pz = ngx_http_pourover_zone_of(cycle);
@@ -477,13 +489,14 @@ ngx_http_pourover_init_process(ngx_cycle_t *cycle)
 
     ngx_http_pourover_dummy.fd = (ngx_socket_t) -1;
 
-    pz->tick.handler = ngx_http_pourover_tick;
-    pz->tick.data = &ngx_http_pourover_dummy;
-    pz->tick.log = cycle->log;
-    pz->tick.cancelable = 1;
+    tick = &ngx_http_pourover_tick_event;
+    tick->handler = ngx_http_pourover_tick;
+    tick->data = &ngx_http_pourover_dummy;
+    tick->log = cycle->log;
+    tick->cancelable = 1;
     pz->log = cycle->log;
 
-    ngx_add_timer(&pz->tick, NGX_HTTP_POUROVER_TICK);
+    ngx_add_timer(tick, NGX_HTTP_POUROVER_TICK);
 
     return NGX_OK;
 }
