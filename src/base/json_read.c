@@ -325,7 +325,7 @@ static size_t encode_utf8(uint32_t c, char out[4])
 
 /*
  * The code point of the escape at the start of s, or of the surrogate pair of two escapes.
- * Returns the bytes read; 0: malformed, a NUL, or a lone surrogate.
+ * Returns the bytes read; 0: malformed or a lone surrogate.
  */
 static size_t decode_escape(struct str s, uint32_t *ret_char)
 {
@@ -350,7 +350,7 @@ static size_t decode_escape(struct str s, uint32_t *ret_char)
         *ret_char = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
         return 12;
     }
-    if (unit == 0 || (unit >= 0xdc00 && unit <= 0xdfff)) {
+    if (unit >= 0xdc00 && unit <= 0xdfff) {
         return 0;
     }
     *ret_char = unit;

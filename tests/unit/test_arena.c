@@ -29,6 +29,20 @@ static void test_pieces_are_aligned_zeroed_and_apart(void **state)
     }
 }
 
+/* The last piece of a block ends with it: AddressSanitizer sees one that would go beyond. */
+static void test_blocks_are_filled_to_their_end_and_not_beyond(void **state)
+{
+    (void) state;
+    _cleanup_(arena_done) struct arena a;
+    arena_init(&a, SIZE_MAX);
+    for (size_t i = 0; i < 20000; i++) {
+        char *piece = arena_alloc(&a, 16);
+        assert_non_null(piece);
+        memset(piece, 'x', 16);
+    }
+    assert_int_equal(a.used_bytes, 20000 * 16);
+}
+
 static void test_maximum_gives_null_and_the_rest_stays_usable(void **state)
 {
     (void) state;
@@ -71,6 +85,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_are_aligned_zeroed_and_apart),
+        cmocka_unit_test(test_blocks_are_filled_to_their_end_and_not_beyond),
         cmocka_unit_test(test_maximum_gives_null_and_the_rest_stays_usable),
         cmocka_unit_test(test_texts_are_copies),
     };

@@ -101,6 +101,21 @@ static void test_quantiles_are_within_a_64th_of_the_sorted_values(void **state)
     assert_true(sum.max_us == max_us);
 }
 
+static void test_merge_keeps_the_greater_maximum(void **state)
+{
+    (void) state;
+    static struct hist small, large;
+    hist_add(&small, 100);
+    hist_add(&large, 101);
+    hist_merge(&small, &large);
+    assert_int_equal(small.max_us, 101);
+    assert_int_equal(small.sum_us, 201);
+    hist_add(&large, 7);
+    hist_merge(&small, &large); /* 101 and 7 */
+    assert_int_equal(small.max_us, 101);
+    assert_int_equal(hist_total(&small), 4);
+}
+
 static void test_processes_add_side_by_side_without_a_loss(void **state)
 {
     (void) state;
@@ -138,6 +153,7 @@ int main(void)
         cmocka_unit_test(test_huge_values_go_into_the_last_bucket),
         cmocka_unit_test(test_empty_histogram_has_no_quantile),
         cmocka_unit_test(test_quantiles_are_within_a_64th_of_the_sorted_values),
+        cmocka_unit_test(test_merge_keeps_the_greater_maximum),
         cmocka_unit_test(test_processes_add_side_by_side_without_a_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,6 +278,8 @@ static void test_unescape(void **state)
         {STR("\\ud83d\\n"), ERR_INVALID, NULL},
         {STR("\\ud83d\\u0041"), ERR_INVALID, NULL},
         {STR("\\ud83d\\ud83d"), ERR_INVALID, NULL},
+        {STR("\\ud83d\\udbff"), ERR_INVALID, NULL},
+        {STR("\\ud83d\\ue000"), ERR_INVALID, NULL},
         {STR("\\ude00"), ERR_INVALID, NULL},
         {STR("\\u12"), ERR_INVALID, NULL},
         {STR("\\x"), ERR_INVALID, NULL},

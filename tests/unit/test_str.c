@@ -108,6 +108,14 @@ static void test_nearest_finds_typing_mistakes_and_nothing_else(void **state)
     }
 }
 
+static void test_nearest_takes_the_first_of_equals(void **state)
+{
+    (void) state;
+    static const char *const choices[] = {"cat", "bat", "hat"};
+    assert_string_equal(str_nearest(STR("rat"), choices, T_LEN(choices)), "cat");
+    assert_string_equal(str_nearest(STR("hat"), choices, T_LEN(choices)), "hat");
+}
+
 static void test_nearest_ignores_very_long_words(void **state)
 {
     (void) state;
@@ -185,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_trim_takes_blanks_at_both_ends_only),
         cmocka_unit_test(test_find_char_gives_the_first_or_the_length),
         cmocka_unit_test(test_nearest_finds_typing_mistakes_and_nothing_else),
+        cmocka_unit_test(test_nearest_takes_the_first_of_equals),
         cmocka_unit_test(test_nearest_ignores_very_long_words),
         cmocka_unit_test(test_utf8_follows_rfc_3629),
         cmocka_unit_test(test_utf8_char_knows_every_code_point),
