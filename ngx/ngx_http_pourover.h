@@ -2,22 +2,23 @@
 /*
  * What the files of the module share.  Each file does one part:
  *
- *   ngx_http_pourover_module.c     the tables: directives, hooks, the module itself
+ *   ngx_http_pourover_module.c     the tables: directives, hooks, the module
  *   ngx_http_pourover_conf.c       configurations made, merged, checked
- *   ngx_http_pourover_zone.c       the shared zone through start, reload, upgrade; the tick
+ *   ngx_http_pourover_zone.c       the shared zone through its life; the tick
  *   ngx_http_pourover_conf_*.c     ... about services, about visitors
  *   ngx_http_pourover_request.c    a request's context and headers
  *   ngx_http_pourover_visitor.c    the visitor's id: read or drawn
  *   ngx_http_pourover_answer.c     the visitor's cookie sent
- *   ngx_http_pourover_track.c      the track of a request; headers for upstreams
+ *   ngx_http_pourover_track.c      a request's track; headers for upstreams
  *   ngx_http_pourover_upstream.c   choosing a peer, retries, TLS sessions
  *   ngx_http_pourover_variables.c  $pourover_...
  *   ngx_http_pourover_log.c        statistics when a request ends
- *   ngx_http_pourover_state_check.c   may the state file be used?
- *   ngx_http_pourover_state.c      its life: restored, looked at, kept fresh
+ *   ngx_http_pourover_state.c      the state file: restored, looked at, kept fresh
+ *   ngx_http_pourover_state_*.c    ... checked, read, changed in the thread pool
  *   ngx_http_pourover_save.c       one change: compared, set, saved
  *   ngx_http_pourover_guard.c      who may call the API
  *   ngx_http_pourover_api.c        the API: calls and answers
+ *   ngx_http_pourover_put.c        ... the one that changes a split
  *   ngx_http_pourover_render.c     its bodies in JSON
  *   ngx_http_pourover_prometheus.c and as Prometheus text
  *
@@ -56,7 +57,7 @@ typedef struct {
 
     ngx_str_t                      state;         /* path, len 0: no file */
     ngx_msec_t                     state_max_age;
-    ngx_fd_t                       lock_fd;       /* STATE.lock of this process */
+    ngx_fd_t                       lock_fd;       /* STATE.lock's, here */
     struct ngx_http_pourover_saver_s  *saver;     /* of state.c and save.c */
 
     ngx_uint_t                     fresh;         /* made by this cycle */
@@ -77,10 +78,10 @@ typedef struct {
 
     ngx_str_t                      zone_name;
     ngx_http_upstream_srv_conf_t  *uscf;          /* NULL for a cut */
-    ngx_array_t                    servers;       /* of server_t: pourover_server */
+    ngx_array_t                    servers;       /* of server_t */
     ngx_array_t                    peers;         /* of peer_t: all */
 
-    struct service                *service;       /* in the zone, by init_module */
+    struct service                *service;       /* set by init_module */
     struct row                    *row;           /* this process's, lazily */
 
     ngx_uint_t                     inited;        /* our init_upstream ran */
@@ -89,7 +90,7 @@ typedef struct {
 
     ngx_uint_t                     told_full;     /* that the zone is full */
 #if (NGX_HTTP_SSL)
-    struct ngx_http_pourover_session_s  *sessions;   /* this process's, by slot */
+    struct ngx_http_pourover_session_s  *sessions;   /* by slot */
 #endif
 } ngx_http_pourover_service_t;
 
@@ -131,7 +132,7 @@ typedef struct {
     ngx_str_t                      cookie;        /* its name; len 0: none */
     ngx_str_t                      attributes;    /* "; Max-Age=..." */
     ngx_uint_t                     secure;        /* auto, on, off */
-    ngx_int_t                      consent;       /* variable, NGX_ERROR: none */
+    ngx_int_t                      consent;       /* NGX_ERROR: none */
     ngx_uint_t                     share_connection;  /* auto, on, off */
     struct id_key                  key;
     unsigned                       login_switch:1;
@@ -179,7 +180,7 @@ typedef struct {
 
 #define NGX_HTTP_POUROVER_HEADERS_ON    0
 #define NGX_HTTP_POUROVER_HEADERS_OFF   1
-#define NGX_HTTP_POUROVER_HEADERS_PASS  2         /* a router before us set them */
+#define NGX_HTTP_POUROVER_HEADERS_PASS  2         /* set before us */
 
 typedef struct {
     ngx_str_t                      service_name;  /* data NULL: unset */
@@ -371,7 +372,7 @@ void ngx_http_pourover_exit_process(ngx_cycle_t *cycle);
 
 
 /*
- * state.c and save.c
+ * state*.c, save.c
  *
  * The state file has a line of JSON for each service; see traffic/state.h.
  */

@@ -1,6 +1,6 @@
 
 /*
- * The state file on disk, shared by state.c and save.c.
+ * The state file on disk, shared by the files that begin with state, and save.c.
  *
  * STATE         the file; replaced by rename only, so a reader sees a whole one
  * STATE.tmp     the next one while it is written
@@ -69,6 +69,10 @@ void ngx_http_pourover_state_remember(ngx_http_pourover_zone_t *pz,
     uint64_t inode, uint64_t mtime_ns, uint64_t size);
 /* 1 while the file that was refused at the start is still in place */
 ngx_uint_t ngx_http_pourover_state_distrusted(ngx_http_pourover_zone_t *pz);
+
+/* the whole of a change but for now and epoch; may take long */
+void ngx_http_pourover_save(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_change_t *change, ngx_log_t *log);
 
 /* F_RDLCK, F_WRLCK or F_UNLCK of one byte; NGX_DECLINED: another has it */
 ngx_int_t ngx_http_pourover_state_lock(ngx_fd_t fd, short type, off_t byte);

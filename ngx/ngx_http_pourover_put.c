@@ -1,0 +1,253 @@
+
+/*
+ * PUT v1/services/S/split: the body is read, the change is made and saved in
+ * the thread pool, then the answer is sent.
+ */
+
+#include "ngx_http_pourover_api.h"
+
+#include "base/json.h"
+#include "traffic/split_body.h"
+
+
+#define NGX_HTTP_POUROVER_BODY_MAX  16384
+
+
+static const char  ngx_http_pourover_large_message[] =
+    "the body is larger than 16384 bytes, which no change needs";
+
+
+static ngx_int_t
+ngx_http_pourover_put_answer(ngx_http_pourover_call_t *call)
+{
+    void                        *mem;
+    struct buf                   buf;
+    struct json_writer           w;
+    ngx_http_pourover_change_t  *change;
+
+    change = &call->change;
+
+    if (change->status == NGX_HTTP_CONFLICT) {
+        return ngx_http_pourover_error(call, change->status, "conflict",
+                                       str_of(change->field), change->err.msg);
+    }
+
+    if (change->status != NGX_HTTP_OK) {
+        return ngx_http_pourover_error(call, change->status, "not_saved",
+                                       STR(""), change->err.msg);
+    }
+
+    mem = ngx_pnalloc(call->r->pool, NGX_HTTP_POUROVER_ERROR_MAX);
+    if (mem == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    buf_init_fixed(&buf, mem, NGX_HTTP_POUROVER_ERROR_MAX);
+    json_writer_init(&w, &buf);
+    json_obj_begin(&w);
+    json_kv_u64(&w, "epoch", change->epoch);
+    json_kv_bool(&w, "saved", change->saved);
+    ngx_http_pourover_render_split(&w, &change->now);
+    json_obj_end(&w);
+
+    return ngx_http_pourover_send(call->r, NGX_HTTP_OK, NGX_HTTP_POUROVER_JSON,
+                                  buf_str(&buf));
+}
+
+
+/* back from the thread pool */
+
+static void
+ngx_http_pourover_put_done(void *data)
+{
+    ngx_http_pourover_call_t *call = data;
+
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = call->r;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->main->blocked--;
+    r->aio = 0;
+
+    if (r->write_event_handler != ngx_http_request_empty_handler) {
+        /* the connection was closed meanwhile: this ends the request */
+        r->write_event_handler(r);
+
+    } else {
+        ngx_http_finalize_request(r, ngx_http_pourover_put_answer(call));
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* the body's bytes in one piece; len > BODY_MAX: it is larger than that */
+
+static ngx_int_t
+ngx_http_pourover_body(ngx_http_request_t *r, struct str *ret_body)
+{
+    char         *p;
+    off_t         len;
+    ngx_chain_t  *cl;
+
+    *ret_body = (struct str) { "", 0 };
+
+    if (r->request_body == NULL) {
+        return NGX_OK;
+    }
+
+    len = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+
+        if (cl->buf->in_file || len > NGX_HTTP_POUROVER_BODY_MAX) {
+            ret_body->len = NGX_HTTP_POUROVER_BODY_MAX + 1;
+            return NGX_OK;
+        }
+    }
+
+    p = ngx_pnalloc(r->pool, (size_t) len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ret_body->ptr = p;
+    ret_body->len = (size_t) len;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        p = (char *) ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_put_body(ngx_http_pourover_call_t *call)
+{
+    ngx_int_t                    rc;
+    struct err                   err;
+    struct str                   body, field;
+    ngx_http_request_t          *r;
+    ngx_http_pourover_change_t  *change;
+
+    r = call->r;
+    change = &call->change;
+
+    if (ngx_http_pourover_body(r, &body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (body.len > NGX_HTTP_POUROVER_BODY_MAX) {
+        return ngx_http_pourover_error(call, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                       "too_large", STR(""),
+                                       ngx_http_pourover_large_message);
+    }
+
+    if (split_body_read(body, &change->request, &field, &err) != 0) {
+        return ngx_http_pourover_error(call, NGX_HTTP_BAD_REQUEST, "invalid",
+                                       field, err.msg);
+    }
+
+    change->service = call->service;
+    rc = ngx_http_pourover_state_change(call->zone, change,
+                                        ngx_http_pourover_put_done, call,
+                                        r->pool);
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_AGAIN) {
+        r->main->blocked++;
+        r->aio = 1;
+        r->write_event_handler = ngx_http_request_empty_handler;
+        return NGX_DONE;
+    }
+
+    return ngx_http_pourover_put_answer(call);
+}
+
+
+static void
+ngx_http_pourover_put_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    ngx_http_pourover_call_t  *call;
+
+    call = ngx_http_pourover_call(r);
+    rc = call ? ngx_http_pourover_put_body(call)
+              : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    if (rc != NGX_DONE) {
+        ngx_http_finalize_request(r, rc);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_pourover_is_json(ngx_http_request_t *r)
+{
+    size_t            len;
+    ngx_table_elt_t  *type;
+
+    type = r->headers_in.content_type;
+    len = sizeof(NGX_HTTP_POUROVER_JSON) - 1;
+
+    return type && type->value.len >= len
+           && ngx_strncasecmp(type->value.data,
+                              (u_char *) NGX_HTTP_POUROVER_JSON, len) == 0
+           && (type->value.len == len || type->value.data[len] == ';'
+               || type->value.data[len] == ' ');
+}
+
+
+/* a body that is not read has to be thrown away before the answer */
+
+static ngx_int_t
+ngx_http_pourover_put_refuse(ngx_http_pourover_call_t *call, ngx_uint_t status,
+    const char *code, const char *message)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_discard_request_body(call->r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_pourover_error(call, status, code, STR(""), message);
+}
+
+
+ngx_int_t
+ngx_http_pourover_put(ngx_http_pourover_call_t *call)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = call->r;
+
+    if (!ngx_http_pourover_is_json(r)) {
+        return ngx_http_pourover_put_refuse(call,
+                                    NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                    "media_type",
+                                    "the Content-Type is not right; right is "
+                                    NGX_HTTP_POUROVER_JSON);
+    }
+
+    if (r->headers_in.content_length_n > NGX_HTTP_POUROVER_BODY_MAX) {
+        return ngx_http_pourover_put_refuse(call,
+                                    NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                    "too_large",
+                                    ngx_http_pourover_large_message);
+    }
+
+    r->request_body_in_single_buf = 1;
+    rc = ngx_http_read_client_request_body(r, ngx_http_pourover_put_handler);
+
+    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+}

@@ -1,0 +1,567 @@
+
+/*
+ * One change of a split: compared, set, saved.  Runs in the thread pool, see
+ * state_change.c.
+ *
+ *   lock      who writes holds STATE.lock: one change at a time, of all workers
+ *             and of both masters of a binary upgrade
+ *   adopt     the file's higher revisions, so that the comparison is with the
+ *             latest change of whoever made it
+ *   compare   under the zone's mutex.  A change that can move nobody to the
+ *             canary is set here, in memory, whatever becomes of the file
+ *   write     STATE.tmp, fsync
+ *   rename    from here on the change outlives us
+ *   publish   a change that can move visitors to the canary is set only now
+ *
+ * Killed before the rename: the caller got no answer and the file is the old
+ * one; a raise was not done.  Killed behind it: the file has the new one, and
+ * the next tick of any worker takes it into the zone.  The mutex is never held
+ * over I/O.
+ */
+
+#include "ngx_http_pourover_state.h"
+
+#include <fcntl.h>
+
+
+#define NGX_HTTP_POUROVER_LOCK_WAIT    3000       /* ms */
+#define NGX_HTTP_POUROVER_CARRIED      1024       /* services of no upstream */
+
+
+typedef struct {
+    ngx_http_pourover_zone_t        *zone;
+    ngx_http_pourover_change_t      *change;
+    ngx_log_t                       *log;
+
+    ngx_fd_t                         lock;
+    ngx_http_pourover_state_file_t   file;        /* as it is before */
+    ngx_uint_t                       aside;       /* it is to be kept */
+
+    struct split                     now, next;
+    ngx_uint_t                       raise;       /* next is not set yet */
+
+    char                            *text;        /* the new one */
+    size_t                           size;
+    struct buf                       head, body;
+    char                             head_text[STATE_LINE_MAX];
+    uint64_t                         alive_at_ms;
+    ngx_file_info_t                  written;
+
+    ngx_err_t                        failed;      /* errno of the file, 0: none */
+} ngx_http_pourover_save_t;
+
+
+/* the step that failed; the message is for the caller of the API and the log */
+
+static ngx_int_t
+ngx_http_pourover_save_fail(ngx_http_pourover_save_t *s, ngx_err_t failed,
+    const char *what)
+{
+    s->failed = failed;
+    (void) err_errno(&s->change->err, failed,
+                     "the state file \"%.*s\" was not written: %s",
+                     (int) s->zone->state.len, s->zone->state.data, what);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_save_lock(ngx_http_pourover_save_t *s)
+{
+    uint64_t   end;
+    ngx_int_t  rc;
+
+    /* a description of its own: locks are not shared by threads of a process */
+    s->lock = open((char *) s->zone->saver->lock.data,
+                   O_RDWR|O_CREAT|O_CLOEXEC, 0640);
+
+    if (s->lock == NGX_INVALID_FILE) {
+        return ngx_http_pourover_save_fail(s, ngx_errno,
+                                           "its lock cannot be opened");
+    }
+
+    end = clock_mono_ms() + NGX_HTTP_POUROVER_LOCK_WAIT;
+
+    for ( ;; ) {
+        rc = ngx_http_pourover_state_lock(s->lock, F_WRLCK,
+                                          NGX_HTTP_POUROVER_LOCK_WRITE);
+        if (rc == NGX_OK) {
+            return NGX_OK;
+        }
+
+        if (rc == NGX_ERROR) {
+            return ngx_http_pourover_save_fail(s, ngx_errno,
+                                               "its lock cannot be taken");
+        }
+
+        if (clock_mono_ms() >= end) {
+            return ngx_http_pourover_save_fail(s, NGX_ETIMEDOUT,
+                                               "another process holds its lock");
+        }
+
+        ngx_msleep(1);
+    }
+}
+
+
+static void
+ngx_http_pourover_save_load(ngx_http_pourover_save_t *s)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_pourover_state_load(s->zone, &s->file);
+
+    if (rc == NGX_DECLINED) {
+        return;
+    }
+
+    if (rc == NGX_ERROR || ngx_http_pourover_state_distrusted(s->zone)) {
+        s->aside = 1;
+
+        if (rc == NGX_ERROR) {
+            ngx_http_pourover_state_free(&s->file);
+        }
+
+        return;
+    }
+
+    s->aside = ngx_http_pourover_state_adopt(s->zone, &s->file, s->log) > 0;
+}
+
+
+/* NGX_DECLINED: a conflict; the change says so */
+
+static ngx_int_t
+ngx_http_pourover_save_compare(ngx_http_pourover_save_t *s)
+{
+    ngx_int_t                    rc;
+    struct err                   err;
+    ngx_slab_pool_t             *shpool;
+    ngx_http_pourover_change_t  *change;
+
+    change = s->change;
+    shpool = s->zone->shpool;
+    rc = NGX_OK;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    (void) zone_split_read(change->service, &s->now);
+
+    if (split_change(&s->now, &change->request, &s->next, &change->field, &err)
+        != 0)
+    {
+        change->err = err;
+        rc = NGX_DECLINED;
+
+    } else if (s->zone->state.len && split_can_raise(&s->now, &s->next)) {
+        s->raise = 1;
+
+    } else {
+        zone_split_set_locked(s->zone->zone, change->service, s->next);
+    }
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return rc;
+}
+
+
+/* the lines of services that no upstream of ours has any more, or not yet */
+
+static uint64_t
+ngx_http_pourover_save_carry(ngx_http_pourover_save_t *s)
+{
+    uint64_t               n;
+    struct err             err;
+    struct str             line;
+    enum state_item        item;
+    struct state_header    header;
+    struct state_reader    reader;
+    struct state_service   told;
+
+    n = 0;
+
+    if (s->file.text.ptr == NULL
+        || state_read(&reader, s->file.text, &header, &err) != 0)
+    {
+        return 0;
+    }
+
+    while ((item = state_next(&reader, &told, &line, &err)) != STATE_END) {
+
+        if (item == STATE_BAD
+            || zone_service_find(s->zone->zone, state_name(&told)))
+        {
+            continue;
+        }
+
+        if (n == NGX_HTTP_POUROVER_CARRIED) {
+            ngx_log_error(NGX_LOG_WARN, s->log, 0,
+                          "state file \"%V\": more than %d services are not in "
+                          "the configuration; \"%*s\" and those behind it are "
+                          "forgotten", &s->zone->state,
+                          NGX_HTTP_POUROVER_CARRIED, told.name_len, told.name);
+            break;
+        }
+
+        state_put_line(&s->body, line);
+        n++;
+    }
+
+    return n;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_save_compose(ngx_http_pourover_save_t *s)
+{
+    uint64_t              n;
+    struct zone          *zone;
+    struct split          split;
+    struct service       *service;
+    struct state_header   header;
+
+    zone = s->zone->zone;
+    n = 0;
+
+    for (service = zone_service_first(zone);
+         service;
+         service = zone_service_next(zone, service))
+    {
+        n++;
+    }
+
+    /* 16: services that a reload adds meanwhile, and the end */
+    s->size = ngx_min((n + 16 + NGX_HTTP_POUROVER_CARRIED) * STATE_LINE_MAX,
+                      STATE_TEXT_MAX);
+    s->text = malloc(s->size);
+    if (s->text == NULL) {
+        return ngx_http_pourover_save_fail(s, NGX_ENOMEM, "no memory for it");
+    }
+
+    buf_init_fixed(&s->body, s->text, s->size);
+    n = ngx_http_pourover_save_carry(s);
+
+    for (service = zone_service_first(zone);
+         service;
+         service = zone_service_next(zone, service))
+    {
+        if (s->raise && service == s->change->service) {
+            split = s->next;
+
+        } else if (!zone_split_read(service, &split)) {
+            return ngx_http_pourover_save_fail(s, NGX_EAGAIN,
+                                               "splits change too fast");
+        }
+
+        state_put_service(&s->body, (struct str) { service->name,
+                                                   service->name_len }, &split);
+        n++;
+    }
+
+    state_put_end(&s->body, n);
+
+    s->alive_at_ms = clock_wall_ms();
+    header = (struct state_header) { zone->instance, s->alive_at_ms, n };
+    buf_init_fixed(&s->head, s->head_text, sizeof(s->head_text));
+    state_put_header(&s->head, &header);
+
+    if (s->body.failed || s->body.len + s->head.len > STATE_TEXT_MAX) {
+        return ngx_http_pourover_save_fail(s, EFBIG,
+                                           "there are too many services");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_save_put(ngx_fd_t fd, const struct buf *buf)
+{
+    size_t   off;
+    ssize_t  n;
+
+    for (off = 0; off < buf->len; off += (size_t) n) {
+        n = write(fd, buf->ptr + off, buf->len - off);
+
+        if (n == -1) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* STATE.tmp, durable */
+
+static ngx_int_t
+ngx_http_pourover_save_write(ngx_http_pourover_save_t *s)
+{
+    ngx_fd_t   fd;
+    ngx_err_t  err;
+    char      *tmp;
+
+    tmp = (char *) s->zone->saver->tmp.data;
+
+    /* of a writer that died, perhaps of another user */
+    (void) unlink(tmp);
+
+    fd = open(tmp, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0640);
+    if (fd == NGX_INVALID_FILE) {
+        return ngx_http_pourover_save_fail(s, ngx_errno,
+                                           "a new one cannot be made beside it");
+    }
+
+    if (ngx_http_pourover_save_put(fd, &s->head) != NGX_OK
+        || ngx_http_pourover_save_put(fd, &s->body) != NGX_OK
+        || fsync(fd) == -1
+        || ngx_fd_info(fd, &s->written) == NGX_FILE_ERROR)
+    {
+        err = ngx_errno;
+        (void) ngx_close_file(fd);
+        (void) unlink(tmp);
+
+        return ngx_http_pourover_save_fail(s, err, "the new one beside it");
+    }
+
+    (void) ngx_close_file(fd);
+
+    return NGX_OK;
+}
+
+
+/*
+ * What was refused is kept under another name.  The two change places in one
+ * step where the file system can do that, so that at no moment there is no
+ * file: a router that starts then would believe the configuration.
+ */
+
+static ngx_int_t
+ngx_http_pourover_save_aside(ngx_http_pourover_save_t *s)
+{
+    char        kept[NGX_MAX_PATH];
+    const char  *path, *tmp;
+
+    path = (char *) s->zone->state.data;
+    tmp = (char *) s->zone->saver->tmp.data;
+
+    *ngx_snprintf((u_char *) kept, sizeof(kept) - 1, "%V.refused-%uL",
+                  &s->zone->state, s->alive_at_ms) = '\0';
+
+    if (rename(tmp, kept) == -1) {
+        return NGX_ERROR;
+    }
+
+    if (renameat2(AT_FDCWD, kept, AT_FDCWD, path, RENAME_EXCHANGE) == -1
+        && (rename(kept, tmp) == -1 || rename(path, kept) == -1
+            || rename(tmp, path) == -1))
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, s->log, 0,
+                  "the state file that was refused is kept as \"%s\"", kept);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_save_rename(ngx_http_pourover_save_t *s)
+{
+    ngx_fd_t                   fd;
+    ngx_err_t                  err;
+    ngx_http_pourover_zone_t  *pz;
+
+    pz = s->zone;
+
+    if (s->aside
+        ? ngx_http_pourover_save_aside(s) != NGX_OK
+        : rename((char *) pz->saver->tmp.data, (char *) pz->state.data) == -1)
+    {
+        err = ngx_errno;
+        (void) unlink((char *) pz->saver->tmp.data);
+
+        return ngx_http_pourover_save_fail(s, err,
+                                           "the new one does not take its place");
+    }
+
+    ngx_http_pourover_state_remember(pz, (uint64_t) s->written.st_ino,
+                                  ngx_http_pourover_mtime_ns(&s->written),
+                                  (uint64_t) s->written.st_size);
+    atomic_store(&pz->zone->file.saved_at_ms, s->alive_at_ms);
+
+    fd = open((char *) pz->saver->dir.data, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+    if (fd == NGX_INVALID_FILE || fsync(fd) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, s->log, ngx_errno,
+                      "state file \"%V\" is in place, but a loss of power could "
+                      "undo that", &pz->state);
+    }
+
+    if (fd != NGX_INVALID_FILE) {
+        (void) ngx_close_file(fd);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Nobody writes beside us while we hold the lock, but a lowering that could not
+ * get it was set in memory all the same: then the raise was compared in vain.
+ */
+
+static ngx_uint_t
+ngx_http_pourover_save_stale(ngx_http_pourover_save_t *s)
+{
+    struct split  now;
+
+    return s->raise
+           && (!zone_split_read(s->change->service, &now)
+               || now.revision != s->now.revision);
+}
+
+
+static void
+ngx_http_pourover_save_publish(ngx_http_pourover_save_t *s)
+{
+    struct split     now;
+    struct service  *service;
+
+    service = s->change->service;
+
+    ngx_shmtx_lock(&s->zone->shpool->mutex);
+
+    /* a tick may have taken it from the file already */
+    if (zone_split_read(service, &now) && now.revision < s->next.revision) {
+        zone_split_set_locked(s->zone->zone, service, s->next);
+    }
+
+    ngx_shmtx_unlock(&s->zone->shpool->mutex);
+}
+
+
+/* NGX_OK: saved; NGX_DECLINED: a conflict after all; NGX_ERROR: not saved */
+
+static ngx_int_t
+ngx_http_pourover_save_file(ngx_http_pourover_save_t *s)
+{
+    if (ngx_http_pourover_save_compose(s) != NGX_OK
+        || ngx_http_pourover_save_write(s) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_pourover_save_stale(s)) {
+        (void) unlink((char *) s->zone->saver->tmp.data);
+        s->change->field = "if_revision";
+        (void) err_set(&s->change->err, ERR_CONFLICT,
+                       "the split was lowered while this change was being "
+                       "saved; read it and decide anew");
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_pourover_save_rename(s) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (s->raise) {
+        ngx_http_pourover_save_publish(s);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_pourover_save_result(ngx_http_pourover_save_t *s, ngx_int_t rc)
+{
+    ngx_err_t                    before;
+    struct zone_file            *file;
+    ngx_http_pourover_change_t  *change;
+
+    change = s->change;
+    change->saved = rc == NGX_OK;
+    change->status = rc == NGX_OK ? NGX_HTTP_OK
+                     : rc == NGX_DECLINED ? NGX_HTTP_CONFLICT
+                     : NGX_HTTP_INSUFFICIENT_STORAGE;
+
+    if (rc == NGX_DECLINED) {
+        return;
+    }
+
+    file = &s->zone->zone->file;
+    before = (ngx_err_t) atomic_exchange(&file->failed, (uint32_t) s->failed);
+
+    if (rc == NGX_ERROR && (change->service || before != s->failed)) {
+        ngx_log_error(NGX_LOG_ALERT, s->log, 0, "%s%s", change->err.msg,
+                      !change->service ? ""
+                      : s->raise ? "; the split was not changed"
+                      : "; the new split holds in memory only");
+
+    } else if (rc == NGX_OK && before) {
+        ngx_log_error(NGX_LOG_NOTICE, s->log, 0,
+                      "state file \"%V\" is written again", &s->zone->state);
+    }
+}
+
+
+/* without a file: only compared and set */
+
+static void
+ngx_http_pourover_save_memory(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_change_t *change)
+{
+    ngx_http_pourover_save_t  s;
+
+    ngx_memzero(&s, sizeof(ngx_http_pourover_save_t));
+    s.zone = pz;
+    s.change = change;
+    change->status = NGX_HTTP_OK;
+
+    if (change->service && ngx_http_pourover_save_compare(&s) != NGX_OK) {
+        change->status = NGX_HTTP_CONFLICT;
+    }
+}
+
+
+void
+ngx_http_pourover_save(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_change_t *change, ngx_log_t *log)
+{
+    ngx_int_t                 rc, locked;
+    ngx_http_pourover_save_t  s;
+
+    if (pz->state.len == 0) {
+        ngx_http_pourover_save_memory(pz, change);
+        return;
+    }
+
+    ngx_memzero(&s, sizeof(ngx_http_pourover_save_t));
+    s.zone = pz;
+    s.change = change;
+    s.log = log;
+
+    locked = ngx_http_pourover_save_lock(&s);
+
+    if (locked == NGX_OK) {
+        ngx_http_pourover_save_load(&s);
+    }
+
+    rc = change->service ? ngx_http_pourover_save_compare(&s) : NGX_OK;
+
+    if (rc == NGX_OK) {
+        rc = locked == NGX_OK ? ngx_http_pourover_save_file(&s) : NGX_ERROR;
+    }
+
+    ngx_http_pourover_save_result(&s, rc);
+    ngx_http_pourover_state_free(&s.file);
+    free(s.text);
+
+    if (s.lock != NGX_INVALID_FILE) {
+        (void) ngx_close_file(s.lock);
+    }
+}
