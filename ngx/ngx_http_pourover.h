@@ -209,7 +209,7 @@ typedef enum {
     NGX_HTTP_POUROVER_ID_NONE = 0,
     NGX_HTTP_POUROVER_ID_VALID,                   /* our cookie, canonical */
     NGX_HTTP_POUROVER_ID_ISSUED,                  /* drawn now, none came */
-    NGX_HTTP_POUROVER_ID_REPLACED,                /* drawn now, a bad one came */
+    NGX_HTTP_POUROVER_ID_REPLACED,                /* drawn, a bad one came */
     NGX_HTTP_POUROVER_ID_SOURCED                  /* a variable's value */
 } ngx_http_pourover_id_kind_e;
 
@@ -250,12 +250,12 @@ typedef enum {
 
 typedef struct {
     ngx_str_t                      id;            /* len 0: none */
-    ngx_str_t                      cookie;        /* value to send, len 0: none */
+    ngx_str_t                      cookie;        /* to send, len 0: none */
     ngx_http_pourover_id_kind_e    id_kind;
     ngx_http_pourover_verify_e     verify;
     ngx_str_t                      set_cookie;    /* made at the first header */
     ngx_http_pourover_choice_t    *choices;
-    ngx_http_pourover_visitor_t   *visitor;       /* of its server; may be NULL */
+    ngx_http_pourover_visitor_t   *visitor;       /* of its server, or NULL */
 
     ngx_table_elt_t               *h_track;       /* ours in headers_in */
     ngx_table_elt_t               *h_unit;
@@ -421,7 +421,7 @@ ngx_int_t ngx_http_pourover_state_change(ngx_http_pourover_zone_t *pz,
 /* guard.c */
 
 char *ngx_http_pourover_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-/* after the configuration is read: refuses an API off loopback without a guard */
+/* all is read: refuses an API off loopback without a guard */
 ngx_int_t ngx_http_pourover_api_check(ngx_conf_t *cf);
 /* NGX_OK, or the status to refuse the request with and a *message */
 ngx_int_t ngx_http_pourover_guard(ngx_http_request_t *r,

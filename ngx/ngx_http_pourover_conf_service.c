@@ -251,62 +251,76 @@ ngx_http_pourover_new_service(ngx_conf_t *cf,
 }
 
 
-/* zone=NAME share=SHARE salt=SALT enabled=on|off, from args[first] on */
+/* one of zone=NAME share=SHARE salt=SALT enabled=on|off */
+
+static ngx_int_t
+ngx_http_pourover_service_param(ngx_conf_t *cf,
+    ngx_http_pourover_service_t *ps, ngx_str_t *arg, ngx_str_t *directive)
+{
+    ngx_str_t   v;
+    struct err  err;
+
+    if (ngx_http_pourover_conf_param(arg, "zone", &v) && v.len) {
+        ps->zone_name = v;
+        return NGX_OK;
+    }
+
+    if (ngx_http_pourover_conf_param(arg, "share", &v)) {
+        if (num_share_ppm(ngx_http_pourover_str(v), &ps->share_ppm, &err)
+            == 0)
+        {
+            return NGX_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: share: %s", directive,
+                           err.msg);
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_pourover_conf_param(arg, "salt", &v)) {
+        ps->salt = v;
+
+        if (cut_salt_valid(ngx_http_pourover_str(v))) {
+            return NGX_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%V: salt \"%V\" must be 1 to %d characters of "
+                           "A-Z a-z 0-9 . _ -", directive, &v, CUT_SALT_MAX);
+        return NGX_ERROR;
+    }
+
+    if (ngx_strcmp(arg->data, "enabled=on") == 0
+        || ngx_strcmp(arg->data, "enabled=off") == 0)
+    {
+        ps->enabled = arg->data[sizeof("enabled=o") - 1] == 'n';
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "%V: invalid parameter \"%V\"; it takes zone=NAME "
+                       "[share=SHARE] [salt=SALT] [enabled=on|off]",
+                       directive, arg);
+
+    return NGX_ERROR;
+}
+
 
 static ngx_int_t
 ngx_http_pourover_service_params(ngx_conf_t *cf,
     ngx_http_pourover_service_t *ps, ngx_uint_t first, ngx_str_t *directive)
 {
-    ngx_str_t   *value, v;
+    ngx_str_t   *value;
     ngx_uint_t   i;
-    struct err   err;
 
     value = cf->args->elts;
 
     for (i = first; i < cf->args->nelts; i++) {
-
-        if (ngx_http_pourover_conf_param(&value[i], "zone", &v) && v.len) {
-            ps->zone_name = v;
-            continue;
-        }
-
-        if (ngx_http_pourover_conf_param(&value[i], "share", &v)) {
-            if (num_share_ppm(ngx_http_pourover_str(v), &ps->share_ppm, &err)
-                != 0)
-            {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V: share: %s",
-                                   directive, err.msg);
-                return NGX_ERROR;
-            }
-
-            continue;
-        }
-
-        if (ngx_http_pourover_conf_param(&value[i], "salt", &v)) {
-            if (!cut_salt_valid(ngx_http_pourover_str(v))) {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "%V: salt \"%V\" must be 1 to %d characters "
-                                   "of A-Z a-z 0-9 . _ -",
-                                   directive, &v, CUT_SALT_MAX);
-                return NGX_ERROR;
-            }
-
-            ps->salt = v;
-            continue;
-        }
-
-        if (ngx_strcmp(value[i].data, "enabled=on") == 0
-            || ngx_strcmp(value[i].data, "enabled=off") == 0)
+        if (ngx_http_pourover_service_param(cf, ps, &value[i], directive)
+            != NGX_OK)
         {
-            ps->enabled = value[i].data[sizeof("enabled=o") - 1] == 'n';
-            continue;
+            return NGX_ERROR;
         }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%V: invalid parameter \"%V\"; it takes zone=NAME "
-                           "[share=SHARE] [salt=SALT] [enabled=on|off]",
-                           directive, &value[i]);
-        return NGX_ERROR;
     }
 
     if (ps->zone_name.len == 0) {
@@ -383,15 +397,55 @@ ngx_http_pourover_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+static ngx_int_t
+ngx_http_pourover_server_param(ngx_conf_t *cf,
+    ngx_http_pourover_server_t *server, ngx_str_t *arg)
+{
+    uint64_t   weight;
+    ngx_str_t  v;
+
+    if (ngx_strcmp(arg->data, "track=stable") == 0) {
+        server->track = TRACK_STABLE;
+        return NGX_OK;
+    }
+
+    if (ngx_strcmp(arg->data, "track=canary") == 0) {
+        server->track = TRACK_CANARY;
+        return NGX_OK;
+    }
+
+    if (ngx_http_pourover_conf_param(arg, "weight", &v)
+        && num_u64(ngx_http_pourover_str(v), 1, ZONE_WEIGHT_MAX, &weight) == 0)
+    {
+        server->weight = (ngx_uint_t) weight;
+        return NGX_OK;
+    }
+
+    if (ngx_http_pourover_conf_param(arg, "dc", &v)
+        && v.len > 0 && v.len <= ZONE_DC_MAX)
+    {
+        server->dc = v;
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "pourover_server: invalid parameter \"%V\"; it takes "
+                       "track=stable|canary, weight=1..%ui, dc=NAME of at most "
+                       "%d bytes",
+                       arg, (ngx_uint_t) ZONE_WEIGHT_MAX, ZONE_DC_MAX);
+
+    return NGX_ERROR;
+}
+
+
 char *
 ngx_http_pourover_conf_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    uint64_t                      weight;
-    ngx_url_t                     u;
-    ngx_str_t                    *value, v;
-    ngx_uint_t                    i;
-    ngx_http_pourover_server_t   *server;
-    ngx_http_pourover_service_t  *ps;
+    ngx_url_t                      u;
+    ngx_str_t                     *value;
+    ngx_uint_t                     i;
+    ngx_http_pourover_server_t    *server;
+    ngx_http_pourover_service_t   *ps;
     ngx_http_pourover_srv_conf_t  *pscf;
 
     pscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_pourover_module);
@@ -431,39 +485,9 @@ ngx_http_pourover_conf_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     server->name = u.url;
 
     for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_strcmp(value[i].data, "track=stable") == 0) {
-            server->track = TRACK_STABLE;
-            continue;
+        if (ngx_http_pourover_server_param(cf, server, &value[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
         }
-
-        if (ngx_strcmp(value[i].data, "track=canary") == 0) {
-            server->track = TRACK_CANARY;
-            continue;
-        }
-
-        if (ngx_http_pourover_conf_param(&value[i], "weight", &v)
-            && num_u64(ngx_http_pourover_str(v), 1, ZONE_WEIGHT_MAX, &weight)
-               == 0)
-        {
-            server->weight = (ngx_uint_t) weight;
-            continue;
-        }
-
-        if (ngx_http_pourover_conf_param(&value[i], "dc", &v)
-            && v.len > 0 && v.len <= ZONE_DC_MAX)
-        {
-            server->dc = v;
-            continue;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "pourover_server: invalid parameter \"%V\"; it "
-                           "takes track=stable|canary, weight=1..%ui, "
-                           "dc=NAME of at most %d bytes",
-                           &value[i], (ngx_uint_t) ZONE_WEIGHT_MAX,
-                           ZONE_DC_MAX);
-        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;

@@ -379,7 +379,7 @@ ngx_http_pourover_init_peer(ngx_http_request_t *r,
     choice->used = 1;
 
     if (r == r->main) {
-        /* what a subrequest to the same service has noted is not the visitor's */
+        /* what a subrequest to this service noted is not the visitor's */
         choice->by_main = 1;
         choice->first_get_us = 0;
         choice->last_free_us = 0;

@@ -114,7 +114,8 @@ ngx_http_pourover_variable_epoch(ngx_http_request_t *r,
         return ngx_http_pourover_text(v, "", 0);
     }
 
-    return ngx_http_pourover_number(r, v, atomic_load(&pmcf->zone->zone->epoch));
+    return ngx_http_pourover_number(r, v,
+                                    atomic_load(&pmcf->zone->zone->epoch));
 }
 
 

@@ -131,7 +131,7 @@ ngx_http_pourover_mix(uint64_t z)
 /* the side of the visitor that the application's own cookie says */
 
 typedef struct {
-    enum wish                      wish;          /* WISH_NONE: no such cookie */
+    enum wish                      wish;          /* WISH_NONE: no cookie */
     struct split                   split;
 } ngx_http_pourover_side_t;
 
