@@ -6,7 +6,7 @@ const WIDTH = 79;
 const BAR = 40;
 
 export class Screen {
-  #live = process.stdout.isTTY === true && process.env.TERM !== 'dumb';
+  #live = process.stdout.isTTY === true && process.stdout.columns > WIDTH && process.env.TERM !== 'dumb';
   #color = this.#live && !process.env.NO_COLOR;
   #drawn = 0;
   #headed = false;
@@ -54,11 +54,11 @@ export class Screen {
   #head() {
     if (this.#headed) return;
     this.#headed = true;
-    const over = `${pad('', 8)}${pad('visitors on', 17)}${pad('requests to', 25)}${pad('latency p50/p99 ms', 29)}`;
+    const over = `${pad('visitors on', 21)}${pad('requests to', 24)}${pad('p50/p99 in ms', 32)}`;
     const names = [OLD, NEW];
     this.say();
     this.say(this.#paint(2, over));
-    this.say(this.#paint(2, columns('share', ...names, 'part', ...names, 'part', 'failed', ...names)));
+    this.say(this.#paint(2, columns('set', ...names, 'measured', ...names, 'measured', 'failed', ...names)));
   }
 
   /** The visitors as water between two pots. */
@@ -97,7 +97,7 @@ function figures({ versions }) {
 }
 
 function columns(...cells) {
-  const widths = [8, 7, 7, 8, 8, 8, 8, 7, 9, 9];
+  const widths = [6, 7, 7, 9, 8, 8, 9, 7, 9, 9];
   return cells.map((cell, i) => pad(cell, widths[i])).join('');
 }
 
@@ -105,7 +105,7 @@ const pad = (text, width) => String(text).padStart(width);
 
 export const count = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 
-/** 0.00123 as '0.12 %': two digits that say something. */
+/** 0.00123 as '0.12 %': a measured share, with digits that say something. */
 export function percent(part) {
   const value = part * 100;
   const digits = value === 0 || value >= 99.95 ? 0 : value < 1 ? 2 : 1;

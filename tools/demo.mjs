@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { joinLedgers } from '../tests/support/ledger.mjs';
 import { BUILD_DIR } from '../tests/support/nginx.mjs';
 import { waitUntil } from '../tests/support/wait.mjs';
-import { count, percent, Screen } from './demo-screen.mjs';
+import { count, Screen } from './demo-screen.mjs';
 import { NEW, OLD, World } from './demo-world.mjs';
 
 const PROGRAM = process.env.POUROVER ?? path.join(BUILD_DIR, 'src/cli/pourover');
@@ -67,7 +67,7 @@ async function walk() {
     code = result;
   });
   let share = 0;
-  let stage = new Stage(percent(0));
+  let stage = new Stage('0 %');
   while (code === null) {
     const now = await shareOf();
     if (now !== share) {
@@ -75,7 +75,7 @@ async function walk() {
       await sleep(50); // the last answers of this stage
       screen.finish(stage);
       share = now;
-      stage = new Stage(percent(share / 1e6));
+      stage = new Stage(`${share / 1e4} %`);
     }
     screen.draw(stage, tail.at(-1) ?? 'pourover router walk begins');
     await Promise.race([ended, sleep(REDRAW_MS)]);
@@ -93,7 +93,7 @@ async function lower() {
   });
   lowered.at = Date.now();
   const { visitors } = world.load;
-  const stage = new Stage('back 0 %');
+  const stage = new Stage('0 %');
   lowered.canary = visitors.lastOn(NEW).length;
   const deadline = Date.now() + 40_000;
   for (let left = lowered.canary; left > 0 && Date.now() < deadline; left = visitors.lastOn(NEW).length) {
