@@ -62,61 +62,66 @@ ngx_http_pourover_processes(ngx_cycle_t *cycle)
 }
 
 
-/* what a configuration has that the zone does not have yet */
+/* how many peers of a configuration the zone does not have yet */
 
-static uint64_t
-ngx_http_pourover_missing(ngx_http_pourover_main_conf_t *pmcf,
-    struct zone *zone, uint32_t processes)
+static uint32_t
+ngx_http_pourover_new_peers(struct zone *zone, const struct service *service,
+    ngx_http_pourover_service_t *ps)
 {
-    uint32_t                       services, peers;
-    ngx_uint_t                     i, j;
-    struct service                *service;
-    ngx_http_pourover_peer_t      *peer;
-    ngx_http_pourover_service_t  **ps;
+    uint32_t                   n;
+    ngx_uint_t                 i;
+    ngx_http_pourover_peer_t  *peer;
 
-    ps = pmcf->services.elts;
-    services = 0;
-    peers = 0;
+    peer = ps->peers.elts;
 
-    for (i = 0; i < pmcf->services.nelts; i++) {
-        service = zone_service_find(zone, ngx_http_pourover_str(ps[i]->name));
-        peer = ps[i]->peers.elts;
-
-        services += service == NULL;
-
-        for (j = 0; j < ps[i]->peers.nelts; j++) {
-            peers += service == NULL
-                     || zone_peer_find(zone, service, peer[j].spec.address,
-                                       peer[j].spec.track) < 0;
-        }
+    for (i = 0, n = 0; i < ps->peers.nelts; i++) {
+        n += service == NULL
+             || zone_peer_find(zone, service, peer[i].spec.address,
+                               peer[i].spec.track)
+                < 0;
     }
 
-    return zone_need(services, peers, processes) - zone_need(0, 0, processes);
+    return n;
 }
 
 
 /*
- * zone_free() counts what later rows take as free, so the check is made with
- * the rows that the present services may still need.
+ * The rows that the present services may still need are counted too.  What adds
+ * nothing is never refused: it has the zone already.
  */
 
 static ngx_int_t
 ngx_http_pourover_fits(ngx_http_pourover_main_conf_t *pmcf,
     ngx_http_pourover_zone_t *pz, ngx_cycle_t *cycle)
 {
-    uint64_t  need, room;
+    uint32_t                       processes, peers;
+    uint64_t                       need, room;
+    ngx_uint_t                     i, added;
+    struct service                *service;
+    ngx_http_pourover_service_t  **ps;
 
-    need = ngx_http_pourover_missing(pmcf, pz->zone,
-                                     ngx_http_pourover_processes(cycle));
+    ps = pmcf->services.elts;
+    processes = ngx_http_pourover_processes(cycle);
+    need = 0;
+    added = 0;
     room = zone_free(pz->zone);
 
-    if (need <= room) {
+    for (i = 0; i < pmcf->services.nelts; i++) {
+        service = zone_service_find(pz->zone,
+                                    ngx_http_pourover_str(ps[i]->name));
+        peers = ngx_http_pourover_new_peers(pz->zone, service, ps[i]);
+
+        added += peers + (service == NULL);
+        need += zone_missing(pz->zone, service, peers, processes);
+    }
+
+    if (added == 0 || need <= room) {
         return NGX_OK;
     }
 
     ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                   "pourover_zone \"%V\" is too small: it has %uL bytes left, "
-                  "the new services and peers need %uL; make it size=%uLk and "
+                  "services and peers still need %uL; make it size=%uLk and "
                   "restart",
                   &pz->name, room, need,
                   (pz->zone->size + need - room) / 1024 + 64);

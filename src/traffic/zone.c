@@ -9,7 +9,7 @@
 #define ZONE_MAGIC 0x72766f70u /* "povr" */
 #define ZONE_UNIT  64u
 
-static uint64_t zone_round(uint64_t size)
+uint64_t zone_round(uint64_t size)
 {
     return (size + ZONE_UNIT - 1) / ZONE_UNIT * ZONE_UNIT;
 }
@@ -29,18 +29,6 @@ void *zone_take(struct zone *zone, uint64_t size)
     zone->used += size;
     memset(record, 0, size);
     return record;
-}
-
-uint64_t zone_need(uint32_t services, uint32_t peers, uint32_t workers)
-{
-    /* every service may fill its last chunk by one peer only */
-    uint64_t chunks = (uint64_t) services + peers / ZONE_CHUNK_PEERS;
-    uint64_t processes = 2 * (uint64_t) (workers > 0 ? workers : 1);
-
-    return zone_round(sizeof(struct zone)) + services * zone_round(sizeof(struct service)) +
-           chunks * zone_round(sizeof(struct peer_chunk)) +
-           processes * services * zone_round(sizeof(struct row)) +
-           processes * chunks * zone_round(sizeof(struct pin_chunk));
 }
 
 uint64_t zone_free(const struct zone *zone)

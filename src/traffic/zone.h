@@ -223,13 +223,7 @@ struct zone {
     struct zone_worker worker[ZONE_WORKERS];
 };
 
-/*
- * Bytes that a zone has to have for so many services and peers (in all of them), with workers
- * processes each counting, twice over (a reload has both generations).
- */
-uint64_t zone_need(uint32_t services, uint32_t peers, uint32_t workers);
-
-/* Bytes that services and peers added later would still take; as zone_need without the header. */
+/* Bytes that are left for records. */
 uint64_t zone_free(const struct zone *zone);
 
 /*
@@ -310,6 +304,13 @@ struct row *zone_row_get_locked(struct zone *zone, struct service *service, int3
 struct pin *zone_pin(const struct zone *zone, const struct row *row, unsigned slot);
 /* Finds or makes the chunk; NULL when the zone is full. */
 struct pin *zone_pin_get_locked(struct zone *zone, struct row *row, unsigned slot);
+
+/*
+ * Bytes that the service (NULL: one to be made) still takes when peers more peers are added and
+ * workers processes each count, twice over (a reload has both generations).
+ */
+uint64_t zone_missing(const struct zone *zone, const struct service *service, uint32_t peers,
+                      uint32_t workers);
 
 /* A process starts in a slot: its rows are taken over, their pins zeroed; it is listed as worker.
  */

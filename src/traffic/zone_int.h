@@ -3,6 +3,9 @@
 
 #include "traffic/zone.h"
 
+/* What a record of size bytes takes. */
+uint64_t zone_round(uint64_t size);
+
 /* A zeroed record of size bytes, never given back but to a free list; NULL when the zone is full.
  */
 void *zone_take(struct zone *zone, uint64_t size);

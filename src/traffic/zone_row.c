@@ -79,6 +79,40 @@ struct pin *zone_pin_get_locked(struct zone *zone, struct row *row, unsigned slo
     return &chunk->pin[slot % ZONE_CHUNK_PEERS];
 }
 
+static unsigned slots_free(const struct zone *zone, const struct service *service, unsigned slots)
+{
+    unsigned n = 0;
+    for (unsigned slot = 0; slot < slots; slot++) {
+        n += META_STATE(zone_peer_meta(zone, service, slot)) == PEER_FREE;
+    }
+    return n;
+}
+
+uint64_t zone_missing(const struct zone *zone, const struct service *service, uint32_t peers,
+                      uint32_t workers)
+{
+    unsigned slots = service != NULL ? atomic_load(&service->slots) : 0;
+    unsigned unused = slots_free(zone, service, slots);
+    uint64_t chunks = (slots + ZONE_CHUNK_PEERS - 1) / ZONE_CHUNK_PEERS;
+    uint64_t wanted =
+        (slots + (peers > unused ? peers - unused : 0) + ZONE_CHUNK_PEERS - 1) / ZONE_CHUNK_PEERS;
+    uint64_t rows = 0, pins = 0;
+
+    for (struct row *row = service != NULL ? row_first(zone, service) : NULL; row != NULL;
+         row = row_next(zone, row)) {
+        rows++;
+        for (unsigned i = 0; i < chunks; i++) {
+            pins += pin_chunk(zone, row, i) != NULL;
+        }
+    }
+    uint64_t processes = 2 * (uint64_t) (workers > 0 ? workers : 1);
+    processes = processes > rows ? processes : rows;
+    return (service == NULL ? zone_round(sizeof(*service)) : 0) +
+           (wanted - chunks) * zone_round(sizeof(struct peer_chunk)) +
+           (processes - rows) * zone_round(sizeof(struct row)) +
+           (processes * wanted - pins) * zone_round(sizeof(struct pin_chunk));
+}
+
 struct pin_sum zone_pin_sum(const struct zone *zone, const struct service *service, unsigned slot)
 {
     struct pin_sum sum = {0};

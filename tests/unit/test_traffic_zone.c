@@ -19,6 +19,12 @@ static struct zone *fresh(uint64_t size)
     return (struct zone *) (void *) memory;
 }
 
+static uint64_t need_of(uint32_t services, uint32_t peers, uint32_t workers)
+{
+    return (sizeof(struct zone) + 63) / 64 * 64 +
+           services * zone_missing(NULL, NULL, peers, workers);
+}
+
 static struct service *shop(struct zone *zone)
 {
     struct service *service = NULL;
@@ -81,11 +87,11 @@ static void test_a_zone_of_the_needed_size_holds_what_it_was_made_for(void **sta
     (void) state;
     const struct {
         uint32_t services, peers, workers;
-    } rows[] = {{1, 1, 1}, {1, 33, 4}, {3, 6, 2}, {5, 90, 2}};
+    } rows[] = {{1, 1, 1}, {1, 33, 4}, {3, 2, 2}, {5, 18, 2}};
 
     T_TABLE(row, rows)
     {
-        uint64_t need = zone_need(row->services, row->peers, row->workers);
+        uint64_t need = need_of(row->services, row->peers, row->workers);
         assert_true(need <= SIZE);
         struct zone *zone = fresh(need);
         for (uint32_t s = 0; s < row->services; s++) {
@@ -94,25 +100,48 @@ static void test_a_zone_of_the_needed_size_holds_what_it_was_made_for(void **sta
             struct service *service = NULL;
             assert_int_equal(
                 zone_service_add_locked(zone, str_of(name), SERVICE_BALANCER, &service, NULL), 0);
-            for (uint32_t p = 0; p < row->peers / row->services; p++) {
+            for (uint32_t p = 0; p < row->peers; p++) {
+                assert_true(zone_missing(zone, service, row->peers - p, row->workers) <=
+                            zone_free(zone));
                 (void) snprintf(address, sizeof(address), "10.0.0.%u:80", p);
                 add_peer(zone, service, address, TRACK_STABLE, 1);
             }
             for (int32_t slot = 0; slot < (int32_t) (2 * row->workers); slot++) {
                 struct row *counts = zone_row_get_locked(zone, service, slot, 100 + slot);
                 assert_non_null(counts);
-                for (uint32_t p = 0; p < row->peers / row->services; p++) {
+                for (uint32_t p = 0; p < row->peers; p++) {
                     assert_non_null(zone_pin_get_locked(zone, counts, p));
                 }
             }
+            assert_int_equal(zone_missing(zone, service, 0, row->workers), 0);
         }
+        assert_int_equal(zone_free(zone), 0);
     }
+}
+
+static void test_what_a_peer_takes_depends_on_the_slots_that_are_free(void **state)
+{
+    (void) state;
+    struct zone *zone = fresh(SIZE);
+    struct service *service = shop(zone);
+    struct row *row = zone_row_get_locked(zone, service, 0, 1);
+
+    for (unsigned i = 0; i < ZONE_CHUNK_PEERS; i++) {
+        char address[] = {(char) ('a' + i), '\0'};
+        add_peer(zone, service, address, TRACK_STABLE, 1);
+    }
+    (void) zone_pin_get_locked(zone, row, 0);
+    uint64_t rows = zone_missing(zone, service, 0, 1);
+    assert_true(zone_missing(zone, service, 1, 1) > rows);
+    zone_peer_set_locked(zone, service, 3, PEER_FREE, 1);
+    assert_int_equal(zone_missing(zone, service, 1, 1), rows);
+    assert_true(zone_missing(zone, service, 2, 1) > rows);
 }
 
 static void test_a_full_zone_refuses_and_keeps_what_it_has(void **state)
 {
     (void) state;
-    struct zone *zone = fresh(zone_need(1, 1, 1));
+    struct zone *zone = fresh(need_of(1, 1, 1));
     struct service *service = shop(zone), *more = NULL;
     struct err err;
 
@@ -338,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_a_service_is_found_again),
         cmocka_unit_test(test_a_split_is_published_whole),
         cmocka_unit_test(test_a_zone_of_the_needed_size_holds_what_it_was_made_for),
+        cmocka_unit_test(test_what_a_peer_takes_depends_on_the_slots_that_are_free),
         cmocka_unit_test(test_a_full_zone_refuses_and_keeps_what_it_has),
         cmocka_unit_test(test_peers_come_go_and_their_slots_are_used_again),
         cmocka_unit_test(test_a_killed_process_leaks_nothing),
