@@ -160,6 +160,18 @@ void zone_counters_sum(const struct zone *zone, const struct service *service, e
     }
 }
 
+static void service_set_hints(const struct zone *zone, const struct service *service)
+{
+    unsigned slots = atomic_load_explicit(&service->slots, memory_order_acquire);
+
+    for (unsigned slot = 0; slot < slots; slot++) {
+        struct peer_chunk *chunk = zone_peer_chunk(zone, service, slot);
+        atomic_store_explicit(&chunk->hint[slot % ZONE_CHUNK_PEERS],
+                              (int32_t) zone_pin_sum(zone, service, slot).in_flight,
+                              memory_order_relaxed);
+    }
+}
+
 /* The worker's place in the list, or a free one, or that of a dead process in the same slot. */
 static struct zone_worker *worker_place(struct zone *zone, int32_t slot)
 {
@@ -187,6 +199,7 @@ void zone_worker_start_locked(struct zone *zone, int32_t slot, int32_t pid, uint
         if (row != NULL) {
             row_zero_pins(zone, row);
             atomic_store(&row->pid, pid);
+            service_set_hints(zone, service);
         }
     }
     struct zone_worker *worker = worker_place(zone, slot);
@@ -195,18 +208,6 @@ void zone_worker_start_locked(struct zone *zone, int32_t slot, int32_t pid, uint
         worker->generation = generation;
         atomic_store(&worker->exiting, 0);
         atomic_store(&worker->pid, pid);
-    }
-}
-
-static void service_set_hints(const struct zone *zone, const struct service *service)
-{
-    unsigned slots = atomic_load_explicit(&service->slots, memory_order_acquire);
-
-    for (unsigned slot = 0; slot < slots; slot++) {
-        struct peer_chunk *chunk = zone_peer_chunk(zone, service, slot);
-        atomic_store_explicit(&chunk->hint[slot % ZONE_CHUNK_PEERS],
-                              (int32_t) zone_pin_sum(zone, service, slot).in_flight,
-                              memory_order_relaxed);
     }
 }
 

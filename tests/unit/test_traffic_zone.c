@@ -216,6 +216,7 @@ static void test_a_killed_process_leaks_nothing(void **state)
     assert_int_equal(atomic_load(&chunk->hint[0]), 1);
     zone_worker_start_locked(zone, 1, 79, 1); /* respawned in the slot of 78 */
     assert_int_equal(zone_pin_sum(zone, service, 0).in_flight, 0);
+    assert_int_equal(atomic_load(&chunk->hint[0]), 0);
 
     struct counters_sum sum;
     zone_counters_sum(zone, service, TRACK_STABLE, &sum);
