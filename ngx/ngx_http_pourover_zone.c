@@ -372,9 +372,9 @@ ngx_http_pourover_holds_lease(struct zone *zone)
     int32_t   holder;
     uint64_t  now, beat;
 
-    now = clock_mono_ms();
     holder = atomic_load(&zone->lease_pid);
     beat = atomic_load(&zone->lease_beat_ms);
+    now = clock_mono_ms();      /* last: a beat is never later than now */
 
     if (ngx_exiting) {
         (void) atomic_compare_exchange_strong(&zone->lease_pid,
