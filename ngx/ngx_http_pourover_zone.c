@@ -347,7 +347,7 @@ ngx_http_pourover_init_module(ngx_cycle_t *cycle)
 
     ngx_shmtx_unlock(&pz->shpool->mutex);
 
-    if (pz->fresh && pz->state.len) {
+    if (pz->state.len) {
         ngx_http_pourover_state_restore(cycle, pz);
     }
 
