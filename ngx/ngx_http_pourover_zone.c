@@ -196,6 +196,17 @@ ngx_http_pourover_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
 /* a configuration takes effect */
 
+static ngx_uint_t
+ngx_http_pourover_same_peer(const struct peer_spec *spec,
+    const struct peer *known)
+{
+    return str_eq(spec->address,
+                  (struct str) { known->address, known->address_len })
+           && str_eq(spec->name, (struct str) { known->name, known->name_len })
+           && str_eq(spec->dc, (struct str) { known->dc, known->dc_len });
+}
+
+
 static void
 ngx_http_pourover_merge_peers(ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_service_t *ps, ngx_log_t *log)
@@ -224,8 +235,7 @@ ngx_http_pourover_merge_peers(ngx_http_pourover_zone_t *pz,
 
         for (i = 0; i < ps->peers.nelts; i++) {
             if (peer[i].spec.track == META_TRACK(meta)
-                && str_eq(peer[i].spec.address,
-                          (struct str) { known->address, known->address_len }))
+                && ngx_http_pourover_same_peer(&peer[i].spec, known))
             {
                 break;
             }
