@@ -13,7 +13,8 @@ __extension__ typedef unsigned __int128 uint128;
 static void test_cut_agrees_with_the_vectors(void **state)
 {
     (void) state;
-    FILE *file = fopen("tests/vectors/cut.tsv", "r");
+    const char *other = getenv("T_VECTORS"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    FILE *file = fopen(other != NULL ? other : "tests/vectors/cut.tsv", "r");
     char salt[80], id[300], u_text[20];
     unsigned bucket = 0, lines = 0;
 
@@ -27,7 +28,8 @@ static void test_cut_agrees_with_the_vectors(void **state)
         lines++;
     }
     (void) fclose(file);
-    assert_int_equal(lines, 1000);
+    print_message("# %u vectors agree\n", lines);
+    assert_true(lines >= 1000);
 }
 
 static void test_bucket_edges(void **state)
