@@ -15,7 +15,7 @@ import { NEW, OLD, World } from './demo-world.mjs';
 
 const PROGRAM = process.env.POUROVER ?? path.join(BUILD_DIR, 'src/cli/pourover');
 const STAGES = '0,0.1%,1%,10%,50%,100%';
-const DWELL = '6s';
+const DWELL = '8s';
 const LOAD = { rate: 700, visitors: 20_000, heavy: 0.25, mix: { http1: 0.7, h2: 0.15, grpc: 0.15 } };
 const REDRAW_MS = 250;
 
@@ -26,10 +26,14 @@ const began = Date.now();
 /** Runs the program; `onLine` gets each line it prints. Resolves to its exit code. */
 function pourover(args, onLine) {
   const child = spawn(PROGRAM, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  for (const stream of [child.stdout, child.stderr]) readline.createInterface({ input: stream }).on('line', onLine);
+  const withoutDate = (line) => onLine(line.replace(/^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\S*/, '$1'));
+  for (const stream of [child.stdout, child.stderr]) readline.createInterface({ input: stream }).on('line', withoutDate);
   process.once('exit', () => child.kill('SIGTERM'));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
+  return new Promise((resolve) => {
+    child.once('error', (error) => {
+      onLine(error.message);
+      resolve(127);
+    });
     child.once('close', (code, signal) => resolve(code ?? signal));
   });
 }
@@ -107,16 +111,16 @@ async function lower() {
   return lowered;
 }
 
-/** The router's requests a track, when they are as many as the client's answers; else what it says after 3 s. */
+/** Whether the router counted as many requests a track as the client got answers of the version. */
 async function routerCounts(join) {
-  const ours = (version) => join.versions[version]?.answered ?? 0;
-  let tracks = {};
-  const agree = async () => {
-    ({ tracks } = await world.ask('/stats'));
-    return tracks.stable.requests === ours(OLD) && tracks.canary.requests === ours(NEW);
+  const answered = (version) => join.versions[version]?.answered ?? 0;
+  const ours = `${count(answered(OLD))} to stable, ${count(answered(NEW))} to the canary`;
+  const theirs = async () => {
+    const { stable, canary } = (await world.ask('/stats')).tracks;
+    return `${count(stable.requests)} to stable, ${count(canary.requests)} to the canary`;
   };
-  const same = await waitUntil(agree, 3_000).catch(() => false);
-  return { same, stable: tracks.stable.requests, canary: tracks.canary.requests };
+  const same = await waitUntil(async () => (await theirs()) === ours, 3_000).catch(() => false);
+  return { same, ours, theirs: await theirs() };
 }
 
 async function judge(walked, lowered) {
@@ -135,12 +139,13 @@ async function judge(walked, lowered) {
   screen.say();
   screen.title(`  ${count(join.sent)} requests by ${count(seen)} visitors in ${Math.round((Date.now() - began) / 1000)} s`);
   screen.say(`       HTTP/1.1 ${kinds[0]}, HTTP/2 ${kinds[1]}, gRPC ${kinds[2]}; answered by ${OLD}: ${versions[0]}, by ${NEW}: ${versions[1]}`);
+  screen.say(`       besides, ${count(join.unnumbered)} visits of the walk's own test visitors, counted apart`);
   screen.say();
   const checks = [
-    [walked.code === 0 && walked.share === 1e6, `walked and verified at each of ${STAGES.replaceAll(',', ', ')}`],
-    [join.failed === 0 && join.open === 0, `0 failed: ${count(join.answered)} of ${count(join.sent)} answered, ${join.failed} failed, ${join.resent} resent`],
+    [walked.code === 0 && walked.share === 1e6, `walked, and proved by test visitors, at ${STAGES.replaceAll(',', ', ')}`],
+    [join.failed === 0 && join.open === 0, `${count(join.answered)} of ${count(join.sent)} requests answered in full; ${join.failed} failed, ${join.resent} resent`],
     [odd === 0, `client and services wrote down the same, request by request (${odd} differ)`],
-    [router.same, `the router counted the same: ${count(router.stable)} to stable, ${count(router.canary)} to the canary`],
+    [router.same, `the router counted the same: ${router.theirs}`],
     [flips === 0, `nobody flipped back while the share rose (${flips} did)`],
     [
       lowered.code === 0 && lowered.remained === 0 && late === 0,
@@ -149,6 +154,7 @@ async function judge(walked, lowered) {
     [cleanLog(), "no alert in nginx's log"],
   ];
   for (const [ok, line] of checks) screen.verdict(ok, line);
+  if (!router.same) screen.say(`       client and services: ${router.ours}`);
   for (const [why, times] of Object.entries(join.failures)) screen.say(`       ${times} failed: ${why}`);
   if (walked.code !== 0) walked.tail.slice(-8).forEach((line) => screen.say(`       walk: ${line}`));
   screen.say();
