@@ -217,7 +217,7 @@ ngx_http_pourover_no_service(ngx_http_pourover_call_t *call)
     n = 0;
 
     for (service = zone_service_first(zone);
-         service && n < SIZE_MAX;
+         service;
          service = zone_service_next(zone, service))
     {
         if (atomic_load(&service->listed)) {
@@ -237,8 +237,8 @@ ngx_http_pourover_no_service(ngx_http_pourover_call_t *call)
 /* does the path fit?  *name: what stands between head and tail */
 
 static ngx_uint_t
-ngx_http_pourover_route_fits(const ngx_http_pourover_route_t *route, struct str path,
-    struct str *name)
+ngx_http_pourover_route_fits(const ngx_http_pourover_route_t *route,
+    struct str path, struct str *name)
 {
     if (!route->named) {
         return str_eq(path, route->head);
@@ -268,7 +268,9 @@ ngx_http_pourover_route(struct str path, struct str *name)
              / sizeof(ngx_http_pourover_routes[0]);
          i++)
     {
-        if (ngx_http_pourover_route_fits(&ngx_http_pourover_routes[i], path, name)) {
+        if (ngx_http_pourover_route_fits(&ngx_http_pourover_routes[i], path,
+                                         name))
+        {
             return &ngx_http_pourover_routes[i];
         }
     }

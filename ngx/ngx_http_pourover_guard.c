@@ -219,8 +219,8 @@ ngx_http_pourover_api_check(ngx_conf_t *cf)
         if (pmcf->zone == NULL) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "pourover_api has nothing to tell; write "
-                          "\"pourover_zone name=main size=8m state=FILE;\" into "
-                          "the http block in %s:%ui",
+                          "\"pourover_zone name=main size=8m state=FILE;\" "
+                          "into the http block in %s:%ui",
                           api[i]->file_name, api[i]->line);
             return NGX_ERROR;
         }

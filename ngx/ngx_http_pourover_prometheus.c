@@ -113,7 +113,7 @@ ngx_http_pourover_series(ngx_http_pourover_metric_t *m, const char *suffix,
 
 
 static void
-ngx_http_pourover_value(ngx_http_pourover_metric_t *m, uint64_t value)
+ngx_http_pourover_metric_value(ngx_http_pourover_metric_t *m, uint64_t value)
 {
     buf_add_u64(m->buf, value);
     buf_add_char(m->buf, '\n');
@@ -139,7 +139,7 @@ ngx_http_pourover_lines_enabled(ngx_http_pourover_metric_t *m)
 
     (void) zone_split_read(m->service, &split);
     ngx_http_pourover_series(m, "", 0, NULL, NULL);
-    ngx_http_pourover_value(m, split.enabled);
+    ngx_http_pourover_metric_value(m, split.enabled);
 }
 
 
@@ -150,7 +150,7 @@ ngx_http_pourover_lines_revision(ngx_http_pourover_metric_t *m)
 
     (void) zone_split_read(m->service, &split);
     ngx_http_pourover_series(m, "", 0, NULL, NULL);
-    ngx_http_pourover_value(m, split.revision);
+    ngx_http_pourover_metric_value(m, split.revision);
 }
 
 
@@ -165,7 +165,7 @@ ngx_http_pourover_lines_peers(ngx_http_pourover_metric_t *m)
     for (state = PEER_READY; state < PEER_REMOVED; state++) {
         ngx_http_pourover_series(m, "", 1, "state",
                                  zone_peer_state_name(state));
-        ngx_http_pourover_value(m, tracks[m->track].peers[state]);
+        ngx_http_pourover_metric_value(m, tracks[m->track].peers[state]);
     }
 }
 
@@ -192,7 +192,7 @@ ngx_http_pourover_lines_requests(ngx_http_pourover_metric_t *m)
 
     for (reason = 0; reason < REASON_COUNT; reason++) {
         ngx_http_pourover_series(m, "", 1, "reason", zone_reason_name(reason));
-        ngx_http_pourover_value(m, sum.reason[reason]);
+        ngx_http_pourover_metric_value(m, sum.reason[reason]);
     }
 }
 
@@ -208,7 +208,7 @@ ngx_http_pourover_lines_responses(ngx_http_pourover_metric_t *m)
     for (i = 0; i < zone_status_names(); i++) {
         if (sum.status[i]) {
             ngx_http_pourover_series(m, "", 1, "status", zone_status_name(i));
-            ngx_http_pourover_value(m, sum.status[i]);
+            ngx_http_pourover_metric_value(m, sum.status[i]);
         }
     }
 }
@@ -226,7 +226,7 @@ ngx_http_pourover_lines_grpc(ngx_http_pourover_metric_t *m)
         if (sum.grpc_status[i]) {
             ngx_http_pourover_series(m, "", 1, "grpc_status",
                                      ngx_http_pourover_grpc_name(i));
-            ngx_http_pourover_value(m, sum.grpc_status[i]);
+            ngx_http_pourover_metric_value(m, sum.grpc_status[i]);
         }
     }
 }
@@ -240,7 +240,7 @@ ngx_http_pourover_line_counter(ngx_http_pourover_metric_t *m,
 
     zone_counters_sum(m->zone->zone, m->service, m->track, &sum);
     ngx_http_pourover_series(m, "", 1, NULL, NULL);
-    ngx_http_pourover_value(m, sum.count[counter]);
+    ngx_http_pourover_metric_value(m, sum.count[counter]);
 }
 
 
@@ -301,15 +301,15 @@ ngx_http_pourover_lines_ids(ngx_http_pourover_metric_t *m)
 
         ngx_http_pourover_series(m, "", 0, "came",
                                  ngx_http_pourover_ids[i].name);
-        ngx_http_pourover_value(m, stable.count[counter]
+        ngx_http_pourover_metric_value(m, stable.count[counter]
                                    + canary.count[counter]);
     }
 }
 
 
 /*
- * Bounds are powers of two of a microsecond: there the buckets of the log-linear
- * histogram end too, so that each count is exact.
+ * Bounds are powers of two of a microsecond: there the buckets of the
+ * log-linear histogram end too, so that each count is exact.
  */
 
 static void
@@ -340,7 +340,7 @@ ngx_http_pourover_lines_duration(ngx_http_pourover_metric_t *m)
                            (uint64_t) (UINT64_C(1) << bits[b]) % 1000000);
 
         ngx_http_pourover_series(m, "_bucket", 1, "le", le);
-        ngx_http_pourover_value(m, total);
+        ngx_http_pourover_metric_value(m, total);
     }
 
     for ( /* void */ ; i < HIST_BUCKETS; i++) {
@@ -348,7 +348,7 @@ ngx_http_pourover_lines_duration(ngx_http_pourover_metric_t *m)
     }
 
     ngx_http_pourover_series(m, "_bucket", 1, "le", "+Inf");
-    ngx_http_pourover_value(m, total);
+    ngx_http_pourover_metric_value(m, total);
 
     sum_us = atomic_load(&hist->sum_us);
     ngx_http_pourover_series(m, "_sum", 1, NULL, NULL);
@@ -356,7 +356,7 @@ ngx_http_pourover_lines_duration(ngx_http_pourover_metric_t *m)
              sum_us % 1000000);
 
     ngx_http_pourover_series(m, "_count", 1, NULL, NULL);
-    ngx_http_pourover_value(m, total);
+    ngx_http_pourover_metric_value(m, total);
 }
 
 

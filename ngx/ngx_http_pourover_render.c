@@ -449,6 +449,7 @@ ngx_http_pourover_render_stats(struct buf *buf, ngx_http_pourover_zone_t *pz,
 {
     enum track           t;
     ngx_uint_t           i;
+    enum counter         counter;
     struct split         split;
     struct json_writer   w;
     struct counters_sum  sum[TRACK_COUNT];
@@ -475,9 +476,11 @@ ngx_http_pourover_render_stats(struct buf *buf, ngx_http_pourover_zone_t *pz,
     json_obj_begin(&w);
 
     for (i = 0; i < NGX_HTTP_POUROVER_IDS; i++) {
+        counter = ngx_http_pourover_ids[i].counter;
+
         json_kv_u64(&w, ngx_http_pourover_ids[i].name,
-                    sum[TRACK_STABLE].count[ngx_http_pourover_ids[i].counter]
-                    + sum[TRACK_CANARY].count[ngx_http_pourover_ids[i].counter]);
+                    sum[TRACK_STABLE].count[counter]
+                    + sum[TRACK_CANARY].count[counter]);
     }
 
     json_obj_end(&w);

@@ -47,7 +47,7 @@ typedef struct {
     uint64_t                         alive_at_ms;
     ngx_file_info_t                  written;
 
-    ngx_err_t                        failed;      /* errno of the file, 0: none */
+    ngx_err_t                        failed;      /* errno, 0: none */
 } ngx_http_pourover_save_t;
 
 
@@ -97,7 +97,7 @@ ngx_http_pourover_save_lock(ngx_http_pourover_save_t *s)
 
         if (clock_mono_ms() >= end) {
             return ngx_http_pourover_save_fail(s, NGX_ETIMEDOUT,
-                                               "another process holds its lock");
+                                               "another process has its lock");
         }
 
         ngx_msleep(1);
@@ -311,7 +311,7 @@ ngx_http_pourover_save_write(ngx_http_pourover_save_t *s)
     fd = open(tmp, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0640);
     if (fd == NGX_INVALID_FILE) {
         return ngx_http_pourover_save_fail(s, ngx_errno,
-                                           "a new one cannot be made beside it");
+                                           "no new one can be made beside it");
     }
 
     if (ngx_http_pourover_save_put(fd, &s->head) != NGX_OK
@@ -385,7 +385,7 @@ ngx_http_pourover_save_rename(ngx_http_pourover_save_t *s)
         (void) unlink((char *) pz->saver->tmp.data);
 
         return ngx_http_pourover_save_fail(s, err,
-                                           "the new one does not take its place");
+                                           "the new one cannot take its place");
     }
 
     ngx_http_pourover_state_remember(pz, (uint64_t) s->written.st_ino,
@@ -397,8 +397,8 @@ ngx_http_pourover_save_rename(ngx_http_pourover_save_t *s)
 
     if (fd == NGX_INVALID_FILE || fsync(fd) == -1) {
         ngx_log_error(NGX_LOG_ALERT, s->log, ngx_errno,
-                      "state file \"%V\" is in place, but a loss of power could "
-                      "undo that", &pz->state);
+                      "state file \"%V\" is in place, but a loss of power "
+                      "could undo that", &pz->state);
     }
 
     if (fd != NGX_INVALID_FILE) {

@@ -1,6 +1,6 @@
 
 /*
- * The state file on disk, shared by the files that begin with state, and save.c.
+ * The state file on disk, shared by state*.c and save.c.
  *
  * STATE         the file; replaced by rename only, so a reader sees a whole one
  * STATE.tmp     the next one while it is written

@@ -164,6 +164,7 @@ static ngx_int_t
 ngx_http_pourover_check_passage(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_user_t *user, size_t len)
 {
+    char              mode[8];
     u_char            path[NGX_MAX_PATH];
     mode_t            need;
     ngx_err_t         err;
@@ -188,14 +189,17 @@ ngx_http_pourover_check_passage(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz,
         return NGX_OK;
     }
 
+    /* nginx's own formats know no octal numbers */
+    (void) snprintf(mode, sizeof(mode), "%04o", fi.st_mode & 07777u);
+
     ngx_conf_log_error(user->level, cf, 0,
                        "state file \"%V\": the worker user \"%s\" may not %s "
-                       "directory \"%s\" (owner %ui, group %ui, mode %04Xo); "
+                       "directory \"%s\" (owner %ui, group %ui, mode %s); "
                        "right is: %s %s %s",
                        &pz->state, user->name,
                        need == 3 ? "write into the" : "pass through the", path,
                        (ngx_uint_t) fi.st_uid, (ngx_uint_t) fi.st_gid,
-                       (ngx_uint_t) fi.st_mode & 07777,
+                       mode,
                        need == 3 ? "chown" : "chmod",
                        need == 3 ? user->name : "o+x", path);
 

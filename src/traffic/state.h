@@ -2,7 +2,8 @@
  * The text of the state file: what a router keeps over restarts, crashes and binary upgrades. Pure:
  * no I/O; reading allocates nothing and copies nothing but names and salts.
  *
- *   {"pourover_state":1,"instance":"9d0c6f2a41b7e835","alive_at_ms":1763766000000,"services":2,"sum":"..."}
+ *   {"pourover_state":1,"instance":"9d0c6f2a41b7e835","alive_at_ms":1763766000000,"services":2,
+ *    "sum":"..."}                                                          (one line in the file)
  *   {"name":"shop","share_ppm":0,"salt":"r7","enabled":true,"revision":3,"sum":"..."}
  *   {"name":"student-api","share_ppm":1000,"salt":"r42","enabled":true,"revision":41,"sum":"..."}
  *   {"end":2,"sum":"..."}

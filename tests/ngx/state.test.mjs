@@ -324,15 +324,15 @@ test('nginx -t makes no directory, and says when the worker user could not write
   assert.equal(absent.code, 0, absent.output);
   assert.equal(existsSync(path.join(dir, 'state')), false);
 
-  const closed = await testConfig({ dir, config: whole('nobody') });
+  const closed = await testConfig({ dir, config: whole('www-data') });
   assert.equal(closed.code, 1);
-  assert.match(closed.output, /\[emerg\].*the worker user "nobody" may not pass through the directory ".*" \(owner 0, group 0, mode 0700\); right is: chmod o\+x/);
+  assert.match(closed.output, /\[emerg\].*the worker user "www-data" may not pass through the directory ".*" \(owner 0, group 0, mode 0700\); right is: chmod o\+x/);
 
   chmodSync(dir, 0o755);
   mkdirSync(path.join(dir, 'state'), { mode: 0o755 });
-  const foreign = await testConfig({ dir, config: whole('nobody') });
+  const foreign = await testConfig({ dir, config: whole('www-data') });
   assert.equal(foreign.code, 1);
-  assert.match(foreign.output, /\[emerg\].*"nobody" may not write into the directory ".*state" \(owner 0, .*\); right is: chown nobody/);
+  assert.match(foreign.output, /\[emerg\].*"www-data" may not write into the directory ".*state" \(owner 0, .*\); right is: chown www-data/);
 
   const deep = await testConfig({ dir, config: whole('root').replace('/state/', '/no/such/') });
   assert.equal(deep.code, 1);
@@ -348,7 +348,7 @@ test('workers of another user write the file that the master made room for', asy
   chmodSync(dir, 0o755);
   const router = await start({
     dir,
-    config: ({ ports }) => `user nobody; load_module ${MODULE}; worker_processes 2; pid ${dir}/nginx.pid; error_log ${dir}/error.log info;
+    config: ({ ports }) => `user www-data; load_module ${MODULE}; worker_processes 2; pid ${dir}/nginx.pid; error_log ${dir}/error.log info;
       events {} http { access_log off; client_body_temp_path ${dir}/body; proxy_temp_path ${dir}/proxy; fastcgi_temp_path ${dir}/f;
       uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s; ${TWO({ ports, dir })} }`,
   });
