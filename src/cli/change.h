@@ -1,5 +1,6 @@
 #pragma once
 /* Changes of the split and how they are told; used by set, enable, disable, sync and walk. */
+#include "base/json.h"
 #include "cli/cmd.h"
 
 /*
@@ -12,3 +13,5 @@ enum exit_code change_split(struct cli *cli, const struct router_patch *patch, s
 /* Prints what became of each router, as text or JSON. */
 void change_print(const struct cli *cli, const char *what, enum exit_code code,
                   const struct err *err);
+/* The same as "routers":[...] of an object. */
+void change_json_routers(const struct cli *cli, struct json_writer *w);

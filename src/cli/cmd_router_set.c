@@ -1,5 +1,6 @@
 /* pourover router set, enable, disable, sync */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/num.h"
 #include "cli/change.h"
 #include "cli/out.h"
@@ -89,6 +90,24 @@ static void print_text(const struct cli *cli, const char *what, const struct err
     }
 }
 
+void change_json_routers(const struct cli *cli, struct json_writer *w)
+{
+    json_key(w, "routers");
+    json_arr_begin(w);
+    for (size_t i = 0; i < cli->fleet.len; i++) {
+        const struct fleet_router *r = &cli->fleet.router[i];
+        json_obj_begin(w);
+        json_kv_cstr(w, "name", r->at.name);
+        json_kv_cstr(w, "result", outcome_name[r->outcome]);
+        json_kv_cstr(w, "error", r->why.code == 0 ? NULL : r->why.msg);
+        if (r->has_read) {
+            json_kv_split(w, "split", &r->service.split);
+        }
+        json_obj_end(w);
+    }
+    json_arr_end(w);
+}
+
 static void print_json(const struct cli *cli, const char *what, enum exit_code code,
                        const struct err *err)
 {
@@ -102,20 +121,7 @@ static void print_json(const struct cli *cli, const char *what, enum exit_code c
     json_kv_cstr(&w, "reason", cli->reason);
     json_kv_cstr(&w, "error", err->code == 0 ? NULL : err->msg);
     json_kv_u64(&w, "exit", code);
-    json_key(&w, "routers");
-    json_arr_begin(&w);
-    for (size_t i = 0; i < cli->fleet.len; i++) {
-        const struct fleet_router *r = &cli->fleet.router[i];
-        json_obj_begin(&w);
-        json_kv_cstr(&w, "name", r->at.name);
-        json_kv_cstr(&w, "result", outcome_name[r->outcome]);
-        json_kv_cstr(&w, "error", r->why.code == 0 ? NULL : r->why.msg);
-        if (r->has_read) {
-            json_kv_split(&w, "split", &r->service.split);
-        }
-        json_obj_end(&w);
-    }
-    json_arr_end(&w);
+    change_json_routers(cli, &w);
     json_obj_end(&w);
     buf_add_char(&b, '\n');
     out_write(buf_str(&b));
@@ -132,13 +138,31 @@ void change_print(const struct cli *cli, const char *what, enum exit_code code,
     }
 }
 
+/* A change to the safe side waits for the first router that answers; any other fails at once. */
+static int find_service(struct cli *cli, const struct router_patch *patch, struct err *err)
+{
+    uint64_t deadline = routers_deadline(cli);
+    for (;;) {
+        fleet_read_status_soon(&cli->fleet);
+        int code = fleet_choose_service(&cli->fleet, cli->service, err);
+        if (code != ERR_UNREACHABLE || !router_patch_only_lowers(patch) || cli->interrupted ||
+            clock_mono_ms() >= deadline) {
+            return code;
+        }
+        (void) io_loop_wait(cli->loop, 200, NULL, NULL);
+    }
+}
+
 static enum exit_code change(struct cli *cli, const struct router_patch *patch, const char *what)
 {
     struct err err = {0};
-    if (routers_open(cli, &err) != 0) {
+    if (routers_prepare(cli, &err) != 0) {
         return cli_fail(cli, &err);
     }
     routers_catch_signals(cli);
+    if (find_service(cli, patch, &err) != 0) {
+        return cli_fail(cli, &err);
+    }
     enum exit_code code = change_split(cli, patch, &err);
     if (code == EXIT_DONE) {
         err = (struct err){0};

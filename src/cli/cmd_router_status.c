@@ -49,7 +49,7 @@ static void add_row(struct table *t, const struct fleet_router *r)
         for (int i = 0; i < 8; i++) {
             table_addf(t, "-");
         }
-        table_addf(t, "cannot be reached: %s", r->err.msg);
+        table_addf(t, "ERROR: %s", r->err.msg);
         return;
     }
     buf_init_fixed(&notes, text, sizeof text);
@@ -170,7 +170,7 @@ static enum exit_code run(struct cli *cli)
     int agree = fleet_agree(&cli->fleet, &err);
     enum exit_code code = EXIT_DONE;
     if (agree != 0) {
-        code = agree == ERR_CONFLICT ? EXIT_FAILED : EXIT_UNREACHABLE;
+        code = agree == ERR_UNREACHABLE ? EXIT_UNREACHABLE : EXIT_FAILED;
     }
     if (cli->json) {
         print_json(&cli->fleet, &err, code);

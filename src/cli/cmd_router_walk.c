@@ -135,6 +135,9 @@ static void json_event(const struct walk *w, const char *event, const struct ver
             json_obj_end(&j);
         }
     }
+    if (strcmp(event, "back") == 0) {
+        change_json_routers(w->cli, &j);
+    }
     for (size_t i = 0; result != NULL && i < w->cli->fleet.len; i++) {
         if (i == 0) {
             json_key(&j, "routers");
@@ -370,17 +373,19 @@ static void go_back(struct walk *w)
         out_complain("going back to 0: %s", w->reason);
     }
     cli->fleet.interrupted = NULL; /* the way back is not given up */
-    enum exit_code code = change_split(cli, &zero, &err);
     if (cli->json) {
         json_event(w, "failed", NULL);
     }
-    if (code != EXIT_DONE) {
-        w->code = EXIT_FAILED;
-        change_print(cli, "going back to 0", code, &err);
-        return;
+    if (change_split(cli, &zero, &err) != EXIT_DONE) {
+        fail(w, EXIT_FAILED, "not proved to be back at 0: %s", err.msg);
+    } else {
+        err = (struct err){0};
     }
-    err = (struct err){0};
-    change_print(cli, "back at 0, proved on all routers", w->code, &err);
+    if (cli->json) {
+        json_event(w, "back", NULL);
+    } else {
+        change_print(cli, err.code == 0 ? "back at 0" : "going back to 0", w->code, &err);
+    }
 }
 
 static int may_start(struct cli *cli, struct err *err)

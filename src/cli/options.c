@@ -283,7 +283,7 @@ static int take_man(struct cli *cli, const char *value, struct err *err)
 const struct opt opt_global[] = {
     {"json", 0, NULL, "print JSON: one object, or one a line where the command goes on", take_json},
     {"quiet", 'q', NULL, "print only what failed", take_quiet},
-    {"verbose", 'v', NULL, "print more: every peer, every call that failed", take_verbose},
+    {"verbose", 'v', NULL, "print more: every peer", take_verbose},
     {"help", 'h', NULL, "print the help of the command", take_help},
     {"version", 0, NULL, "print the version", take_version},
     END,

@@ -110,6 +110,9 @@ void out_complain(const char *fmt, ...)
     va_start(args, fmt);
     (void) vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    for (char *c = text; *c != '\0'; c++) {
+        *c = (unsigned char) *c < ' ' || *c == 0x7f ? '?' : *c; /* input is quoted in messages */
+    }
     (void) fprintf(stderr, "pourover: %s\n", text);
 }
 

@@ -267,7 +267,9 @@ void verify_write_text(const struct cli *cli, const struct verify_result *r, str
             out_percent(b, r->other);
             buf_addf(b, " would be seen with %g%% certainty from ", CERTAINTY * 100);
             out_count(b, r->needed);
-            buf_add_cstr(b, " visitors\n");
+            uint64_t passes = cli->cut_only ? 1 : PROBE_PASSES;
+            buf_addf(b, " visitors (--requests %llu)\n",
+                     (unsigned long long) ((r->needed + passes - 1) / passes));
         }
     }
     buf_add_cstr(b, "  ");

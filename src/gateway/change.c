@@ -21,7 +21,6 @@
 #include <string.h>
 
 #define RETRY_MS     200
-#define PATIENCE_MS  250 /* for silent routers, before a lowering goes to those that answered */
 #define MEND_BY_SYNC "bring them together by \"pourover router sync\" first"
 #define REVISION_LIMIT                                                        \
     UINT64_C(9007199254740991) /* every JSON reader can tell it from the next \
@@ -37,14 +36,6 @@ static void outcome(struct fleet_router *r, enum fleet_outcome value, const stru
 static bool is_final(enum err_code code)
 {
     return code == ERR_DENIED || code == ERR_NOT_FOUND || code == ERR_REMOTE;
-}
-
-/* Every way in which the patch could be applied lowers: to 0, or disabling, with the same salt. */
-static bool only_lowers(const struct router_patch *patch)
-{
-    bool to_zero = !patch->has_share || patch->share_ppm == 0;
-    bool off = !patch->has_enabled || !patch->enabled;
-    return to_zero && off && !patch->has_salt;
 }
 
 static bool raises_on(const struct fleet_router *r, const struct router_patch *patch)
@@ -203,27 +194,41 @@ static int lower_all(struct fleet *fleet, uint64_t deadline_ms, struct err *err)
 
 /* --- raising --- */
 
-static int may_raise(struct fleet *fleet, struct err *err)
+/* After a full round of status: nobody is in the window of two nginx masters. */
+static int check_upgrades(const struct fleet *fleet, struct err *err)
 {
-    int code = fleet_agree(fleet, err);
-    if (code == ERR_CONFLICT) {
-        (void) err_wrap(err, "refused to raise; " MEND_BY_SYNC);
-    } else if (code != 0) {
-        (void) err_wrap(err, "refused to raise, as that waits for all routers");
-    }
-    for (size_t i = 0; i < fleet->len && code == 0; i++) {
-        if (fleet->router[i].status.upgrading) {
-            code =
-                err_set(err, ERR_CONFLICT,
-                        "refused to raise: router %s is in the middle of an upgrade of its nginx "
-                        "binary: end that first",
-                        fleet->router[i].at.name);
+    for (size_t i = 0; i < fleet->len; i++) {
+        const struct fleet_router *r = &fleet->router[i];
+        if (r->err.code == 0 && r->status.upgrading) {
+            return err_set(
+                err, ERR_CONFLICT,
+                "refused to raise: router %s is in the middle of an upgrade of its nginx "
+                "binary: end that first",
+                r->at.name);
         }
     }
-    if (code == 0 && highest_revision(fleet) >= REVISION_LIMIT) {
-        code = err_set(err, ERR_FULL, "refused to raise: the revisions are used up");
+    return 0;
+}
+
+static int may_raise(struct fleet *fleet, struct err *err)
+{
+    fleet_read_status(fleet);
+    int code = check_upgrades(fleet, err);
+    if (code != 0) {
+        return code;
     }
-    return code;
+    fleet_read(fleet);
+    code = fleet_agree(fleet, err);
+    if (code == ERR_CONFLICT) {
+        return err_wrap(err, "refused to raise; " MEND_BY_SYNC);
+    }
+    if (code != 0) {
+        return err_wrap(err, "refused to raise, as that waits for all routers");
+    }
+    if (highest_revision(fleet) >= REVISION_LIMIT) {
+        return err_set(err, ERR_FULL, "refused to raise: the revisions are used up");
+    }
+    return 0;
 }
 
 /* Reads back until all have the split or the deadline; a router that said no ends it at once. */
@@ -306,7 +311,8 @@ static int raise_failed(struct fleet *fleet, const struct router_split *was,
     }
     int code =
         err_set(err, ERR_TIMEOUT, "router %s did not show the new split in time", first->at.name);
-    if (first->why.code == ERR_CONFLICT && first->err.code == 0) {
+    if (first->why.code == ERR_CONFLICT && first->err.code == 0 &&
+        !router_split_equal(&first->service.split, was)) {
         char text[200];
         struct buf b;
         buf_init_fixed(&b, text, sizeof text);
@@ -380,13 +386,13 @@ int fleet_change(struct fleet *fleet, const struct router_patch *patch, uint64_t
         outcome(&fleet->router[i], FLEET_UNTOUCHED, NULL);
         fleet->router[i].has_read = false;
     }
-    if (only_lowers(patch)) {
+    if (router_patch_only_lowers(patch)) {
         return lower_all(fleet, deadline_ms, err);
     }
     for (size_t i = 0; i < fleet->len; i++) {
         fleet_start_read(&fleet->router[i], NULL);
     }
-    if (!io_loop_wait(fleet->loop, PATIENCE_MS, all_answered, fleet) &&
+    if (!io_loop_wait(fleet->loop, FLEET_PATIENCE_MS, all_answered, fleet) &&
         raises_somewhere(fleet, patch)) {
         fleet_settle(fleet);
     }
@@ -431,6 +437,9 @@ static struct router_split sync_target(const struct fleet *fleet)
 
 int fleet_sync(struct fleet *fleet, uint64_t deadline_ms, struct err *err)
 {
+    fleet_read_status(fleet);
+    struct err upgrade = {0};
+    (void) check_upgrades(fleet, &upgrade);
     fleet_read(fleet);
     if (fleet_agree(fleet, err) == 0) {
         for (size_t i = 0; i < fleet->len; i++) {
@@ -440,7 +449,7 @@ int fleet_sync(struct fleet *fleet, uint64_t deadline_ms, struct err *err)
     }
     struct router_split want = sync_target(fleet);
     struct router_patch patch = patch_of(&want);
-    struct err silent = {0};
+    struct err silent = upgrade; /* why raising has to wait */
     for (size_t i = 0; i < fleet->len; i++) {
         struct fleet_router *r = &fleet->router[i];
         outcome(r, FLEET_UNTOUCHED, NULL);

@@ -91,6 +91,9 @@ static void answered(long status, struct str body, const struct err *err, void *
     r->err = (struct err){0};
     if (err != NULL) {
         r->err = *err;
+        if (err->code == ERR_TIMEOUT || err->code == ERR_CANCELLED) {
+            r->err.code = ERR_UNREACHABLE; /* for whoever calls, silence is as good as absence */
+        }
     } else {
         (void) take_answer(r, body); /* tells through r->err */
     }
@@ -117,8 +120,8 @@ static void start(struct fleet_router *r, enum call_kind kind, const char *metho
     r->busy = true;
     r->kind = kind;
     r->then = then;
-    router_call(fleet->http, &r->at, fleet->bearer, method, path, body, fleet->call_ms, answered,
-                r);
+    r->call = router_call(fleet->http, &r->at, fleet->bearer, method, path, body, fleet->call_ms,
+                          answered, r);
 }
 
 void fleet_start_read(struct fleet_router *r, void (*then)(struct fleet_router *r))
@@ -153,12 +156,42 @@ void fleet_settle(struct fleet *fleet)
     (void) io_loop_wait(fleet->loop, fleet->call_ms * 4, is_settled, fleet);
 }
 
-static void read_all(struct fleet *fleet, enum call_kind kind)
+static void start_all(struct fleet *fleet, enum call_kind kind)
 {
     for (size_t i = 0; i < fleet->len; i++) {
         start(&fleet->router[i], kind, "GET", (struct str){NULL, 0}, NULL);
     }
+}
+
+static void read_all(struct fleet *fleet, enum call_kind kind)
+{
+    start_all(fleet, kind);
     fleet_settle(fleet);
+}
+
+static bool one_is_reached(void *ctx)
+{
+    const struct fleet *fleet = ctx;
+    for (size_t i = 0; i < fleet->len; i++) {
+        if (!fleet->router[i].busy && fleet->router[i].err.code == 0) {
+            return true;
+        }
+    }
+    return is_settled(ctx);
+}
+
+void fleet_read_status_soon(struct fleet *fleet)
+{
+    start_all(fleet, CALL_STATUS);
+    (void) io_loop_wait(fleet->loop, fleet->call_ms * 2, one_is_reached, fleet);
+    (void) io_loop_wait(fleet->loop, FLEET_PATIENCE_MS, is_settled, fleet);
+    for (size_t i = 0; i < fleet->len; i++) {
+        if (fleet->router[i].busy) {
+            http_cancel(fleet->router[i].call);
+            (void) err_set(&fleet->router[i].err, ERR_UNREACHABLE, "no answer within %d ms",
+                           FLEET_PATIENCE_MS);
+        }
+    }
 }
 
 void fleet_read_status(struct fleet *fleet)

@@ -15,6 +15,9 @@
 #include <stdint.h>
 
 #define FLEET_MAX 64
+#define FLEET_PATIENCE_MS                                                  \
+    250 /* for silent routers, before a lowering goes to those that answer \
+         */
 
 enum fleet_outcome {
     FLEET_UNTOUCHED,  /* no change was tried */
@@ -40,7 +43,8 @@ struct fleet_router {
     /* private */
     struct fleet *fleet;
     bool busy;
-    unsigned kind; /* of the call under way */
+    struct http_call *call; /* while busy */
+    unsigned kind;          /* of the call under way */
     void (*then)(struct fleet_router *r);
     uint64_t retry_at_ms;
 };
@@ -67,6 +71,8 @@ void fleet_done(struct fleet *fleet);
 
 /* One round of parallel calls each; every router is reached or has its err when they return. */
 void fleet_read_status(struct fleet *fleet);
+/* As soon as one router is reached, the silent ones are given up after FLEET_PATIENCE_MS. */
+void fleet_read_status_soon(struct fleet *fleet);
 void fleet_read(struct fleet *fleet);
 void fleet_read_stats(struct fleet *fleet);
 void fleet_read_tokens(struct fleet *fleet);

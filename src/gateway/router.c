@@ -120,6 +120,13 @@ bool router_split_raises(const struct router_split *from, const struct router_sp
            strcmp(to->salt, from->salt) != 0;
 }
 
+bool router_patch_only_lowers(const struct router_patch *patch)
+{
+    bool to_zero = !patch->has_share || patch->share_ppm == 0;
+    bool off = !patch->has_enabled || !patch->enabled;
+    return to_zero && off && !patch->has_salt;
+}
+
 struct router_split router_patched(const struct router_split *split,
                                    const struct router_patch *patch, uint64_t revision)
 {
@@ -181,9 +188,9 @@ static void answered(const struct http_response *res, const struct err *err, voi
     mem_free(w);
 }
 
-void router_call(struct http_client *http, const struct router *r, const char *token,
-                 const char *method, const char *path, struct str body, uint64_t timeout_ms,
-                 router_fn fn, void *ctx)
+struct http_call *router_call(struct http_client *http, const struct router *r, const char *token,
+                              const char *method, const char *path, struct str body,
+                              uint64_t timeout_ms, router_fn fn, void *ctx)
 {
     _cleanup_(buf_done) struct buf url, bearer;
     buf_init(&url, 8192);
@@ -210,5 +217,5 @@ void router_call(struct http_client *http, const struct router *r, const char *t
         .timeout_ms = timeout_ms > 0 ? timeout_ms : 1,
         .max_bytes = MAX_ANSWER_BYTES,
     };
-    (void) http_start(http, &req, answered, w);
+    return http_start(http, &req, answered, w);
 }

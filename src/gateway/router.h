@@ -126,6 +126,9 @@ struct router_patch {
     bool enabled;
 };
 
+/* Whether the patch cannot move a visitor to the canary, whatever the split is. */
+bool router_patch_only_lowers(const struct router_patch *patch);
+
 /* split with the patch applied and this revision. */
 struct router_split router_patched(const struct router_split *split,
                                    const struct router_patch *patch, uint64_t revision);
@@ -143,8 +146,8 @@ typedef void (*router_fn)(long status, struct str body, const struct err *err, v
 
 /*
  * path: below the router's url, "v1/status".  body.ptr NULL: none.  token: bearer token, NULL or ""
- * when there is none.
+ * when there is none.  The call can be cancelled until fn is called.
  */
-void router_call(struct http_client *http, const struct router *r, const char *token,
-                 const char *method, const char *path, struct str body, uint64_t timeout_ms,
-                 router_fn fn, void *ctx);
+struct http_call *router_call(struct http_client *http, const struct router *r, const char *token,
+                              const char *method, const char *path, struct str body,
+                              uint64_t timeout_ms, router_fn fn, void *ctx);

@@ -58,6 +58,7 @@ class FakeRouter {
   visits = { fresh: 0, returning: 0 };
   stats = { stable: emptyTrack(), canary: emptyTrack() };
   knobs = {};
+  #hung = [];
 
   constructor({ service = 'shop', split = {}, bearer, instance = randomBytes(8).toString('hex'), services, upgrading = false,
     restored = 'file', peers, version = '0.1.0' } = {}) {
@@ -94,9 +95,36 @@ class FakeRouter {
     })));
   }
 
+  /** Answers as usual again, and breaks off what hangs. */
+  release() {
+    this.knobs = {};
+    this.#hung.splice(0).forEach((socket) => socket.destroy());
+  }
+
   /** Stops answering; comes back on the same ports with revive(). */
   async revive() {
     return this.listen([this.apiPort, this.visitPort]);
+  }
+
+  /** Serves the API at a unix socket too; returns that server. */
+  async listenSocket(file) {
+    return new Promise((resolve) => {
+      const server = http.createServer((req, res) => { this.answerApi(req, res).catch((error) => res.destroy(error)); });
+      server.listen(file, () => resolve(server));
+    });
+  }
+
+  /** As after a restart with an empty zone: other instance, counters from zero, then these requests. */
+  restart(requests) {
+    this.instance = randomBytes(8).toString('hex');
+    this.stats = { stable: emptyTrack(), canary: emptyTrack() };
+    for (const [track, n] of Object.entries(requests)) this.serve(track, { requests: n });
+  }
+
+  /** What the present split makes of an id. */
+  cut(id) {
+    const bucket = bucketOf(id, this.split.salt);
+    return { bucket, track: this.split.enabled && bucket < this.split.share_ppm ? 'canary' : 'stable' };
   }
 
   async answerApi(req, res) {
@@ -106,7 +134,7 @@ class FakeRouter {
     this.calls.push({ method: req.method, path, body: text, headers: req.headers });
     const [status, body] = await this.#answer(req, path, text);
     if (status === 'drop') return void req.socket.destroy();
-    if (status === 'hang') return; // until the client gives up
+    if (status === 'hang') return void this.#hung.push(req.socket); // until the client gives up, or release()
     res.writeHead(status, { 'Content-Type': 'application/json' });
     res.end(typeof body === 'string' ? body : JSON.stringify({ epoch: this.epoch, ...body }));
   }
@@ -179,10 +207,10 @@ class FakeRouter {
     let track = split.enabled && bucket < split.share_ppm ? 'canary' : 'stable';
     this.visits[sent ? 'returning' : 'fresh'] += 1;
     const cutOnly = mark[1] === 'cut';
-    const peer = cutOnly ? '-' : this.peers.find((each) => each.track === track)?.address ?? '-';
-    const answer = { id, sent, bucket, track, split, reason: split.enabled ? 'split' : 'disabled', status: cutOnly ? 204 : 200, peer, cutOnly };
+    const answer = { id, sent, bucket, track, split, reason: split.enabled ? 'split' : 'disabled', status: cutOnly ? 204 : 200, cutOnly };
     if (this.knobs.visitor?.(answer) === 'hang') return;
     ({ track } = answer);
+    answer.peer ??= cutOnly ? '-' : this.peers.find((each) => each.track === track)?.address ?? '-';
     const headers = {};
     if (!sent && !this.knobs.noCookie) headers['Set-Cookie'] = `pourover_id=${answer.id}; Max-Age=31536000; Path=/; HttpOnly; SameSite=Lax`;
     if (mark[0] === this.token) {
