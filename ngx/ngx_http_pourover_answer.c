@@ -120,7 +120,11 @@ ngx_http_pourover_make_private(ngx_http_request_t *r)
         }
 
         found = 1;
-        value.data = ngx_pnalloc(r->pool, h->value.len + sizeof("private, "));
+
+        /* "a,b" becomes ", a, b": less than twice as long */
+
+        value.data = ngx_pnalloc(r->pool, sizeof("private")
+                                          + 2 * h->value.len);
         if (value.data == NULL) {
             return NGX_ERROR;
         }

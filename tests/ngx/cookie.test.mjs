@@ -421,4 +421,9 @@ describe('shared caches:', () => {
     assert.deepEqual([visitor.header('x-cache'), visitor.cookies.length], ['HIT', 0]);
     assert.deepEqual(visitor.all('cache-control'), ['public, max-age=60']);
   });
+
+  test('a Cache-Control of many short directives is made private too', async () => {
+    const many = Array.from({ length: 1500 }, (_, n) => `a${n % 10}`);
+    assert.deepEqual(await told(`/reply?header=Cache-Control:${many.join(',')}`), [`private, ${many.join(', ')}`]);
+  });
 });
