@@ -22,6 +22,7 @@ const REDRAW_MS = 250;
 const screen = new Screen();
 const world = new World();
 const began = Date.now();
+let verdict = null; // the exit code, once it is known
 
 /** Runs the program; `onLine` gets each line it prints. Resolves to its exit code. */
 function pourover(args, onLine) {
@@ -194,7 +195,7 @@ process.once('exit', () => {
 for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) {
   process.prependListener(signal, () => {
     screen.say('  Ended by a signal; everything that was started is stopped.');
-    process.exit(code);
+    process.exit(verdict ?? code);
   });
 }
 
@@ -203,9 +204,9 @@ try {
   introduce();
   world.startLoad(LOAD);
   const walked = await walk();
-  const ok = await judge(walked, await lower());
+  verdict = (await judge(walked, await lower())) ? 0 : 1;
   if (process.env.KEEP === '1') await keepRunning();
-  process.exit(ok ? 0 : 1);
+  process.exit(verdict);
 } catch (error) {
   screen.say(`tools/demo: ${error.message}`);
   process.exit(1);

@@ -1,16 +1,22 @@
 // The tests' own tools, tried on an nginx without our module: what they claim about others has to hold for them.
 
 import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http2 from 'node:http2';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Deframer, encodeText } from '../../examples/demo-service/grpc.mjs';
-import { joinLedgers } from '../support/ledger.mjs';
+import { joinLedgers, parseServiceLedger } from '../support/ledger.mjs';
 import { startLoad } from '../support/load.mjs';
 import { alive, startNginx, testConfig } from '../support/nginx.mjs';
-import { startUpstream } from '../support/upstream.mjs';
+import { spawnUpstream, startUpstream } from '../support/upstream.mjs';
 import { seeded, Visitors } from '../support/visitors.mjs';
-import { waitUntil } from '../support/wait.mjs';
+import { freePort, waitUntil } from '../support/wait.mjs';
 
 /** nginx as a canary router of its own: an id as ours, split_clients, two upstreams. */
 const splitting = (stable, canary, share) => ({ ports }) => `
@@ -179,6 +185,47 @@ test('a refused HTTP/2 stream is resent once', async (t) => {
   assert.equal(join.answered + join.failed, join.sent);
   assert.ok(Object.keys(join.resends).every((why) => why.startsWith('stream refused')));
   assert.equal(join.resent + join.sent, streams);
+});
+
+test('as programs: a service with handles, and a load on two targets side by side', async (t) => {
+  const services = await Promise.all(['v1', 'v2'].map((version) => spawnUpstream({ version })));
+  t.after(() => Promise.all(services.map((service) => service.stop())));
+  const program = fileURLToPath(new URL('../support/load.mjs', import.meta.url));
+  const targets = services.flatMap(({ version, peer }) => ['--target', `${version},http=${peer},h2=${peer}`]);
+  const args = [program, ...targets, '--rate', '100', '--duration', '1', '--streams', '2', '--websockets', '2'];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  for (const [version, result] of Object.entries(JSON.parse(stdout))) {
+    assert.equal(result.failed + result.open, 0, JSON.stringify(result.failures));
+    assert.equal(result.versions[version].answered, result.sent);
+  }
+  const ledger = parseServiceLedger(await services[0].ledgerText());
+  assert.ok(ledger.length > 80 && ledger.every(({ number, host }) => number.startsWith('v1.') && host === 'v1-host'));
+  await services[0].setMode({ status: 503 });
+  assert.equal((await fetch(`http://${services[0].peer}/`)).status, 503);
+});
+
+test('the demo service: page, health, gRPC echo, log', async (t) => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'pourover-service-'));
+  const port = await freePort();
+  const log = path.join(dir, 'log');
+  const program = fileURLToPath(new URL('../../examples/demo-service/service.mjs', import.meta.url));
+  const child = spawn(process.execPath, [program, '--version', '2.0', '--host', 'west3', '--port', String(port), '--log', log]);
+  t.after(() => {
+    child.kill();
+    rmSync(dir, { recursive: true });
+  });
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  assert.equal(await (await fetch(`http://127.0.0.1:${port}/healthz`)).text(), 'ok\n');
+  const page = await fetch(`http://127.0.0.1:${port}/`, { headers: { 'x-pourover-track': 'canary' } });
+  assert.match(await page.text(), /2\.0[\s\S]*host west3, track canary/);
+  const load = loadFor(t, { target: { h2: `127.0.0.1:${port}` }, mix: { grpc: 1 }, rate: 100 });
+  await waitUntil(() => load.stats().answered >= 5);
+  const ledger = await load.stop();
+  child.stdin.end();
+  assert.equal(await new Promise((resolve) => child.once('exit', resolve)), 0);
+  const join = joinLedgers(ledger, [readFileSync(log, 'utf8')]);
+  assert.deepEqual([join.failed, join.answered, join.unnumbered], [0, join.sent, 1]);
+  assert.deepEqual(join.answeredUnserved.concat(join.contradicted), []);
 });
 
 test('the join tells every kind of contradiction', async (t) => {
