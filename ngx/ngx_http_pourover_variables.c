@@ -121,15 +121,21 @@ ngx_http_pourover_variable_epoch(ngx_http_request_t *r,
 
 /*
  * In the host-switching form the variable is the hand-over: whoever reads the
- * track of a service without peers sends the request there.  In the log phase
- * it is only read to be written down.
+ * track of a service without peers sends the request there.  A service with
+ * peers may be reached so too, its gRPC part by an upstream of its own, say;
+ * then only the directive that passes the request on counts, which evaluates
+ * its parameter before it gives the upstream its configuration.  In the log
+ * phase the variable is only read to be written down.
  */
 
 static void
 ngx_http_pourover_hand_over(ngx_http_request_t *r,
     ngx_http_pourover_choice_t *choice)
 {
-    if (choice->service->kind != SERVICE_CUT || r->logged) {
+    if (r->logged
+        || (choice->service->kind != SERVICE_CUT
+            && !(r->upstream && r->upstream->conf == NULL)))
+    {
         return;
     }
 
