@@ -8,13 +8,14 @@ import http from 'node:http';
  */
 export function call(target, method, path, body, headers = {}) {
   const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  const length = headers['Transfer-Encoding'] ? {} : { 'Content-Length': Buffer.byteLength(text ?? '') };
   const options = {
     host: '127.0.0.1',
     ...target,
     method,
     path: `/pourover/${path}`,
     agent: false,
-    headers: text === undefined ? headers : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text), ...headers },
+    headers: text === undefined ? headers : { 'Content-Type': 'application/json', ...length, ...headers },
   };
   return new Promise((resolve, reject) => {
     const request = http.request(options, (response) => {
