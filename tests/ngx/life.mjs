@@ -57,6 +57,7 @@ export class Wire {
   worker = 0; // the pid that gave the last answer
   #socket;
   #reader = null;
+  #text = '';
   #settle = null;
 
   constructor(port) {
@@ -74,10 +75,11 @@ export class Wire {
     this.#socket.write(text, 'latin1');
   }
 
-  /** Sends the rest of a request; resolves to {status, headers, body} when the answer is whole. */
+  /** Sends the rest of a request; resolves to {status, headers, json} when the answer is whole. */
   finish(text) {
     return new Promise((resolve, reject) => {
       this.#reader = new AnswerReader();
+      this.#text = '';
       this.#settle = { resolve, reject };
       this.#socket.write(text, 'latin1');
     });
@@ -102,13 +104,15 @@ export class Wire {
   }
 
   #onData(chunk) {
-    if (!this.#reader?.push(chunk)) return;
+    if (!this.#settle) return;
+    this.#text += chunk.toString('latin1');
+    if (!this.#reader.push(chunk)) return;
     const { status, headers } = this.#reader;
+    const [, body] = this.#text.split(/\r\n\r\n(.*)/s);
     this.worker = Number(headers.get('x-worker') ?? 0);
     const settle = this.#settle;
     this.#settle = null;
-    this.#reader = null;
-    settle.resolve({ status, headers });
+    settle.resolve({ status, headers, get json() { return JSON.parse(body); } });
   }
 
   #end(error) {
