@@ -291,6 +291,25 @@ ngx_http_pourover_tell_upstream(ngx_http_request_t *r,
 }
 
 
+/*
+ * The error page of a request that was refused while it was read: POST_READ
+ * did not run, and there may not even be a list of headers.
+ */
+
+static ngx_int_t
+ngx_http_pourover_refused(ngx_http_request_t *r,
+    ngx_http_pourover_loc_conf_t *plcf)
+{
+    if (r->headers_in.headers.last == NULL) {
+        return ngx_list_init(&r->headers_in.headers, r->pool, 4,
+                             sizeof(ngx_table_elt_t));
+    }
+
+    return plcf->headers == NGX_HTTP_POUROVER_HEADERS_PASS
+           ? NGX_OK : ngx_http_pourover_remove_ours(r);
+}
+
+
 ngx_int_t
 ngx_http_pourover_track_handler(ngx_http_request_t *r)
 {
@@ -298,11 +317,19 @@ ngx_http_pourover_track_handler(ngx_http_request_t *r)
     ngx_http_pourover_choice_t    *choice;
     ngx_http_pourover_loc_conf_t  *plcf;
 
+    if (r != r->main) {
+        return NGX_DECLINED;
+    }
+
     plcf = ngx_http_get_module_loc_conf(r, ngx_http_pourover_module);
 
-    if (r != r->main || plcf->service == NULL
-        || plcf->service->service == NULL)
+    if (r->internal && ngx_http_pourover_get_ctx(r) == NULL
+        && ngx_http_pourover_refused(r, plcf) != NGX_OK)
     {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (plcf->service == NULL || plcf->service->service == NULL) {
         return NGX_DECLINED;
     }
 

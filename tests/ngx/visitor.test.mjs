@@ -291,4 +291,22 @@ describe('upstreams are told', () => {
     assert.deepEqual(ours(json), names);
     assert.deepEqual(ours(await told('/echo', {}, nginx.ports.pass)), []);
   });
+
+  test('our own word even when the error page of a refused request is an upstream\'s', async () => {
+    const long = 'a'.repeat(9000);
+    const spoof = 'X-Pourover-Track: mine\r\n';
+    const refused = [
+      'GET\r\n\r\n',
+      `GET /${long} HTTP/1.1\r\n\r\n`,
+      `GET / HTTP/1.1\r\n${spoof}\r\n`,
+      `GET / HTTP/1.1\r\n${spoof}Host: x\r\nHost: y\r\n\r\n`,
+      `GET / HTTP/1.1\r\nHost: x\r\n${spoof}X-Long: ${long}\r\n\r\n`,
+    ];
+    for (const text of refused) {
+      const answer = await askRaw(nginx.ports.headers, text);
+      assert.deepEqual(answer.cookies, []);
+      assert.deepEqual(ours(answer.json), ['x-pourover-start', 'x-pourover-track'], text.slice(0, 40));
+      assert.equal(answer.json.headers['x-pourover-track'], 'stable');
+    }
+  });
 });
