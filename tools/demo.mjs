@@ -15,7 +15,7 @@ import { NEW, OLD, World } from './demo-world.mjs';
 
 const PROGRAM = process.env.POUROVER ?? path.join(BUILD_DIR, 'src/cli/pourover');
 const STAGES = '0,0.1%,1%,10%,50%,100%';
-const DWELL = '8s';
+const DWELL = process.env.DWELL ?? '8s';
 const LOAD = { rate: 700, visitors: 20_000, heavy: 0.25, mix: { http1: 0.7, h2: 0.15, grpc: 0.15 } };
 const REDRAW_MS = 250;
 
@@ -102,6 +102,7 @@ async function lower() {
   lowered.canary = visitors.lastOn(NEW).length;
   const deadline = Date.now() + 40_000;
   for (let left = lowered.canary; left > 0 && Date.now() < deadline; left = visitors.lastOn(NEW).length) {
+    if (NEW in stage.versions) break; // somebody got the new version although the share is 0
     if (visitors.waiting === 0) visitors.call(visitors.lastOn(NEW));
     screen.draw(stage, `${count(lowered.canary - left)} of ${count(lowered.canary)} who were on ${NEW} are back on ${OLD}`);
     await sleep(REDRAW_MS);

@@ -58,7 +58,7 @@ const started = new Set();
 function cleanUpAtExit(nginx) {
   if (started.size === 0) {
     process.once('exit', () => started.forEach((each) => each.cleanUp()));
-    process.prependOnceListener('SIGTERM', () => process.exit(143));
+    process.once('SIGTERM', () => setImmediate(() => process.exit(143))); // after what others do about it
   }
   started.add(nginx);
 }
