@@ -120,7 +120,11 @@ ngx_http_pourover_body(ngx_http_request_t *r, struct str *ret_body)
     ret_body->len = (size_t) len;
 
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        p = (char *) ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+        /* the last one of a chunked body is empty and has no memory */
+        if (cl->buf->last > cl->buf->pos) {
+            p = (char *) ngx_cpymem(p, cl->buf->pos,
+                                    cl->buf->last - cl->buf->pos);
+        }
     }
 
     return NGX_OK;

@@ -8,7 +8,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
-import { startNginx, testConfig } from '../support/nginx.mjs';
+import { environment, startNginx, testConfig } from '../support/nginx.mjs';
 import { call } from '../support/router-api.mjs';
 import { waitUntil } from '../support/wait.mjs';
 
@@ -363,12 +363,13 @@ test('other addresses are refused unless allowed', { skip: apart ? false : 'need
   });
   const ask = (to, where, more = '') => `curl -s -o /dev/null -w '%{http_code} ' ${more} http://${to}:81/${where}/v1/status`;
   const script = `ip link set lo up; ip addr add 10.9.8.7/32 dev lo
-    ${process.env.POUROVER_NGINX ?? '/usr/sbin/nginx'} -p ${dir} -c ${dir}/nginx.conf -e ${dir}/error.log || exit 1
+    LD_PRELOAD="$PRELOAD" ${process.env.POUROVER_NGINX ?? '/usr/sbin/nginx'} -p ${dir} -c ${dir}/nginx.conf -e ${dir}/error.log || exit 1
     ${ask('10.9.8.7', 'allow')}; ${ask('10.9.8.7', 'else')}; ${ask('10.9.8.7', 'else', '-H "X-Real-IP: 127.0.0.1"')}
     ${ask('127.0.0.1', 'else')}; ${ask('10.9.8.7', 'token')}; ${ask('10.9.8.7', 'token', `-H "Authorization: Bearer ${TOKEN}"`)}
     ${ask('10.9.8.7', 'open')}
     kill $(cat ${dir}/nginx.pid)`;
-  const run = spawnSync('unshare', ['-n', 'bash', '-c', script], { encoding: 'utf8', timeout: 20_000 });
+  const { LD_PRELOAD: PRELOAD = '', ...env } = environment({ dir });
+  const run = spawnSync('unshare', ['-n', 'bash', '-c', script], { encoding: 'utf8', timeout: 20_000, env: { ...env, PRELOAD } });
   assert.equal(run.stdout.trim(), '200 403 403 200 401 200 200', run.stderr);
   rmSync(dir, { recursive: true });
 });

@@ -7,7 +7,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { MODULE, startNginx, testConfig } from '../support/nginx.mjs';
+import { environment, MODULE, startNginx, testConfig } from '../support/nginx.mjs';
 import { call, readState, siphash, stateLine, stateText } from '../support/router-api.mjs';
 import { waitUntil } from '../support/wait.mjs';
 
@@ -150,7 +150,7 @@ test('files that are not to be believed, each with its reason', async () => {
   let router = await start();
   for (const [text, reason] of cases) {
     router = await restart(router, () => {
-      rmSync(router.file);
+      rmSync(router.file, { force: true });
       if (text === null) mkdirSync(router.file);
       else writeFileSync(router.file, text);
     });
@@ -438,7 +438,12 @@ test('nginx -s stop works whatever is wrong with the state file', async () => {
   const router = await start();
   rmSync(path.dirname(router.file), { recursive: true });
   writeFileSync(path.dirname(router.file), '');
-  const run = spawnSync(process.env.POUROVER_NGINX ?? '/usr/sbin/nginx', ['-p', router.nginx.dir, '-c', `${router.nginx.dir}/nginx.conf`, '-e', `${router.nginx.dir}/error.log`, '-s', 'stop'], { encoding: 'utf8' });
+  const { dir } = router.nginx;
+  const run = spawnSync(
+    process.env.POUROVER_NGINX ?? '/usr/sbin/nginx',
+    ['-p', dir, '-c', `${dir}/nginx.conf`, '-e', `${dir}/error.log`, '-s', 'stop'],
+    { encoding: 'utf8', env: environment({ dir }) },
+  );
   assert.equal(run.status, 0, run.stderr);
   await waitUntil(() => router.nginx.processes().length === 0, 5_000, 'the end of nginx');
   router.nginx.remove();

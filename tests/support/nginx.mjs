@@ -113,7 +113,8 @@ function command(place, ...args) {
   return { ...run, log: logText(place).slice(before) };
 }
 
-function environment(place) {
+/** The environment that nginx of `place.dir` runs in: with the sanitizers' libraries if they are asked for. */
+export function environment(place) {
   if (!ASAN) return process.env;
   const library = (name) => execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
   return {
