@@ -17,7 +17,8 @@ const PROGRAM = process.env.POUROVER ?? path.join(BUILD_DIR, 'src/cli/pourover')
 const STAGES = '0,0.1%,1%,10%,50%,100%';
 const DWELL = process.env.DWELL ?? '8s';
 const LOAD = { rate: 700, visitors: 20_000, heavy: 0.25, mix: { http1: 0.7, h2: 0.15, grpc: 0.15 } };
-const REDRAW_MS = 250;
+const LOOK_MS = 50;
+const LOOKS_A_DRAW = 5;
 
 const screen = new Screen();
 const world = new World();
@@ -39,17 +40,19 @@ function pourover(args, onLine) {
   });
 }
 
-/** One row of the table: the requests sent while the share was this one. */
+const sent = () => world.load.ledger.entries.length;
+
+/** One row of the table: the requests sent while the share was this one, from now until the number given to end(). */
 class Stage {
-  #first = world.load.ledger.entries.length;
+  #first = sent();
   #end;
 
   constructor(label) {
     this.label = label;
   }
 
-  end() {
-    this.#end = world.load.ledger.entries.length;
+  end(number) {
+    this.#end = number;
   }
 
   get versions() {
@@ -59,7 +62,10 @@ class Stage {
 
 const shareOf = async () => (await world.ask()).split.share_ppm;
 
-/** The walk, with a row for each share that the router shows. */
+/**
+ * The walk, with a row for each share that the router shows. Requests sent between the last look that showed one share
+ * and the first that showed the next could have been cut by either: they are in no row.
+ */
 async function walk() {
   const tail = [];
   let code = null;
@@ -73,19 +79,21 @@ async function walk() {
   });
   let share = 0;
   let stage = new Stage('0 %');
-  while (code === null) {
+  for (let looks = 0, certain = 0; code === null; looks += 1) {
+    const before = sent();
     const now = await shareOf();
-    if (now !== share) {
-      stage.end();
-      await sleep(50); // the last answers of this stage
+    if (now === share) certain = before;
+    else {
+      stage.end(certain);
+      await sleep(LOOK_MS); // for the last answers of this stage
       screen.finish(stage);
       share = now;
       stage = new Stage(`${share / 1e4} %`);
     }
-    screen.draw(stage, tail.at(-1) ?? 'pourover router walk begins');
-    await Promise.race([ended, sleep(REDRAW_MS)]);
+    if (looks % LOOKS_A_DRAW === 0) screen.draw(stage, tail.at(-1) ?? 'pourover router walk begins');
+    await Promise.race([ended, sleep(LOOK_MS)]);
   }
-  stage.end();
+  stage.end(sent());
   screen.finish(stage);
   return { code, tail, share };
 }
@@ -105,9 +113,9 @@ async function lower() {
     if (NEW in stage.versions) break; // somebody got the new version although the share is 0
     if (visitors.waiting === 0) visitors.call(visitors.lastOn(NEW));
     screen.draw(stage, `${count(lowered.canary - left)} of ${count(lowered.canary)} who were on ${NEW} are back on ${OLD}`);
-    await sleep(REDRAW_MS);
+    await sleep(LOOK_MS * LOOKS_A_DRAW);
   }
-  stage.end();
+  stage.end(sent());
   screen.finish(stage);
   lowered.remained = visitors.lastOn(NEW).length;
   return lowered;
