@@ -175,12 +175,14 @@ ngx_http_pourover_save_carry(ngx_http_pourover_save_t *s)
     uint64_t               n;
     struct err             err;
     struct str             line;
+    struct service        *service, *last;
     enum state_item        item;
     struct state_header    header;
     struct state_reader    reader;
     struct state_service   told;
 
     n = 0;
+    last = NULL;
 
     if (s->file.text.ptr == NULL
         || state_read(&reader, s->file.text, &header, &err) != 0)
@@ -190,9 +192,14 @@ ngx_http_pourover_save_carry(ngx_http_pourover_save_t *s)
 
     while ((item = state_next(&reader, &told, &line, &err)) != STATE_END) {
 
-        if (item == STATE_BAD
-            || zone_service_find(s->zone->zone, state_name(&told)))
-        {
+        if (item == STATE_BAD) {
+            continue;
+        }
+
+        service = ngx_http_pourover_state_find(s->zone->zone, last,
+                                               state_name(&told));
+        if (service) {
+            last = service;
             continue;
         }
 

@@ -59,6 +59,9 @@ ngx_int_t ngx_http_pourover_state_load(ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_state_file_t *file);
 void ngx_http_pourover_state_free(ngx_http_pourover_state_file_t *file);
 
+/* the service of a line; quick when it is the one behind the last line's */
+struct service *ngx_http_pourover_state_find(struct zone *zone,
+    struct service *last, struct str name);
 /* takes each split of a higher revision than the zone's; returns how many
  * lines are bad */
 ngx_uint_t ngx_http_pourover_state_adopt(ngx_http_pourover_zone_t *pz,

@@ -172,9 +172,7 @@ ngx_http_pourover_state_distrusted(ngx_http_pourover_zone_t *pz)
 }
 
 
-/* the service of a line: most often the one behind the last */
-
-static struct service *
+struct service *
 ngx_http_pourover_state_find(struct zone *zone, struct service *last,
     struct str name)
 {
@@ -192,6 +190,39 @@ ngx_http_pourover_state_find(struct zone *zone, struct service *last,
 }
 
 
+static void
+ngx_http_pourover_state_adopt_one(ngx_http_pourover_zone_t *pz,
+    struct service *service, struct state_service *told, ngx_log_t *log)
+{
+    ngx_uint_t    higher;
+    struct split  now;
+
+    if (zone_split_read(service, &now) && now.revision >= told->split.revision)
+    {
+        return;
+    }
+
+    ngx_shmtx_lock(&pz->shpool->mutex);
+
+    higher = zone_split_read(service, &now)
+             && now.revision < told->split.revision;
+
+    if (higher) {
+        zone_split_set_locked(pz->zone, service, told->split);
+    }
+
+    ngx_shmtx_unlock(&pz->shpool->mutex);
+
+    if (higher) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "service \"%*s\": the split of revision %uL (share %uD "
+                      "ppm) was taken from the state file",
+                      told->name_len, told->name, told->split.revision,
+                      told->split.share_ppm);
+    }
+}
+
+
 ngx_uint_t
 ngx_http_pourover_state_adopt(ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_state_file_t *file, ngx_log_t *log)
@@ -199,7 +230,6 @@ ngx_http_pourover_state_adopt(ngx_http_pourover_zone_t *pz,
     ngx_uint_t             bad;
     struct err             err;
     struct str             line;
-    struct split           now;
     struct service        *service, *last;
     enum state_item        item;
     struct state_header    header;
@@ -227,25 +257,7 @@ ngx_http_pourover_state_adopt(ngx_http_pourover_zone_t *pz,
         }
 
         last = service;
-
-        ngx_shmtx_lock(&pz->shpool->mutex);
-
-        if (zone_split_read(service, &now)
-            && now.revision < told.split.revision)
-        {
-            zone_split_set_locked(pz->zone, service, told.split);
-            ngx_shmtx_unlock(&pz->shpool->mutex);
-
-            ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                          "service \"%*s\": the split of revision %uL (share "
-                          "%uD ppm) was taken from the state file",
-                          told.name_len, told.name,
-                          (uint64_t) told.split.revision,
-                          told.split.share_ppm);
-            continue;
-        }
-
-        ngx_shmtx_unlock(&pz->shpool->mutex);
+        ngx_http_pourover_state_adopt_one(pz, service, &told, log);
     }
 
     return bad;
