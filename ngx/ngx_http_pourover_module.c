@@ -136,7 +136,7 @@ static ngx_int_t
 ngx_http_pourover_push(ngx_conf_t *cf, ngx_uint_t phase,
     ngx_http_handler_pt handler)
 {
-    ngx_http_handler_pt        *h;
+    ngx_http_handler_pt        *h, *first;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
@@ -147,6 +147,16 @@ ngx_http_pourover_push(ngx_conf_t *cf, ngx_uint_t phase,
     }
 
     *h = handler;
+
+    if (phase == NGX_HTTP_LOG_PHASE) {
+
+        /* first of all: access logs after it may read $pourover_track, which
+         * hands nothing over any more */
+
+        first = cmcf->phases[phase].handlers.elts;
+        ngx_memmove(first + 1, first, (u_char *) h - (u_char *) first);
+        *first = handler;
+    }
 
     return NGX_OK;
 }

@@ -124,17 +124,16 @@ ngx_http_pourover_variable_epoch(ngx_http_request_t *r,
  * track of a service without peers sends the request there.  A service with
  * peers may be reached so too, its gRPC part by an upstream of its own, say;
  * then only the directive that passes the request on counts, which evaluates
- * its parameter before it gives the upstream its configuration.  In the log
- * phase the variable is only read to be written down.
+ * its parameter before it gives the upstream its configuration.  What access
+ * logs read comes after our own log handler and counts nothing.
  */
 
 static void
 ngx_http_pourover_hand_over(ngx_http_request_t *r,
     ngx_http_pourover_choice_t *choice)
 {
-    if (r->logged
-        || (choice->service->kind != SERVICE_CUT
-            && !(r->upstream && r->upstream->conf == NULL)))
+    if (choice->service->kind != SERVICE_CUT
+        && !(r->upstream && r->upstream->conf == NULL))
     {
         return;
     }
