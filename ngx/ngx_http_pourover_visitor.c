@@ -305,7 +305,10 @@ ngx_http_pourover_issue(ngx_http_request_t *r, ngx_http_pourover_ctx_t *ctx,
 }
 
 
-/* a tier behind us reads the fresh id from the request's Cookie header */
+/*
+ * A tier behind us reads the fresh id from the request's Cookie header.  It
+ * comes first: a valid one that it replaces may still be there.
+ */
 
 static ngx_int_t
 ngx_http_pourover_forward_cookie(ngx_http_request_t *r,
@@ -330,13 +333,12 @@ ngx_http_pourover_forward_cookie(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    p = pair.data;
+    p = ngx_sprintf(pair.data, "%V=%V", &ctx->visitor->cookie, &ctx->cookie);
 
     if (h) {
-        p = ngx_sprintf(p, "%V; ", &h->value);
+        p = ngx_sprintf(p, "; %V", &h->value);
     }
 
-    p = ngx_sprintf(p, "%V=%V", &ctx->visitor->cookie, &ctx->cookie);
     pair.len = p - pair.data;
 
     if (h == NULL) {
