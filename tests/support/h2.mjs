@@ -49,6 +49,12 @@ export class H2Pool {
     session.on('goaway', () => {
       slot.gone = true;
     });
+    session.on('connect', (_, socket) => {
+      const gone = () => {
+        slot.gone = true;
+      };
+      socket.prependListener('error', gone).prependListener('close', gone); // streams tell their end before the session does
+    });
     session.on('close', () => {
       slot.gone = true;
     });
