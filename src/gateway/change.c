@@ -309,6 +309,9 @@ static int raise_failed(struct fleet *fleet, const struct router_split *was,
         const struct fleet_router *r = &fleet->router[i];
         first = first == NULL && r->outcome != FLEET_PROVED ? r : first;
     }
+    if (first == NULL) {
+        BUG("a raise failed on no router");
+    }
     int code =
         err_set(err, ERR_TIMEOUT, "router %s did not show the new split in time", first->at.name);
     if (first->why.code == ERR_CONFLICT && first->err.code == 0 &&
