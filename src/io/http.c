@@ -22,6 +22,7 @@ struct http_call {
     struct buf body, head;
     http_fn fn;
     void *ctx;
+    char *socket; /* of a unix socket, or NULL */
     char error[CURL_ERROR_SIZE];
     TAILQ_ENTRY(http_call) link;
 };
@@ -47,12 +48,15 @@ static void call_free(struct http_call *call)
     curl_slist_free_all(call->headers);
     buf_done(&call->body);
     buf_done(&call->head);
+    mem_free(call->socket);
     mem_free(call);
 }
 
 static void explain(const struct http_call *call, CURLcode code, struct err *err)
 {
     const char *text = call->error[0] != '\0' ? call->error : curl_easy_strerror(code);
+    long reason = 0;
+    (void) curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &reason);
     if (call->body.failed) {
         (void) err_set(err, ERR_FULL, "the answer is longer than %zu bytes", call->body.max);
     } else if (call->head.failed) {
@@ -60,6 +64,9 @@ static void explain(const struct http_call *call, CURLcode code, struct err *err
                        MAX_HEADER_BYTES);
     } else if (code == CURLE_OPERATION_TIMEDOUT) {
         (void) err_set(err, ERR_TIMEOUT, "no answer in time (%s)", text);
+    } else if (call->socket != NULL && code == CURLE_COULDNT_CONNECT && reason > 0) {
+        (void) err_errno(err, (int) reason, "connect %s", call->socket); /* curl names a port */
+        err->code = ERR_UNREACHABLE;
     } else {
         (void) err_set(err, ERR_UNREACHABLE, "%s", text);
     }
@@ -154,8 +161,12 @@ static int set_timer(CURLM *multi, long timeout_ms, void *userp)
     if (timeout_ms < 0) {
         return uv_timer_stop(client->timer);
     }
+    /* The loop cuts its time to milliseconds.  A timer that fires a fraction too early finds
+     * nothing due in curl, which then waits for a timer that it believes to be still set: 1 ms on
+     * top. */
+    uint64_t delay_ms = timeout_ms > 0 ? (uint64_t) timeout_ms + 1 : 0;
     uv_update_time(client->uv);
-    return uv_timer_start(client->timer, timer_fires, (uint64_t) timeout_ms, 0);
+    return uv_timer_start(client->timer, timer_fires, delay_ms, 0);
 }
 
 struct http_client *http_client_new(struct io_loop *loop)
@@ -240,6 +251,7 @@ static void set_options(struct http_call *call, const struct http_request *req)
     (void) curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     (void) curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
     if (req->socket != NULL) {
+        call->socket = mem_strdup(req->socket);
         (void) curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, req->socket);
     }
     if (req->body.ptr != NULL) {

@@ -62,22 +62,43 @@ struct uv_loop_s *io_loop_uv(struct io_loop *loop)
     return &loop->uv;
 }
 
+/* One call of io_loop_wait. */
+struct wait {
+    uv_prepare_t uv; /* first */
+    bool (*done)(void *ctx);
+    void *ctx;
+    bool is_done, late;
+};
+
 static void time_up(void *ctx)
 {
-    *(bool *) ctx = true;
+    struct wait *wait = ctx;
+    wait->late = true;
+}
+
+/* Right before the loop would block: timers of this round have run. */
+static void look(uv_prepare_t *uv)
+{
+    struct wait *wait = (struct wait *) uv;
+    wait->is_done = wait->done != NULL && wait->done(wait->ctx);
+    if (wait->is_done || wait->late) {
+        uv_stop(uv->loop);
+    }
 }
 
 bool io_loop_wait(struct io_loop *loop, uint64_t timeout_ms, bool (*done)(void *ctx), void *ctx)
 {
-    bool late = false;
+    struct wait *wait = mem_zalloc(sizeof *wait);
+    wait->done = done;
+    wait->ctx = ctx;
+    (void) uv_prepare_init(&loop->uv, &wait->uv);
+    (void) uv_prepare_start(&wait->uv, look);
     uv_update_time(&loop->uv);
-    struct io_timer *timer = io_timer_start(loop, timeout_ms, 0, time_up, &late);
-    bool is_done = done != NULL && done(ctx);
-    while (!is_done && !late) {
-        (void) uv_run(&loop->uv, UV_RUN_ONCE);
-        is_done = done != NULL && done(ctx);
-    }
+    struct io_timer *timer = io_timer_start(loop, timeout_ms, 0, time_up, wait);
+    (void) uv_run(&loop->uv, UV_RUN_DEFAULT);
+    bool is_done = wait->is_done;
     io_timer_stop(timer);
+    close_handle((uv_handle_t *) &wait->uv, NULL);
     return is_done;
 }
 
