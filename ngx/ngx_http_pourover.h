@@ -13,8 +13,8 @@
  *   ngx_http_pourover_upstream.c   choosing a peer, retries, TLS sessions
  *   ngx_http_pourover_variables.c  $pourover_...
  *   ngx_http_pourover_log.c        statistics when a request ends
- *   ngx_http_pourover_state.c      the state file: restored, looked at, kept fresh
- *   ngx_http_pourover_state_*.c    ... checked, read, changed in the thread pool
+ *   ngx_http_pourover_state.c      the state file: restored, kept fresh
+ *   ngx_http_pourover_state_*.c    ... checked, read, changed in a thread
  *   ngx_http_pourover_save.c       one change: compared, set, saved
  *   ngx_http_pourover_guard.c      who may call the API
  *   ngx_http_pourover_api.c        the API: calls and answers
