@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { BUILD_DIR, startNginx } from '../support/nginx.mjs';
+import { startNginx } from '../support/nginx.mjs';
 
 const IDS = Number(process.env.CUT_IDS ?? 1_000_000);
 const BATCH = 500;
@@ -24,7 +24,7 @@ test('campaign: an independent script cuts a million ids', () => {
 });
 
 test('campaign: the C code agrees with the script on every one', () => {
-  const program = path.join(BUILD_DIR, 'tests/test_traffic_cut');
+  const program = 'build/debug/tests/test_traffic_cut';
   execFileSync(program, { env: { ...process.env, T_VECTORS: file }, stdio: 'pipe' });
 });
 
