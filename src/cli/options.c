@@ -125,21 +125,9 @@ static int take_reason(struct cli *cli, const char *value, struct err *err)
     return 0;
 }
 
-static bool is_url(const char *value)
-{
-    struct str s = str_of(value);
-    for (size_t i = 0; i < s.len; i++) {
-        if ((unsigned char) value[i] <= ' ' || value[i] == 0x7f) {
-            return false;
-        }
-    }
-    return (str_starts_with(s, STR("http://")) && s.len > 7) ||
-           (str_starts_with(s, STR("https://")) && s.len > 8);
-}
-
 static int take_visit(struct cli *cli, const char *value, struct err *err)
 {
-    if (!is_url(value)) {
+    if (!http_url_is_valid(value)) {
         return err_set(err, ERR_INVALID,
                        "\"%s\" is not a visitors' address such as http://127.0.0.1:8080/", value);
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MAX_ANSWER_BYTES ((size_t) 4 * 1024 * 1024)
+#define MAX_ADDRESS      2048
 
 /* Cuts the name in front of the first '=', if that stands before any ':' or '/'. */
 static struct str take_name(struct str *text)
@@ -37,16 +38,6 @@ static int wrong_address(struct str text, struct err *err)
         STR_ARG(text));
 }
 
-static bool is_plain(struct str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char) text.ptr[i] <= ' ' || text.ptr[i] == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* "/SOCKET:/PATH" */
 static bool parse_unix(struct str rest, struct router *r)
 {
@@ -65,37 +56,39 @@ static bool parse_unix(struct str rest, struct router *r)
     return true;
 }
 
+/* Host and port of a URL that is valid. */
+static struct str authority_of(const char *url)
+{
+    struct str rest = str_of(strstr(url, "://") + 3);
+    rest.len = str_find_char(rest, '/');
+    return rest;
+}
+
 int router_parse(struct str text, struct router *ret, struct err *err)
 {
     struct router r = {0};
     struct str rest = text;
     struct str name = take_name(&rest);
-    struct str authority = {NULL, 0};
-    if (!is_plain(text) || text.len > 2048) {
-        return wrong_address(text, err);
+    if (text.len > MAX_ADDRESS) {
+        return err_set(err, ERR_INVALID, "the address of a router is longer than %d bytes",
+                       MAX_ADDRESS);
     }
     if (str_starts_with(rest, STR("unix:"))) {
-        rest = (struct str){rest.ptr + 5, rest.len - 5};
-        if (!parse_unix(rest, &r)) {
-            return wrong_address(text, err);
-        }
-        authority = str_of(r.socket);
+        (void) parse_unix((struct str){rest.ptr + 5, rest.len - 5}, &r);
     } else {
-        size_t skip = str_starts_with(rest, STR("http://"))    ? 7
-                      : str_starts_with(rest, STR("https://")) ? 8
-                                                               : 0;
-        authority = (struct str){rest.ptr + skip, rest.len - skip};
-        authority.len = str_find_char(authority, '/');
-        if (skip == 0 || authority.len == 0 || str_find_char(rest, '?') < rest.len ||
-            str_find_char(rest, '@') < rest.len) {
-            return wrong_address(text, err);
-        }
         r.url = mem_strdup_str(rest);
     }
+    if (r.url == NULL || !http_url_is_valid(r.url) || strchr(r.url, '?') != NULL) {
+        router_done(&r);
+        return wrong_address(text, err);
+    }
+    if (name.len == 0) {
+        name = r.socket != NULL ? str_of(r.socket) : authority_of(r.url);
+    }
+    r.name = mem_strdup_str(name);
     for (size_t len = strlen(r.url); len > 0 && r.url[len - 1] == '/'; len--) {
         r.url[len - 1] = '\0';
     }
-    r.name = mem_strdup_str(name.len > 0 ? name : authority);
     *ret = r;
     return 0;
 }

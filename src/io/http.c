@@ -298,6 +298,28 @@ void http_cancel(struct http_call *take_call)
     call_free(take_call);
 }
 
+static bool has_part(CURLU *parsed, CURLUPart part)
+{
+    char *text = NULL;
+    bool has = curl_url_get(parsed, part, &text, 0) == CURLUE_OK;
+    curl_free(text);
+    return has;
+}
+
+bool http_url_is_valid(const char *url)
+{
+    struct str s = str_of(url);
+    bool valid = str_starts_with(s, STR("http://")) || str_starts_with(s, STR("https://"));
+    for (const char *c = url; *c != '\0'; c++) {
+        valid = valid && (unsigned char) *c > ' ' && *c != 0x7f;
+    }
+    CURLU *parsed = curl_url();
+    valid = valid && parsed != NULL && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+            !has_part(parsed, CURLUPART_USER) && !has_part(parsed, CURLUPART_FRAGMENT);
+    curl_url_cleanup(parsed);
+    return valid;
+}
+
 bool http_header_next(struct str *rest, const char *name, struct str *ret_value)
 {
     struct str line;

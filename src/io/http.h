@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "io/loop.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,9 @@ typedef void (*http_fn)(const struct http_response *res, const struct err *err, 
 struct http_client *http_client_new(struct io_loop *loop);
 /* Cancels what still runs.  NULL is fine. */
 void http_client_free(struct http_client *take_client);
+
+/* An absolute http or https address with a host, without user, password and fragment. */
+bool http_url_is_valid(const char *url);
 
 /* Copies all it needs of req.  Never calls fn before it returns. */
 struct http_call *http_start(struct http_client *client, const struct http_request *req, http_fn fn,
