@@ -395,11 +395,6 @@ ngx_http_pourover_save_rename(ngx_http_pourover_save_t *s)
                                            "the new one cannot take its place");
     }
 
-    ngx_http_pourover_state_remember(pz, (uint64_t) s->written.st_ino,
-                                  ngx_http_pourover_mtime_ns(&s->written),
-                                  (uint64_t) s->written.st_size);
-    atomic_store(&pz->zone->file.saved_at_ms, s->alive_at_ms);
-
     fd = open((char *) pz->saver->dir.data, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
 
     if (fd == NGX_INVALID_FILE || fsync(fd) == -1) {
@@ -478,6 +473,12 @@ ngx_http_pourover_save_file(ngx_http_pourover_save_t *s)
     if (s->raise) {
         ngx_http_pourover_save_publish(s);
     }
+
+    /* only now: if we are killed before, a tick sees another file and takes it */
+    ngx_http_pourover_state_remember(s->zone, (uint64_t) s->written.st_ino,
+                                  ngx_http_pourover_mtime_ns(&s->written),
+                                  (uint64_t) s->written.st_size);
+    atomic_store(&s->zone->zone->file.saved_at_ms, s->alive_at_ms);
 
     return NGX_OK;
 }
