@@ -301,6 +301,12 @@ ngx_http_pourover_conf_secret(ngx_conf_t *cf, ngx_str_t *path, size_t min,
     struct str       text;
     ngx_file_info_t  fi;
 
+    if (path->len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the file with the secret has no name");
+        return NGX_ERROR;
+    }
+
     if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
         return NGX_ERROR;
     }

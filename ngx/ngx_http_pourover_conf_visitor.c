@@ -45,7 +45,7 @@ ngx_http_pourover_word(ngx_conf_t *cf, const char *name, ngx_str_t *value,
 
 
 static ngx_int_t
-ngx_http_pourover_cookie_name(ngx_conf_t *cf, ngx_str_t *name)
+ngx_http_pourover_name(ngx_conf_t *cf, const char *what, ngx_str_t *name)
 {
     ngx_uint_t  i;
 
@@ -59,9 +59,9 @@ ngx_http_pourover_cookie_name(ngx_conf_t *cf, ngx_str_t *name)
 
     if (i < name->len || name->len == 0 || name->len > 64) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" is no name of a cookie; right is "
-                           "cookie:pourover_id, 1 to 64 characters of a token",
-                           name);
+                           "\"%V\" is no name of a %s; right is a token of 1 "
+                           "to 64 characters, such as release_track",
+                           name, what);
         return NGX_ERROR;
     }
 
@@ -130,7 +130,7 @@ ngx_http_pourover_sources(ngx_conf_t *cf, ngx_http_pourover_visitor_t *visitor,
             return NGX_ERROR;
         }
 
-        if (ngx_http_pourover_cookie_name(cf, &text) != NGX_OK) {
+        if (ngx_http_pourover_name(cf, "cookie", &text) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -150,18 +150,20 @@ ngx_http_pourover_make_attributes(ngx_conf_t *cf,
     ngx_int_t   seconds;
 
     seconds = ngx_parse_time(&a->max_age, 1);
-    if (seconds == NGX_ERROR) {
+    if (seconds == NGX_ERROR || seconds == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "pourover_visitor: max_age \"%V\" is no time; right "
                            "is max_age=1y", &a->max_age);
         return NGX_ERROR;
     }
 
-    if (a->samesite.data[0] == 'n' && visitor->secure == NGX_HTTP_POUROVER_OFF)
+    if ((a->samesite.data[0] == 'n' || a->partitioned)
+        && visitor->secure == NGX_HTTP_POUROVER_OFF)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "pourover_visitor: browsers drop a cookie with "
-                           "samesite=none and secure=off; right is secure=on");
+                           "pourover_visitor: browsers drop a cookie with %s "
+                           "and secure=off; right is secure=on",
+                           a->partitioned ? "partitioned=on" : "samesite=none");
         return NGX_ERROR;
     }
 
@@ -443,7 +445,7 @@ ngx_http_pourover_conf_version(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     version = ngx_pcalloc(cf->pool, sizeof(ngx_http_pourover_version_t));
     if (version == NULL
-        || ngx_http_pourover_cookie_name(cf, &value[1]) != NGX_OK)
+        || ngx_http_pourover_name(cf, "cookie", &value[1]) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -480,6 +482,16 @@ ngx_http_pourover_conf_version(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                            "pourover_version_cookie needs both values; right "
                            "is \"pourover_version_cookie %V stable=old "
                            "canary=new;\"", &version->cookie);
+        return NGX_CONF_ERROR;
+    }
+
+    if (str_eq(ngx_http_pourover_str(version->value[TRACK_STABLE]),
+               ngx_http_pourover_str(version->value[TRACK_CANARY])))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pourover_version_cookie: \"%V\" cannot be both "
+                           "stable and canary",
+                           &version->value[TRACK_STABLE]);
         return NGX_CONF_ERROR;
     }
 
@@ -523,14 +535,14 @@ ngx_http_pourover_force_source(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        return NGX_OK;
+        return ngx_http_pourover_name(cf, "header", &source->header);
     }
 
     if (text->len > 7 && ngx_strncmp(text->data, "cookie:", 7) == 0) {
         source->cookie.data = text->data + 7;
         source->cookie.len = text->len - 7;
 
-        return ngx_http_pourover_cookie_name(cf, &source->cookie);
+        return ngx_http_pourover_name(cf, "cookie", &source->cookie);
     }
 
     if (text->len && text->data[0] == '$') {
