@@ -319,6 +319,8 @@ char *ngx_http_pourover_conf_cut(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pourover_conf_service(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_pourover_conf_headers(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_pourover_conf_visitor(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pourover_conf_force(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -49,9 +49,9 @@ ngx_http_pourover_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (size < 8 * ngx_pagesize) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "pourover_zone: size must be at least %uz bytes; "
-                           "size=8m holds some 100 services",
-                           8 * ngx_pagesize);
+                           "pourover_zone: size is %uz bytes, it must be at "
+                           "least %uz; size=8m holds some 100 services",
+                           size, 8 * ngx_pagesize);
         return NGX_CONF_ERROR;
     }
 
@@ -355,6 +355,11 @@ ngx_http_pourover_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_upstream_srv_conf_t  *uscf;
 
     uscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_upstream_module);
+    pscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_pourover_module);
+
+    if (pscf->service) {
+        return (char *) "is duplicate";
+    }
 
     if (uscf->peer.init_upstream) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -383,7 +388,6 @@ ngx_http_pourover_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_set(&dummy->name, "pourover");
     dummy->down = 1;
 
-    pscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_pourover_module);
     pscf->service = ps;
     ps->uscf = uscf;
     uscf->peer.init_upstream = ngx_http_pourover_init_upstream;
@@ -538,6 +542,46 @@ ngx_http_pourover_conf_service(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     (void) ngx_cpystrn(plcf->service_file, cf->conf_file->file.name.data,
                        cf->conf_file->file.name.len + 1);
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * What clients sent is removed before a location is known, so that one cannot
+ * let it pass.
+ */
+
+char *
+ngx_http_pourover_conf_headers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_pourover_loc_conf_t  *plcf = conf;
+
+    ngx_str_t  *value;
+
+    if (plcf->headers != NGX_CONF_UNSET_UINT) {
+        return (char *) "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "on") == 0) {
+        plcf->headers = NGX_HTTP_POUROVER_HEADERS_ON;
+
+    } else if (ngx_strcmp(value[1].data, "off") == 0) {
+        plcf->headers = NGX_HTTP_POUROVER_HEADERS_OFF;
+
+    } else if (ngx_strcmp(value[1].data, "pass") == 0
+               && !(cf->cmd_type & NGX_HTTP_LOC_CONF))
+    {
+        plcf->headers = NGX_HTTP_POUROVER_HEADERS_PASS;
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pourover_headers cannot be \"%V\" here; right is "
+                           "on or off, or pass for a whole server", &value[1]);
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }

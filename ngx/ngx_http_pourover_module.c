@@ -17,14 +17,6 @@
 static ngx_int_t ngx_http_pourover_init(ngx_conf_t *cf);
 
 
-static ngx_conf_enum_t  ngx_http_pourover_headers[] = {
-    { ngx_string("on"), NGX_HTTP_POUROVER_HEADERS_ON },
-    { ngx_string("off"), NGX_HTTP_POUROVER_HEADERS_OFF },
-    { ngx_string("pass"), NGX_HTTP_POUROVER_HEADERS_PASS },
-    { ngx_null_string, 0 }
-};
-
-
 static ngx_command_t  ngx_http_pourover_commands[] = {
 
     { ngx_string("pourover_zone"),
@@ -85,10 +77,10 @@ static ngx_command_t  ngx_http_pourover_commands[] = {
 
     { ngx_string("pourover_headers"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_pourover_conf_headers,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_pourover_loc_conf_t, headers),
-      &ngx_http_pourover_headers },
+      0,
+      NULL },
 
     { ngx_string("pourover_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
