@@ -63,7 +63,8 @@ static void add_row(struct table *t, const struct fleet_router *r)
         table_addf(t, s->is_cut ? "-" : "%llu/%llu", (unsigned long long) track[i].live,
                    (unsigned long long) track[i].peers);
     }
-    table_addf(t, "%llu", (unsigned long long) (track[0].in_flight + track[1].in_flight));
+    uint64_t in_flight = track[0].in_flight + track[1].in_flight;
+    table_addf(t, "%llu", (unsigned long long) in_flight);
     table_addf(t, "%s", s->restored);
     table_addf(t, "%s", text);
 }

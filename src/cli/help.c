@@ -116,7 +116,7 @@ bool help_group(const char *group, struct buf *b)
 
 void help_overview(struct buf *b)
 {
-    const char *routers = getenv("POUROVER_ROUTERS");
+    const char *routers = secure_getenv("POUROVER_ROUTERS");
     buf_add_cstr(b, "pourover: safe releases: a canary cut by visitor inside NGINX\n\n"
                     "usage: pourover COMMAND [options]\n\n");
     list_cmds(NULL, b);

@@ -62,9 +62,10 @@ void table_write(const struct table *t, struct buf *b)
     for (size_t i = 0; i < t->columns; i++) {
         width[i] = width_of(t->head[i]);
     }
-    for (size_t i = 0; i < t->cell.len; i++) {
+    for (size_t i = 0, column = 0; i < t->cell.len; i++) {
         size_t w = width_of(t->cell.ptr[i]);
-        width[i % t->columns] = w > width[i % t->columns] ? w : width[i % t->columns];
+        width[column] = w > width[column] ? w : width[column];
+        column = column + 1 == t->columns ? 0 : column + 1;
     }
     write_row(t, t->head, width, b);
     for (size_t i = 0; i + t->columns <= t->cell.len; i += t->columns) {
@@ -111,7 +112,9 @@ void out_complain(const char *fmt, ...)
     (void) vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     for (char *c = text; *c != '\0'; c++) {
-        *c = (unsigned char) *c < ' ' || *c == 0x7f ? '?' : *c; /* input is quoted in messages */
+        if ((unsigned char) *c < ' ' || *c == 0x7f) {
+            *c = '?'; /* input is quoted in messages */
+        }
     }
     (void) fprintf(stderr, "pourover: %s\n", text);
 }
@@ -124,7 +127,7 @@ bool out_close(void)
 
 bool out_is_live(void)
 {
-    const char *term = getenv("TERM");
+    const char *term = secure_getenv("TERM");
     return isatty(STDOUT_FILENO) == 1 && (term == NULL || strcmp(term, "dumb") != 0);
 }
 
@@ -180,7 +183,7 @@ void out_redraw(struct str block)
 void out_paint(struct buf *b, enum paint paint, const char *text)
 {
     static const char *const code[] = {"32", "31;1", "2"};
-    const char *no_color = getenv("NO_COLOR");
+    const char *no_color = secure_getenv("NO_COLOR");
     if (!out_is_live() || (no_color != NULL && no_color[0] != '\0')) {
         buf_add_cstr(b, text);
         return;

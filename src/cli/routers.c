@@ -40,7 +40,7 @@ static int add_router(router_list *list, struct str text, struct err *err)
 
 static int add_from_environment(router_list *list, struct err *err)
 {
-    const char *text = getenv("POUROVER_ROUTERS");
+    const char *text = secure_getenv("POUROVER_ROUTERS");
     if (text == NULL || text[0] == '\0') {
         return err_set(err, ERR_INVALID,
                        "no router is named: use --router URL, or put the URLs into "
@@ -124,7 +124,7 @@ static int read_token_file(const char *path, char **ret, struct err *err)
 
 static int read_token(struct cli *cli, struct err *err)
 {
-    const char *text = getenv("POUROVER_TOKEN");
+    const char *text = secure_getenv("POUROVER_TOKEN");
     if (cli->token_file != NULL) {
         return read_token_file(cli->token_file, &cli->bearer, err);
     }

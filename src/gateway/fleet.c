@@ -45,7 +45,7 @@ int fleet_blame(const struct fleet_router *r, struct err *err)
 
 static int take_service(struct fleet_router *r, struct str body)
 {
-    struct router_service fresh;
+    struct router_service fresh = {0};
     int code = router_parse_service(body, &fresh, &r->err);
     if (code == 0) {
         router_service_done(&r->service);
@@ -57,7 +57,7 @@ static int take_service(struct fleet_router *r, struct str body)
 
 static int take_stats(struct fleet_router *r, struct str body)
 {
-    struct router_stats fresh;
+    struct router_stats fresh = {0};
     int code = router_parse_stats(body, &fresh, &r->err);
     if (code == 0) {
         router_stats_done(&r->stats);

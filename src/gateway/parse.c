@@ -108,7 +108,7 @@ static int get_text(const json_t *obj, const char *where, const char *key, char 
 
 static int read_split(const json_t *obj, struct router_split *ret, struct err *err)
 {
-    const json_t *split;
+    const json_t *split = NULL;
     struct router_split s = {0};
     uint64_t share = 0;
     int r = get_obj(obj, "", "split", &split, err);
@@ -128,10 +128,10 @@ static int read_split(const json_t *obj, struct router_split *ret, struct err *e
 
 static int read_tracks(const json_t *obj, struct router_track *ret, struct err *err)
 {
-    const json_t *tracks;
+    const json_t *tracks = NULL;
     int r = get_obj(obj, "", "tracks", &tracks, err);
     for (int i = 0; i < TRACKS && r == 0; i++) {
-        const json_t *track;
+        const json_t *track = NULL;
         r = get_obj(tracks, "tracks", track_name[i], &track, err);
         r = r != 0 ? r : get_u64(track, "tracks", "peers", INT64_MAX, &ret[i].peers, err);
         r = r != 0 ? r : get_u64(track, "tracks", "live", INT64_MAX, &ret[i].live, err);
@@ -142,7 +142,7 @@ static int read_tracks(const json_t *obj, struct router_track *ret, struct err *
 
 static int read_peer(const json_t *obj, struct router_peer *ret, struct err *err)
 {
-    char name[16];
+    char name[16] = "";
     int r = get_text(obj, "peers[]", "address", ret->address, sizeof ret->address, err);
     r = r != 0 ? r : get_text(obj, "peers[]", "track", name, sizeof name, err);
     if (r == 0 && strcmp(name, "stable") != 0 && strcmp(name, "canary") != 0) {
@@ -177,7 +177,7 @@ int router_parse_service(struct str json, struct router_service *ret, struct err
 {
     _cleanup_(release_json) json_t *root = NULL;
     struct router_service s = {0};
-    char kind[16];
+    char kind[16] = "";
     int r = load(json, &root, err);
     r = r != 0 ? r : get_text(root, "", "name", s.name, sizeof s.name, err);
     r = r != 0 ? r : get_text(root, "", "kind", kind, sizeof kind, err);
@@ -267,7 +267,7 @@ static bool is_http_fault(const char *status)
 static int add_faults(const json_t *track, const char *key, bool (*is_fault)(const char *),
                       uint64_t *sum, struct err *err)
 {
-    const json_t *counts;
+    const json_t *counts = NULL;
     int r = get_obj(track, "tracks", key, &counts, err);
     if (r != 0) {
         return r;
@@ -287,7 +287,7 @@ static int add_faults(const json_t *track, const char *key, bool (*is_fault)(con
 
 static int read_histogram(const json_t *track, struct hist *h, struct err *err)
 {
-    const json_t *time, *buckets;
+    const json_t *time = NULL, *buckets = NULL;
     int r = get_obj(track, "tracks", "header_time", &time, err);
     if (r != 0) {
         return r;
@@ -312,7 +312,7 @@ static int read_histogram(const json_t *track, struct hist *h, struct err *err)
 static int read_counts(const json_t *tracks, enum track track, struct router_counts *c,
                        struct err *err)
 {
-    const json_t *obj, *reasons;
+    const json_t *obj = NULL, *reasons = NULL;
     const char *name = track_name[track];
     int r = get_obj(tracks, "tracks", name, &obj, err);
     r = r != 0 ? r : get_u64(obj, name, "requests", INT64_MAX, &c->requests, err);
@@ -329,7 +329,7 @@ static int read_counts(const json_t *tracks, enum track track, struct router_cou
 int router_parse_stats(struct str json, struct router_stats *ret, struct err *err)
 {
     _cleanup_(release_json) json_t *root = NULL;
-    const json_t *tracks;
+    const json_t *tracks = NULL;
     struct router_stats s = {0};
     int r = load(json, &root, err);
     r = r != 0 ? r : get_text(root, "", "instance", s.instance, sizeof s.instance, err);
@@ -373,7 +373,7 @@ void router_parse_error(long status, struct str body, struct err *ret_err)
 {
     _cleanup_(release_json) json_t *root = NULL;
     enum err_code code = ERR_REMOTE;
-    char text[ROUTER_TEXT_MAX];
+    char text[ROUTER_TEXT_MAX] = "";
     if (status == 404) {
         code = ERR_NOT_FOUND;
     } else if (status == 409) {

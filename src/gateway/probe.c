@@ -289,7 +289,7 @@ static void check_returning(struct probe *p, const struct visitor *who, struct s
 static void check_answer(struct probe *p, struct visitor *who, const struct http_response *res)
 {
     struct str text, headers = res->headers;
-    struct probe_verdict v;
+    struct probe_verdict v = {0};
     struct err err = {0};
     if (!http_header_next(&headers, "x-pourover-verdict", &text)) {
         fault(p, PROBE_NO_VERDICT, "HTTP %ld from %s without X-Pourover-Verdict", res->status,
