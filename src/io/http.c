@@ -9,6 +9,7 @@
 #include "base/mem.h"
 
 #include <curl/curl.h>
+#include <string.h>
 #include <sys/queue.h>
 #include <uv.h>
 
@@ -310,6 +311,7 @@ bool http_url_is_valid(const char *url)
 {
     struct str s = str_of(url);
     bool valid = str_starts_with(s, STR("http://")) || str_starts_with(s, STR("https://"));
+    valid = valid && strstr(url, ":///") == NULL; /* curl would skip the third slash */
     for (const char *c = url; *c != '\0'; c++) {
         valid = valid && (unsigned char) *c > ' ' && *c != 0x7f;
     }
