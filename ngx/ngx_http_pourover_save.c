@@ -474,7 +474,7 @@ ngx_http_pourover_save_file(ngx_http_pourover_save_t *s)
         ngx_http_pourover_save_publish(s);
     }
 
-    /* only now: if we are killed before, a tick sees another file and takes it */
+    /* only now: if we are killed before, a tick takes the file that it sees */
     ngx_http_pourover_state_remember(s->zone, (uint64_t) s->written.st_ino,
                                   ngx_http_pourover_mtime_ns(&s->written),
                                   (uint64_t) s->written.st_size);

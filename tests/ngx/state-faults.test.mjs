@@ -18,6 +18,8 @@ const http = ({ ports, dir }) => `pourover_zone name=main size=2m state=${dir}/s
 async function start(options = {}) {
   const nginx = await startNginx({ http, workers: 1, ...options });
   const target = { port: nginx.ports.http };
+  // the first save is the router's own: it is not to be the one that something happens to
+  await waitUntil(async () => (await call(target, 'GET', 'v1/status')).body.state.saved, 5_000, 'the first save');
   return {
     nginx,
     file: path.join(nginx.dir, 'state/router.json'),
@@ -41,7 +43,7 @@ async function injecting(router, inject, what) {
   } finally {
     if (strace.exitCode === null && strace.signalCode === null) {
       const gone = new Promise((resolve) => strace.once('exit', resolve));
-      strace.kill('SIGTERM');
+      strace.kill('SIGKILL');
       await gone;
     }
   }
