@@ -34,8 +34,8 @@ export class H2Pool {
     }
     watch(stream, this.#slots[at], done);
     if (request.body) stream.end(request.body);
-    if (request.attach) request.attach(stream);
-    else stream.setTimeout(this.#timeout, () => stream.close(http2.constants.NGHTTP2_CANCEL));
+    request.attach?.(stream);
+    stream.setTimeout(this.#timeout, () => stream.close(http2.constants.NGHTTP2_CANCEL)); // of silence
   }
 
   close() {

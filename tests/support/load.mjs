@@ -25,7 +25,7 @@ const TICK_MS = 5;
 
 // nginx may close an HTTP/2 connection that has had no request yet, and its workers do not get to it in the same
 // millisecond: a resend at once could meet the next one that is about to. Go and Chrome try several times; we wait.
-const H2_RESEND_MS = 50;
+const H2_RESEND_MS = 100;
 
 const DEFAULTS = {
   run: 'load', // marks the numbers of this client's requests
@@ -195,24 +195,38 @@ class Load {
   #send(visit, request, fresh) {
     const { entry } = visit;
     this.#pools[entry.kind].send(request, fresh, (outcome) => {
-      if (outcome.failed && outcome.unsent && !entry.resent) {
-        entry.resent = outcome.failed;
-        this.#counts.resent += 1;
+      if (this.#isToResend(entry, outcome)) {
         setTimeout(() => this.#send(visit, request, true), entry.kind === 'http1' ? 0 : H2_RESEND_MS);
       } else this.#end(visit, judged(visit, outcome), true);
     });
   }
 
+  /** Whether a request is sent again, which then is written down. */
+  #isToResend(entry, outcome) {
+    if (!outcome.failed || !outcome.unsent || entry.resent) return false;
+    entry.resent = outcome.failed;
+    this.#counts.resent += 1;
+    return true;
+  }
+
   #stream(i) {
     const visit = !this.#stopping && this.#begin(i % 2 ? 'watch' : 'chat');
-    if (!visit) return;
+    if (visit) this.#openStream(i, visit, false);
+  }
+
+  #openStream(i, visit, fresh) {
     const headers = { ...this.#headers(visit), ...GRPC, ':authority': this.#options.host };
     const open = i % 2 ? openWatch : openChat;
-    const { finish } = open(this.#pools.streams, headers, this.#lifetime(), (outcome) => {
+    const { finish } = open(this.#pools.streams, headers, this.#lifetime(), fresh, (outcome) => {
+      if (this.#isToResend(visit.entry, outcome)) {
+        setTimeout(() => this.#openStream(i, visit, true), H2_RESEND_MS);
+        return;
+      }
       this.#end(visit, outcome, false);
       setTimeout(() => this.#stream(i), outcome.failed ? 100 : 0);
     });
     visit.finish = finish;
+    if (this.#stopping) finish();
   }
 
   #webSocket() {

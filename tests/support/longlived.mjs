@@ -28,8 +28,11 @@ class Ticker {
     }, EVERY_MS);
   }
 
+  /** Not before one message: node's server does not end an answer without any. */
   finish() {
     if (!this.#timer) return;
+    this.#last = 1;
+    if (this.sent === 0) return;
     this.stop();
     this.#end();
   }
@@ -55,14 +58,14 @@ function judged(outcome, expected, got, wrong) {
 }
 
 /** A bidirectional stream (demo.Echo/Chat). Returns {finish}. */
-export function openChat(pool, headers, seconds, done) {
+export function openChat(pool, headers, seconds, fresh, done) {
   let ticker;
   const attach = (stream) => {
     const deframer = new Deframer();
     ticker = new Ticker(seconds, (text) => stream.write(encodeText(text)), () => stream.end());
     stream.on('data', (chunk) => deframer.push(chunk).forEach((text) => ticker.heard(text)));
   };
-  pool.send({ headers: { ...headers, ':path': '/demo.Echo/Chat' }, attach }, false, (outcome) => {
+  pool.send({ headers: { ...headers, ':path': '/demo.Echo/Chat' }, attach }, fresh, (outcome) => {
     ticker.stop();
     done(judged(outcome, ticker.sent, ticker.got, ticker.wrong));
   });
@@ -70,7 +73,7 @@ export function openChat(pool, headers, seconds, done) {
 }
 
 /** A server's stream (demo.Echo/Watch). It ends by itself: finish() does nothing. */
-export function openWatch(pool, headers, seconds, done) {
+export function openWatch(pool, headers, seconds, fresh, done) {
   const texts = [];
   const attach = (stream) => {
     const deframer = new Deframer();
@@ -78,7 +81,7 @@ export function openWatch(pool, headers, seconds, done) {
     stream.end(encodeText('watch'));
   };
   const wishes = { 'x-seconds': String(seconds), 'x-every-ms': String(EVERY_MS), ':path': '/demo.Echo/Watch' };
-  pool.send({ headers: { ...headers, ...wishes }, attach }, false, (outcome) => {
+  pool.send({ headers: { ...headers, ...wishes }, attach }, fresh, (outcome) => {
     const expected = Math.max(1, Math.round((seconds * 1000) / EVERY_MS));
     const wrong = texts.findIndex((text, i) => text !== `${i + 1}/${expected}`);
     done(judged(outcome, expected, texts.length, wrong < 0 ? '' : `message ${texts[wrong]} at place ${wrong + 1}`));
