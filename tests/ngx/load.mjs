@@ -65,7 +65,8 @@ export function startLoads(t, { router, plain, services }, options) {
     const [ours, other] = ledgers.map((ledger) => joinLedgers(ledger, texts));
     return { ours, plain: other };
   };
-  return { ours: loads[0], plain: loads[1], stop };
+  const { streams = 0, websockets = 0 } = options;
+  return { ours: loads[0], plain: loads[1], standing: streams + websockets, stop };
 }
 
 /**
@@ -109,20 +110,24 @@ export function startChanges(router, shareOf) {
   };
 }
 
-/** `n` reloads of both, one each RELOAD_MS. */
-export async function reloads({ router, plain }, n) {
+/** `n` reloads of both, one each RELOAD_MS; on a busy machine later, when all workers have obeyed the last one. */
+export async function reloads({ router, plain }, loads, n) {
+  const both = [router.nginx, plain];
   for (let i = 0; i < n; i += 1) {
-    router.nginx.hup();
-    plain.hup();
+    const old = both.map((nginx) => new Set(nginx.workers()));
+    both.forEach((nginx) => nginx.hup());
     await sleep(RELOAD_MS);
+    const renewed = (nginx, k) => {
+      const now = nginx.workers();
+      return now.length === nginx.workerCount() && now.every((pid) => !old[k].has(pid));
+    };
+    await waitUntil(() => both.every(renewed) && calm(loads), 20_000, 'new workers alone, few requests in flight');
   }
-  await settled([router.nginx, plain]);
   return n;
 }
 
-/** SIGHUPs that come fast are one for nginx; after the last each master has its workers, none of them older. */
-const settled = (each) =>
-  waitUntil(() => each.every((nginx) => nginx.workers().length === nginx.workerCount()), 10_000, 'workers of both');
+/** Requests are answered as they come. */
+const calm = ({ ours, plain, standing }) => [ours, plain].every((load) => load.stats().inFlight <= standing + 3);
 
 /** USR2, a while with two masters, QUIT to the old one. */
 export async function upgrades({ router, plain }, seconds, ms) {
@@ -131,13 +136,12 @@ export async function upgrades({ router, plain }, seconds, ms) {
   await Promise.all([router.nginx.upgradeFinish(ms), plain.upgradeFinish(ms)]);
 }
 
-/** `n` times a worker of each is killed, every KILL_MS, when the requests that the last one cost have been sent again. */
+/** `n` times a worker of each is killed, every KILL_MS, when what the last one cost has been sent again. */
 export async function kills({ router, plain }, loads, n) {
-  const calm = () => [loads.ours, loads.plain].every((load) => load.stats().inFlight <= 4);
   for (let i = 0; i < n; i += 1) {
     await Promise.all([router.nginx, plain].map((nginx) => nginx.killWorker(nginx.workers()[i % 2])));
     await sleep(KILL_MS);
-    await waitUntil(calm, 10_000, 'few requests in flight');
+    await waitUntil(() => calm(loads), 20_000, 'few requests in flight');
   }
   return n;
 }

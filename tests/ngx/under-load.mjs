@@ -43,15 +43,15 @@ export function underLoad(options) {
       return `${back} visitors flipped back, workers ${workers.join(' ')} to the end`;
     });
 
-  phase('under load with streams and websockets: reloads', { load: mixed, shareOf: anyShare }, async (pair) => {
-    const n = await reloads(pair, options.reloads);
+  phase('under load with streams and websockets: reloads', { load: mixed, shareOf: anyShare }, async (pair, loads) => {
+    const n = await reloads(pair, loads, options.reloads);
     await sleep(options.after * 1000);
     return `${n} reloads`;
   });
 
   if (options.manyReloads) {
-    phase('under load of short requests: reloads', { load: short, shareOf: anyShare }, async (pair) =>
-      `${await reloads(pair, options.manyReloads)} reloads`);
+    phase('under load of short requests: reloads', { load: short, shareOf: anyShare }, async (pair, loads) =>
+      `${await reloads(pair, loads, options.manyReloads)} reloads`);
   }
 
   phase('under load with streams and websockets: a binary upgrade', { load: mixed, shareOf: anyShare }, async (pair) => {
