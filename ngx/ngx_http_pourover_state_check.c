@@ -24,6 +24,7 @@ typedef struct {
     gid_t         groups[NGX_HTTP_POUROVER_GROUPS];
     int           ngroups;
     ngx_uint_t    level;                          /* of messages about it */
+    char          text[4096];                     /* of its entry */
 } ngx_http_pourover_user_t;
 
 
@@ -84,7 +85,7 @@ ngx_http_pourover_check_paths(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz)
 static ngx_int_t
 ngx_http_pourover_check_user(ngx_conf_t *cf, ngx_http_pourover_user_t *user)
 {
-    struct passwd    *pwd;
+    struct passwd    *pwd, entry;
     ngx_core_conf_t  *ccf;
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
@@ -95,7 +96,8 @@ ngx_http_pourover_check_user(ngx_conf_t *cf, ngx_http_pourover_user_t *user)
     user->ngroups = NGX_HTTP_POUROVER_GROUPS;
 
     if (user->uid != 0) {
-        pwd = getpwuid(user->uid);
+        (void) getpwuid_r(user->uid, &entry, user->text, sizeof(user->text),
+                          &pwd);
         user->name = pwd ? pwd->pw_name : "of this process";
         user->ngroups = getgroups(user->ngroups, user->groups);
         return NGX_OK;
@@ -110,7 +112,8 @@ ngx_http_pourover_check_user(ngx_conf_t *cf, ngx_http_pourover_user_t *user)
         /* "user" may still come behind the http block */
         user->level = NGX_LOG_WARN;
         user->name = NGX_USER;
-        pwd = getpwnam(NGX_USER);
+        (void) getpwnam_r(NGX_USER, &entry, user->text, sizeof(user->text),
+                          &pwd);
 
         if (pwd == NULL) {
             return NGX_DECLINED;

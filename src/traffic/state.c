@@ -145,21 +145,19 @@ static int end_check(struct str text, uint64_t services, struct err *err)
 int state_read(struct state_reader *reader, struct str text, struct state_header *ret_header,
                struct err *err)
 {
-    struct state_header header;
+    struct state_header header = {.services = 0};
 
     if (text.len > STATE_TEXT_MAX) {
         return err_set(err, ERR_INVALID, "it has %zu bytes, at most %u are right", text.len,
                        STATE_TEXT_MAX);
     }
-    int rc = state_read_header(text, &header, err);
-    if (rc != 0) {
-        return rc;
+    if (state_read_header(text, &header, err) != 0) {
+        return ERR_INVALID;
     }
     size_t first = str_find_char(text, '\n') + 1;
     struct str rest = {text.ptr + first, text.len - first};
-    rc = end_check(rest, header.services, err);
-    if (rc != 0) {
-        return rc;
+    if (end_check(rest, header.services, err) != 0) {
+        return ERR_INVALID;
     }
     *reader = (struct state_reader){.rest = rest, .line = 1};
     *ret_header = header;

@@ -3,11 +3,10 @@
  * again to the same line.  A sum that is wrong would stop the fuzzer at the door, so the input is
  * read a second time with the sums of its lines made right.
  */
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/num.h"
 #include "base/siphash.h"
 #include "traffic/state.h"
 
@@ -75,11 +74,12 @@ static void mend_sums(char *text, size_t size)
             continue;
         }
         if (i - start >= TAIL_LEN) {
-            char sum[17];
-            num_hex64_text(siphash24(key, text + start, i - start - TAIL_LEN), sum);
-            memcpy(text + i - TAIL_LEN, ",\"sum\":\"", 8);
-            memcpy(text + i - TAIL_LEN + 8, sum, 16);
-            memcpy(text + i - 2, "\"}", 2);
+            char tail[TAIL_LEN + 1];
+            struct buf buf;
+            buf_init_fixed(&buf, tail, sizeof(tail));
+            uint64_t sum = siphash24(key, text + start, i - start - TAIL_LEN);
+            buf_addf(&buf, ",\"sum\":\"%016" PRIx64 "\"}", sum);
+            memcpy(text + i - TAIL_LEN, tail, TAIL_LEN);
         }
         start = i + 1;
     }
