@@ -61,23 +61,21 @@ static void share_of_stage(const struct walk *w, size_t stage, char out[16])
 
 /* --- telling --- */
 
+/* Requests and errors since the dwelling began, short enough for a narrow terminal. */
 static void write_traffic(const struct walk *w, struct buf *b)
 {
-    const struct track_delta *track = w->sum.track;
     double share = delta_split_share(&w->sum);
-    buf_add_cstr(b, "requests stable ");
-    out_count(b, track[TRACK_STABLE].requests);
-    buf_add_cstr(b, ", canary ");
-    out_count(b, track[TRACK_CANARY].requests);
-    if (!isnan(share)) {
-        buf_add_cstr(b, " (");
-        out_percent(b, share);
-        buf_add_cstr(b, " of the visitors')");
+    for (int i = 0; i < TRACKS; i++) {
+        buf_addf(b, "%s%s ", i > 0 ? "; " : "", track_name[i]);
+        out_count(b, w->sum.track[i].requests);
+        buf_add_cstr(b, " requests, ");
+        out_count(b, w->sum.track[i].errors);
+        buf_add_cstr(b, " errors");
     }
-    buf_add_cstr(b, "; errors stable ");
-    out_count(b, track[TRACK_STABLE].errors);
-    buf_add_cstr(b, ", canary ");
-    out_count(b, track[TRACK_CANARY].errors);
+    if (!isnan(share)) {
+        buf_add_cstr(b, "; measured ");
+        out_percent(b, share);
+    }
 }
 
 static void draw(const struct walk *w)

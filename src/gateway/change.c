@@ -194,31 +194,28 @@ static int lower_all(struct fleet *fleet, uint64_t deadline_ms, struct err *err)
 
 /* --- raising --- */
 
-/* After a full round of status: nobody is in the window of two nginx masters. */
+/* After a round of status: all were reached, none is in the window of two nginx masters. */
 static int check_upgrades(const struct fleet *fleet, struct err *err)
 {
     for (size_t i = 0; i < fleet->len; i++) {
         const struct fleet_router *r = &fleet->router[i];
-        if (r->err.code == 0 && r->status.upgrading) {
-            return err_set(
-                err, ERR_CONFLICT,
-                "refused to raise: router %s is in the middle of an upgrade of its nginx "
-                "binary: end that first",
-                r->at.name);
+        if (r->err.code != 0) {
+            return fleet_blame(r, err);
+        }
+        if (r->status.upgrading) {
+            return err_set(err, ERR_CONFLICT,
+                           "router %s is in the middle of an upgrade of its nginx binary: end that "
+                           "first",
+                           r->at.name);
         }
     }
     return 0;
 }
 
+/* After all were read. */
 static int may_raise(struct fleet *fleet, struct err *err)
 {
-    fleet_read_status(fleet);
-    int code = check_upgrades(fleet, err);
-    if (code != 0) {
-        return code;
-    }
-    fleet_read(fleet);
-    code = fleet_agree(fleet, err);
+    int code = fleet_agree(fleet, err);
     if (code == ERR_CONFLICT) {
         return err_wrap(err, "refused to raise; " MEND_BY_SYNC);
     }
@@ -228,7 +225,8 @@ static int may_raise(struct fleet *fleet, struct err *err)
     if (highest_revision(fleet) >= REVISION_LIMIT) {
         return err_set(err, ERR_FULL, "refused to raise: the revisions are used up");
     }
-    return 0;
+    fleet_read_status(fleet);
+    return check_upgrades(fleet, err) == 0 ? 0 : err_wrap(err, "refused to raise");
 }
 
 /* Reads back until all have the split or the deadline; a router that said no ends it at once. */
