@@ -124,6 +124,13 @@ ngx_module_t  ngx_http_pourover_module = {
 };
 
 
+/*
+ * First in the list of its phase.  nginx goes through the lists from their
+ * ends: realip has told the client's address when POST_READ comes to us.  Only
+ * the log phase goes from the start: we have counted when access logs read
+ * $pourover_track, which hands nothing over any more.
+ */
+
 static ngx_int_t
 ngx_http_pourover_push(ngx_conf_t *cf, ngx_uint_t phase,
     ngx_http_handler_pt handler)
@@ -138,17 +145,9 @@ ngx_http_pourover_push(ngx_conf_t *cf, ngx_uint_t phase,
         return NGX_ERROR;
     }
 
-    *h = handler;
-
-    if (phase == NGX_HTTP_LOG_PHASE) {
-
-        /* first of all: access logs after it may read $pourover_track, which
-         * hands nothing over any more */
-
-        first = cmcf->phases[phase].handlers.elts;
-        ngx_memmove(first + 1, first, (u_char *) h - (u_char *) first);
-        *first = handler;
-    }
+    first = cmcf->phases[phase].handlers.elts;
+    ngx_memmove(first + 1, first, (u_char *) h - (u_char *) first);
+    *first = handler;
 
     return NGX_OK;
 }

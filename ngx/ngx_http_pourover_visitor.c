@@ -234,9 +234,19 @@ ngx_http_pourover_shared(ngx_http_request_t *r,
     ngx_pool_cleanup_t  *cln;
 
     if (r->stream == NULL
-        || visitor->share_connection == NGX_HTTP_POUROVER_OFF
-        || (visitor->share_connection == NGX_HTTP_POUROVER_AUTO && proxied))
+        || visitor->share_connection == NGX_HTTP_POUROVER_OFF)
     {
+        return NULL;
+    }
+
+#if (NGX_HTTP_V2)
+    /* realip gives the stream's connection another address than the real one */
+
+    proxied |= r->connection->sockaddr
+               != r->stream->connection->connection->sockaddr;
+#endif
+
+    if (visitor->share_connection == NGX_HTTP_POUROVER_AUTO && proxied) {
         return NULL;
     }
 

@@ -37,7 +37,7 @@ const server = (name, visitor, port) => `
 before(async () => {
   upstream = await startUpstream();
   nginx = await startNginx({
-    ports: ['http', 'headers', 'pass', ...Object.keys(servers)],
+    ports: ['http', 'headers', 'pass', 'real', ...Object.keys(servers)],
     http: ({ ports }) => `
       pourover_zone name=main size=1m;
       upstream app { pourover zone=main share=50% salt=r1; server ${upstream.peer}; pourover_server ${upstream.peer} track=canary; }
@@ -45,6 +45,13 @@ before(async () => {
       ${Object.entries(servers).map(([name, visitor]) => server(name, visitor, ports[name])).join('')}
       server {
         listen 127.0.0.1:${ports.http};
+        pourover_visitor id=cookie:pourover_id;
+        location / { proxy_pass http://app; }
+      }
+      server {
+        listen 127.0.0.1:${ports.real} http2;
+        set_real_ip_from 127.0.0.0/8;
+        real_ip_header X-Client;
         pourover_visitor id=cookie:pourover_id;
         location / { proxy_pass http://app; }
       }
@@ -184,6 +191,15 @@ describe('one id for the first requests of one client at once:', () => {
     for (const name of ['x-forwarded-for', 'via', 'forwarded', 'x-real-ip']) {
       assert.equal(await parallel('cookie', (n) => ({ [name]: `10.0.0.${n}` })), 20, name);
     }
+  });
+
+  test('also when the proxy tells the client\'s address by a header that only realip knows', async () => {
+    const session = connect2(nginx.ports.real);
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => ask2(session, '/', { headers: { 'x-client': `10.0.0.${n}` } })));
+    const direct = await Promise.all(Array.from({ length: 8 }, () => ask2(session, '/')));
+    session.close();
+    assert.equal(ids(answers), 20);
+    assert.equal(ids(direct), 1);
   });
 
   test('the first requests through a proxy draw no id for a direct client on the same connection', async () => {
