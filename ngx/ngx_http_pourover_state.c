@@ -393,6 +393,10 @@ ngx_http_pourover_state_upgrading(ngx_http_pourover_zone_t *pz)
 
     now = clock_wall_ms();
 
-    return header.instance != pz->zone->instance && header.alive_at_ms <= now
+    /* what was written before we started is of a router that is gone */
+
+    return header.instance != pz->zone->instance
+           && header.alive_at_ms > pz->zone->started_at_ms
+           && header.alive_at_ms <= now
            && now - header.alive_at_ms < NGX_HTTP_POUROVER_OTHER_ALIVE;
 }
