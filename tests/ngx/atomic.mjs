@@ -10,10 +10,10 @@ const WORKERS = 3;
 
 /** Requests without their last line end, each on a connection of its own, that the present workers have taken. */
 async function halfRequests(router, n) {
-  const wires = Array.from({ length: n }, () => new Wire(router.nginx.ports.http));
+  const wires = Array.from({ length: n }, () => new Wire(router.ports.http));
   await Promise.all(wires.map((wire) => wire.connected));
   wires.forEach((wire) => wire.begin('GET / HTTP/1.1\r\nHost: a\r\n'));
-  await wiresTo(router.nginx.ports.http, router.nginx.workers(), '/').then(closeAll); // they have read on
+  await wiresTo(router.ports.http, router.nginx.workers(), '/').then(closeAll); // they have read on
   return wires;
 }
 

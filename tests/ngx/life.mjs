@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { AnswerReader } from '../support/http1.mjs';
-import { startNginx } from '../support/nginx.mjs';
+import { alive, startNginx } from '../support/nginx.mjs';
 import { startUpstream } from '../support/upstream.mjs';
 import { waitUntil } from '../support/wait.mjs';
 import { ask } from './client.mjs';
@@ -144,12 +144,17 @@ export async function wiresTo(port, pids, path) {
 export class Router {
   /** `allow`: lines of the log that the test expects, see assertCleanLog. */
   constructor(nginx, peers, allow) {
-    Object.assign(this, { nginx, peers, allow });
+    Object.assign(this, { nginx, peers, allow, ports: nginx.ports });
+  }
+
+  /** Writes another http block for the next reload. */
+  configure(http) {
+    this.nginx.writeConfig({ http: ({ dir }) => http({ ports: this.ports, dir }) });
   }
 
   /** GET of the API, which has to answer 200. */
   async api(path) {
-    const answer = await ask(this.nginx.ports.api, `/pourover/v1/${path}`);
+    const answer = await ask(this.ports.api, `/pourover/v1/${path}`);
     assert.equal(answer.status, 200, `${path}: ${answer.body}`);
     return answer.json;
   }
@@ -163,7 +168,7 @@ export class Router {
     const body = JSON.stringify(change);
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
     const options = { method: 'PUT', headers, body };
-    const answer = await ask(this.nginx.ports.api, `/pourover/v1/services/${service}/split`, options);
+    const answer = await ask(this.ports.api, `/pourover/v1/services/${service}/split`, options);
     return { status: answer.status, body: answer.json };
   }
 
@@ -182,7 +187,7 @@ export class Router {
     const said = new Map();
     await waitUntil(
       async () => {
-        const calls = Array.from({ length: 8 }, () => ask(this.nginx.ports.api, `/pourover/v1/${path}`));
+        const calls = Array.from({ length: 8 }, () => ask(this.ports.api, `/pourover/v1/${path}`));
         for (const answer of await Promise.all(calls)) {
           const pid = Number(answer.header('x-worker'));
           if (wanted.has(pid)) said.set(pid, answer.json);
@@ -205,9 +210,18 @@ export class Router {
     return tracks.stable.in_flight + tracks.canary.in_flight;
   }
 
-  /** Another start in the same directory, so with the same state file. */
-  async startAgain(t, options = {}) {
-    this.nginx = await startNginx({ ports: PORTS, http: routerHttp(this.peers), ...options, dir: this.nginx.dir });
+  /** Ends all processes, with `signal` at first; until then a start would find the addresses taken. */
+  async stop(signal = 'SIGQUIT') {
+    const pids = this.nginx.processes();
+    if (signal === 'SIGKILL') pids.forEach((pid) => this.nginx.kill(pid));
+    await this.nginx.stop();
+    await waitUntil(() => !pids.some(alive), 10_000, `the end of ${pids.join(' ')}`);
+  }
+
+  /** Another start in the same directory and on the same ports, so with the same state file. */
+  async startAgain(t, http = routerHttp(this.peers)) {
+    const { ports } = this;
+    this.nginx = await startNginx({ ports: [], http: ({ dir }) => http({ ports, dir }), dir: this.nginx.dir });
     endAfter(t, this.nginx, this.allow);
   }
 }

@@ -11,10 +11,11 @@ const SPLIT = '/pourover/v1/services/shop/split';
 test('a restart keeps the split', async (t) => {
   const router = await startRouter(t, await startPeers(t));
   const split = await router.set(420_000);
-  await router.nginx.stop();
+  await router.stop();
   await router.startAgain(t);
   assert.deepEqual(await router.split(), split);
-  assert.equal((await router.api('status')).restored, 'file');
+  const status = await router.api('status');
+  assert.deepEqual([status.restored, status.upgrading], ['file', false]);
 });
 
 test('kill -9 of everything behind the answer to a change loses nothing: 20 times', (t) => crashes(t, 20));
@@ -22,8 +23,8 @@ test('kill -9 of everything behind the answer to a change loses nothing: 20 time
 /** Sets the share through a worker among `pids`; returns how long (ms) until all workers of both masters have it. */
 async function setThrough(router, pids, share_ppm) {
   const { revision } = await router.split();
-  const writers = await wiresTo(router.nginx.ports.api, [pids[0]], '/pourover/v1/status');
-  const readers = await wiresTo(router.nginx.ports.api, router.workers(), '/pourover/v1/status');
+  const writers = await wiresTo(router.ports.api, [pids[0]], '/pourover/v1/status');
+  const readers = await wiresTo(router.ports.api, router.workers(), '/pourover/v1/status');
   const [writer] = writers.values();
   const change = { share_ppm, revision: revision + 1, if_revision: revision };
   const { status } = await writer.put(SPLIT, change);
@@ -88,8 +89,7 @@ test('a crash in the middle of a binary upgrade loses nothing', async (t) => {
   await setThrough(router, nginx.workers(masters.old), 70_000);
   await setThrough(router, nginx.workers(masters.new), 80_000);
   const split = await router.split();
-  nginx.processes().forEach((pid) => nginx.kill(pid));
-  await nginx.stop();
+  await router.stop('SIGKILL');
   await router.startAgain(t);
   assert.deepEqual(await router.split(), split);
 });
