@@ -209,9 +209,12 @@ ngx_http_pourover_new_service(ngx_conf_t *cf,
         }
     }
 
-    if (name->len == 0 || name->len > ZONE_NAME_MAX) {
+    if (name->len == 0 || name->len > ZONE_NAME_MAX
+        || !str_is_utf8(ngx_http_pourover_str(*name)))
+    {
+        /* it is written into JSON: the state file and the API's answers */
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "service \"%V\": a name has 1 to %d bytes",
+                           "service \"%V\": a name has 1 to %d bytes of UTF-8",
                            name, ZONE_NAME_MAX);
         return NULL;
     }
