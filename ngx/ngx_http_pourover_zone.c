@@ -62,6 +62,48 @@ ngx_http_pourover_processes(ngx_cycle_t *cycle)
 }
 
 
+/* name and data center of a slot are constant: with others it is another peer */
+
+static ngx_uint_t
+ngx_http_pourover_is_peer(struct zone *zone, const struct service *service,
+    unsigned slot, const struct peer_spec *spec)
+{
+    uint32_t            meta;
+    const struct peer  *peer;
+
+    meta = zone_peer_meta(zone, service, slot);
+    peer = zone_peer(zone, service, slot);
+
+    return META_STATE(meta) != PEER_FREE
+           && META_STATE(meta) != PEER_REMOVED
+           && META_TRACK(meta) == spec->track
+           && str_eq(spec->address,
+                     (struct str) { peer->address, peer->address_len })
+           && str_eq(spec->name, (struct str) { peer->name, peer->name_len })
+           && str_eq(spec->dc, (struct str) { peer->dc, peer->dc_len });
+}
+
+
+/* the slot of a configured peer, -1: the zone does not have it */
+
+static int
+ngx_http_pourover_find_peer(struct zone *zone, const struct service *service,
+    const struct peer_spec *spec)
+{
+    unsigned  slot, slots;
+
+    slots = atomic_load(&service->slots);
+
+    for (slot = 0; slot < slots; slot++) {
+        if (ngx_http_pourover_is_peer(zone, service, slot, spec)) {
+            return (int) slot;
+        }
+    }
+
+    return -1;
+}
+
+
 /* how many peers of a configuration the zone does not have yet */
 
 static uint32_t
@@ -76,9 +118,7 @@ ngx_http_pourover_new_peers(struct zone *zone, const struct service *service,
 
     for (i = 0, n = 0; i < ps->peers.nelts; i++) {
         n += service == NULL
-             || zone_peer_find(zone, service, peer[i].spec.address,
-                               peer[i].spec.track)
-                < 0;
+             || ngx_http_pourover_find_peer(zone, service, &peer[i].spec) < 0;
     }
 
     return n;
@@ -196,84 +236,108 @@ ngx_http_pourover_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
 /* a configuration takes effect */
 
-static ngx_uint_t
-ngx_http_pourover_same_peer(const struct peer_spec *spec,
-    const struct peer *known)
+static ngx_int_t
+ngx_http_pourover_merge_peer(ngx_http_pourover_zone_t *pz,
+    struct service *service, ngx_http_pourover_peer_t *peer, struct err *err)
 {
-    return str_eq(spec->address,
-                  (struct str) { known->address, known->address_len })
-           && str_eq(spec->name, (struct str) { known->name, known->name_len })
-           && str_eq(spec->dc, (struct str) { known->dc, known->dc_len });
+    int              slot;
+    enum peer_state  state;
+
+    slot = ngx_http_pourover_find_peer(pz->zone, service, &peer->spec);
+
+    if (slot < 0) {
+        if (zone_peer_add_locked(pz->zone, service, &peer->spec, err) != 0) {
+            return NGX_DECLINED;
+        }
+
+        slot = ngx_http_pourover_find_peer(pz->zone, service, &peer->spec);
+    }
+
+    state = META_STATE(zone_peer_meta(pz->zone, service, (unsigned) slot));
+
+    if (peer->down || state == PEER_DOWN) {
+        state = peer->down ? PEER_DOWN : PEER_READY;
+    }
+
+    zone_peer_set_locked(pz->zone, service, (unsigned) slot, state,
+                         peer->spec.weight);
+
+    return NGX_OK;
 }
 
 
+/* peers that the configuration does not have any more */
+
 static void
-ngx_http_pourover_merge_peers(ngx_http_pourover_zone_t *pz,
-    ngx_http_pourover_service_t *ps, ngx_log_t *log)
+ngx_http_pourover_remove_peers(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_service_t *ps)
 {
-    int                        slot;
-    unsigned                   slots, s;
+    unsigned                   slot, slots;
     uint32_t                   meta;
     ngx_uint_t                 i;
-    struct err                 err;
     struct service            *service;
-    enum peer_state            state;
-    const struct peer         *known;
     ngx_http_pourover_peer_t  *peer;
 
     service = ps->service;
     peer = ps->peers.elts;
     slots = atomic_load(&service->slots);
 
-    for (s = 0; s < slots; s++) {
-        meta = zone_peer_meta(pz->zone, service, s);
-        known = zone_peer(pz->zone, service, s);
+    for (slot = 0; slot < slots; slot++) {
+        meta = zone_peer_meta(pz->zone, service, slot);
 
         if (META_STATE(meta) == PEER_FREE || META_STATE(meta) == PEER_REMOVED) {
             continue;
         }
 
         for (i = 0; i < ps->peers.nelts; i++) {
-            if (peer[i].spec.track == META_TRACK(meta)
-                && ngx_http_pourover_same_peer(&peer[i].spec, known))
+            if (ngx_http_pourover_is_peer(pz->zone, service, slot,
+                                          &peer[i].spec))
             {
                 break;
             }
         }
 
         if (i == ps->peers.nelts) {
-            zone_peer_set_locked(pz->zone, service, s, PEER_REMOVED,
+            zone_peer_set_locked(pz->zone, service, slot, PEER_REMOVED,
                                  META_WEIGHT(meta));
         }
     }
 
     zone_peers_sweep_locked(pz->zone, service);
+}
+
+
+/*
+ * Workers choose peers meanwhile: the new ones come before the old ones go, or
+ * there would be a moment without any.  Those that find no room have to wait
+ * for the slots of the old ones.
+ */
+
+static void
+ngx_http_pourover_merge_peers(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_service_t *ps, ngx_log_t *log)
+{
+    ngx_uint_t                 i, waiting;
+    struct err                 err;
+    ngx_http_pourover_peer_t  *peer;
+
+    peer = ps->peers.elts;
+    waiting = 0;
 
     for (i = 0; i < ps->peers.nelts; i++) {
-        slot = zone_peer_find(pz->zone, service, peer[i].spec.address,
-                              peer[i].spec.track);
+        waiting += ngx_http_pourover_merge_peer(pz, ps->service, &peer[i], &err)
+                   != NGX_OK;
+    }
 
-        if (slot < 0) {
-            if (zone_peer_add_locked(pz->zone, service, &peer[i].spec, &err)
-                != 0)
-            {
-                ngx_log_error(NGX_LOG_ALERT, log, 0, "service \"%V\": %s",
-                              &ps->name, err.msg);
-                continue;
-            }
+    ngx_http_pourover_remove_peers(pz, ps);
 
-            slot = zone_peer_find(pz->zone, service, peer[i].spec.address,
-                                  peer[i].spec.track);
+    for (i = 0; waiting && i < ps->peers.nelts; i++) {
+        if (ngx_http_pourover_merge_peer(pz, ps->service, &peer[i], &err)
+            != NGX_OK)
+        {
+            ngx_log_error(NGX_LOG_ALERT, log, 0, "service \"%V\": %s",
+                          &ps->name, err.msg);
         }
-
-        state = META_STATE(zone_peer_meta(pz->zone, service, (unsigned) slot));
-
-        if (peer[i].down || state == PEER_DOWN) {
-            state = peer[i].down ? PEER_DOWN : PEER_READY;
-        }
-
-        zone_peer_set_locked(pz->zone, service, (unsigned) slot, state,
-                             peer[i].spec.weight);
     }
 }
 
