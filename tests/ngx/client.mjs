@@ -83,7 +83,7 @@ export function askRaw(port, text) {
     const socket = net.connect(port, '127.0.0.1', () => socket.write(text, 'latin1'));
     socket.setTimeout(TIMEOUT, () => socket.destroy(new Error('no answer')));
     socket.on('data', (chunk) => chunks.push(chunk));
-    socket.on('error', reject);
+    socket.on('error', (error) => error.code !== 'ECONNRESET' && reject(error)); // nginx resets what it left unread
     socket.on('close', () => {
       const [head, ...rest] = Buffer.concat(chunks).toString('latin1').split('\r\n\r\n');
       const [first, ...lines] = head.split('\r\n');

@@ -68,6 +68,7 @@ function config({ ports, dir }) {
       add_header X-Reason $pourover_reason always;
       add_header X-Bucket $pourover_bucket always;
       add_header X-Share $pourover_share always;
+      add_header X-Worker $pid always;
       ${SALTS.map((salt, i) => location(`salt${i}`)).join('')}
       ${['none', 'all', 'one'].map(location).join('')}
       location /demo.Echo/ { grpc_pass grpc://half; }
@@ -138,6 +139,27 @@ describe('the test vectors through the module:', () => {
       assert.deepEqual(cutOf(first), cutOf(byHeader));
     }
   });
+});
+
+test('issued ids are all different, and their buckets spread evenly, whatever worker drew them', async () => {
+  const COUNT = 4000;
+  const BINS = 20;
+  const ids = new Set();
+  const bins = new Array(BINS).fill(0);
+  const workers = new Set();
+  const forwarded = { 'x-forwarded-for': '10.0.0.1' }; // else the streams of a connection share one
+  const draw = async (session) => {
+    const answer = await ask2(session, '/', { headers: forwarded });
+    ids.add(answer.issued);
+    bins[Math.floor((Number(cutOf(answer).bucket) * BINS) / 1_000_000)] += 1;
+    workers.add(answer.header('x-worker'));
+  };
+  for (let n = 0; n < 40; n += 1) await inBatches(new Array(COUNT / 40).fill(0), draw);
+  assert.equal(ids.size, COUNT);
+  assert.equal(workers.size, 2);
+  const expected = COUNT / BINS;
+  const chiSquare = bins.reduce((sum, seen) => sum + (seen - expected) ** 2 / expected, 0);
+  assert.ok(chiSquare < 55, `chi-square ${chiSquare} of ${bins}`); // 19 degrees of freedom: once in 40,000 runs
 });
 
 describe('the edges of the share:', () => {

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { startNginx } from '../support/nginx.mjs';
 import { startUpstream } from '../support/upstream.mjs';
+import { seeded } from '../support/visitors.mjs';
 import { waitUntil } from '../support/wait.mjs';
 import { openWebSocket } from '../support/longlived.mjs';
 import { api, ask, call2, connect2, selfSigned } from './client.mjs';
@@ -194,6 +195,23 @@ describe('the peers of a service', () => {
     assert.equal(outcome.failed, '');
     await waitUntil(async () => (await total()) === 0, 5000, 'nothing in flight');
   });
+});
+
+test('clients that go away at any moment leave nothing in flight', async () => {
+  const urls = ['/adopted/', '/adopted/slow/30', '/adopted/hang', '/adopted/bytes/3000000', '/halfdead/?id=x', '/dead/hang?id=x', '/tls/', '/kept/?id=x'];
+  const draw = seeded(3);
+  await Promise.all(Array.from({ length: 300 }, () => new Promise((resolve) => {
+    const socket = net.connect(nginx.ports.http, '127.0.0.1', () => {
+      socket.write(`GET ${urls[Math.floor(draw() * urls.length)]} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      setTimeout(() => socket.resetAndDestroy(), draw() * 60);
+    });
+    socket.on('error', () => {});
+    socket.on('close', resolve);
+  })));
+  for (const name of ['adopted', 'halfdead', 'dead', 'tls', 'kept']) {
+    const inFlight = async () => (await service(name)).peers.map((each) => each.in_flight);
+    await waitUntil(async () => (await inFlight()).every((count) => count === 0), 5000, `nothing in flight of ${name}`);
+  }
 });
 
 describe('a retry', () => {

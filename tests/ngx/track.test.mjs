@@ -58,6 +58,9 @@ const config = ({ ports, dir }) => `
       proxy_pass http://plain-$pourover_track;
     }
     location /demo.Echo/ { pourover_service plain; grpc_pass grpc://plain-$pourover_track; }
+    location /rewritten/ { if ($pourover_track = canary) { rewrite ^ /plain/new last; } proxy_pass http://app; }
+    location /named-by-variable/ { set $to app; proxy_pass http://$to; }
+    location /included { ssi on; ssi_types *; proxy_pass http://app/reply?body=$arg_body; }
     location = /untouched { pourover_service plain; add_header X-None ''; access_log ${dir}/track.log track; return 204; }
   }
   server { listen 127.0.0.1:${ports.api}; location /pourover/ { pourover_api; } }`;
@@ -205,7 +208,34 @@ describe('all parts of a request are on one track:', () => {
   });
 });
 
+test('the included parts of a page are on its track', async () => {
+  const body = encodeURIComponent('<!--#include virtual="/inner/" --> <!--#include virtual="/inner/" wait="yes" -->');
+  for (const [track, id] of Object.entries(await sides())) {
+    const before = await counted('app');
+    const { answer, served } = await followed(`/included?body=${body}`, withId(id), 3);
+    assert.deepEqual(served, new Array(3).fill(`${track} ${track}`));
+    assert.equal(answer.body.match(new RegExp(`app ${track}`, 'g')).length, 2);
+    await assertCounts('app', before, { [track]: 1 });
+  }
+});
+
+test('a pass directive may name the service by a variable', async () => {
+  for (const [track, id] of Object.entries(await sides())) {
+    const { answer } = await followed('/named-by-variable/', withId(id));
+    assert.equal(answer.header('x-version'), track);
+  }
+});
+
 describe('$pourover_track switches hosts', () => {
+  test('in the rewrite phase as well, before the location is final', async () => {
+    for (const [track, id] of Object.entries(await sides())) {
+      const { served, answer } = await followed('/rewritten/', withId(id));
+      assert.deepEqual(served, [`${track} ${track}`]);
+      assert.equal(answer.header('x-track'), track);
+    }
+  });
+
+
   test('so that each visitor gets the version that the header tells, of a service without peers of its own', async () => {
     const before = await counted('plain');
     const ids = await sides();

@@ -6,6 +6,7 @@ import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { startNginx } from '../support/nginx.mjs';
 import { startUpstream } from '../support/upstream.mjs';
+import { seeded } from '../support/visitors.mjs';
 import { ask, ask2, askRaw, call2, connect2, withId } from './client.mjs';
 
 let nginx;
@@ -57,6 +58,7 @@ before(async () => {
       }
       server {
         listen 127.0.0.1:${ports.headers};
+        client_header_timeout 500ms;
         pourover_visitor id=cookie:pourover_id;
         location / { proxy_pass http://app; }
         location /quiet/ { pourover_headers off; proxy_pass http://app/; }
@@ -67,6 +69,7 @@ before(async () => {
       }
       server {
         listen 127.0.0.1:${ports.pass};
+        client_header_timeout 500ms;
         pourover_visitor id=cookie:pourover_id;
         pourover_headers pass;
         location / { proxy_pass http://app; }
@@ -325,4 +328,31 @@ describe('upstreams are told', () => {
       assert.equal(answer.json.headers['x-pourover-track'], 'stable');
     }
   });
+});
+
+test('mangled requests are refused or answered, with at most one cookie, and each worker lives on', async () => {
+  const draw = seeded(1);
+  const pick = (list) => list[Math.floor(draw() * list.length)];
+  const names = ['Cookie', 'cookie', 'X-Pourover-Track', 'x_pourover_unit', 'X-Pourover-', 'X-Pourover-Verify', 'X-Forwarded-Proto', 'Via', 'A'];
+  const pieces = [
+    'pourover_id', 'pourover_id=', '0123456789abcdef', '0123456789ABCDEF', '01234567', 'release=new', 'canary', 'https', 'a'.repeat(300),
+    '=', ';', '; ', ',', ' ', '\t', '"', '\xff', '%00', '\0', '\r', '\n', ':',
+  ];
+  const times = (most, make) => Array.from({ length: Math.floor(draw() * most) }, make).join('');
+  const line = () => `${draw() < 0.995 ? pick(names) : times(3, () => pick(pieces))}: ${times(6, () => pick(draw() < 0.998 ? pieces.slice(0, -4) : pieces))}\r\n`;
+  const request = () => {
+    const first = `${pick(['GET', 'GET', 'HEAD', 'PUT', 'TRACE', ''])} ${pick(['/echo', '/', '/quiet/', '/error/', '/%'])} HTTP/1.${pick([0, 1])}\r\n`;
+    return `${first}${draw() < 0.9 ? 'Host: x\r\n' : ''}${times(45, line)}Connection: close\r\n\r\n`;
+  };
+  const statuses = {};
+  for (let batch = 0; batch < 50; batch += 1) {
+    await Promise.all(Array.from({ length: 30 }, async () => {
+      const text = request();
+      const answer = await askRaw(pick([nginx.ports.headers, nginx.ports.pass]), text);
+      const issued = answer.cookies.filter((cookie) => /^pourover_id=[0-9a-f]{16};/.test(cookie));
+      assert.ok(issued.length <= 1 && issued.length === answer.cookies.length, `${JSON.stringify(text)}: ${answer.cookies}`);
+      statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
+    }));
+  }
+  assert.ok(statuses[200] > 500, JSON.stringify(statuses));
 });
