@@ -288,3 +288,48 @@ test('the same workers and websockets over 50 changes of the share', async (t) =
   assert.equal(await router.inFlight(), 4);
   end();
 });
+
+test('a change through a worker that is shutting down is saved and seen by all', async (t) => {
+  const router = await startRouter(t, await startPeers(t));
+  const wire = new Wire(router.ports.api);
+  await wire.connected;
+  const body = JSON.stringify({ share_ppm: 90_000, revision: 1, if_revision: 0 });
+  const head = 'PUT /pourover/v1/services/shop/split HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
+  wire.begin(`${head}Content-Length: ${body.length}\r\n\r\n`);
+  await router.eachWorker('status'); // so the head was read
+  const before = router.nginx.workers();
+  await router.nginx.reload();
+  const answer = await wire.finish(body);
+  assert.deepEqual([answer.status, answer.json.saved], [200, true]);
+  assert.ok(before.includes(wire.worker), 'an old worker answered');
+  for (const [, said] of await router.eachWorker('services/shop')) assert.equal(said.split.share_ppm, 90_000);
+});
+
+test('worker_shutdown_timeout ends requests without a trace', async (t) => {
+  const router = await startRouter(t, await startPeers(t), { main: 'worker_shutdown_timeout 1s;' });
+  const end = await hang(router, 6);
+  await router.nginx.reload();
+  await waitUntil(() => router.nginx.exitingWorkers().length === 0, 10_000, 'the end of the old workers');
+  await becomes(router, 0);
+  assert.deepEqual((await router.api('status')).workers.map((worker) => worker.exiting), [false, false]);
+  end();
+});
+
+test('a zone that gets full while it runs: requests are served, changes work, it is told', async (t) => {
+  const config = { size: '96k', services: ['shop'] };
+  const router = await startRouter(t, await startPeers(t), { workers: 1, config, allow: [/\[alert\].*"main" is full/] });
+  const wires = [];
+  for (let i = 0; i < 40 && !router.nginx.errorLog().includes('is full'); i += 1) {
+    const wire = new Wire(router.ports.http);
+    wire.get('/hang').catch(() => {});
+    await waitUntil(() => router.peers.services.stable[0].connections > i, 5_000, 'a request at the service');
+    wires.push(wire);
+    await router.nginx.reload();
+  }
+  assert.match(router.nginx.errorLog(), /pourover_zone "main" is full: .* served but not counted; make size= larger/);
+  const wire = new Wire(router.ports.http);
+  assert.equal((await wire.get('/')).headers.get('x-version'), 'v1');
+  await router.set(1_000_000);
+  assert.equal((await wire.get('/')).headers.get('x-version'), 'v2');
+  wires.concat(wire).forEach((each) => each.close());
+});
