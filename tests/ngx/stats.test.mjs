@@ -29,6 +29,7 @@ const config = ({ ports, dir }) => `
   upstream verified { pourover zone=main share=50% salt=r1; ${peers()} }
   upstream slow { pourover zone=main share=50% salt=r1; ${peers()} }
   upstream grpc { pourover zone=main share=50% salt=r1; ${peers()} }
+  upstream guard { pourover zone=main share=50% salt=r1; ${peers()} }
   upstream reasons { pourover zone=main share=50% salt=r1; ${peers()} }
   upstream killed { pourover zone=main share=50% salt=r1 enabled=off; ${peers()} }
   upstream lonely { pourover zone=main share=100% salt=r1; server ${versions.stable.peer}; }
@@ -47,6 +48,8 @@ const config = ({ ports, dir }) => `
     location /reasons/ { pourover_service reasons; pourover_force header:X-Release; proxy_pass http://reasons/; }
     location /killed/ { pourover_service killed; proxy_pass http://killed/; }
     location /lonely/ { pourover_service lonely; proxy_pass http://lonely/; }
+    location /guarded/ { pourover_service off; auth_request /guard; root ${dir}/none; }
+    location = /guard { internal; proxy_pass http://guard/status/204; }
     location /demo.Echo/ { pourover_service grpc; grpc_pass grpc://grpc; }
   }
   server {
@@ -231,6 +234,20 @@ test('every reason is counted under its own name', async () => {
   const killed = (await settled('killed', 1)).tracks.stable;
   const lonely = (await settled('lonely', 1)).tracks.stable;
   assert.deepEqual([some(killed.reasons), some(lonely.reasons)], [{ disabled: 1 }, { fallback: 1 }]);
+});
+
+test('a service that only subrequests use counts what they were answered', async () => {
+  const before = await stats('guard');
+  for (const id of ['a', 'b', 'c', 'd']) assert.equal((await get('/guarded/', { 'x-user-id': id })).status, 404);
+  const now = await settled('guard', total(before) + 4);
+  const statuses = {};
+  for (const { statuses: each } of Object.values(now.tracks)) {
+    for (const [status, count] of Object.entries(some(each))) statuses[status] = (statuses[status] ?? 0) + count;
+  }
+  assert.deepEqual(statuses, { 204: 4 });
+  const times = Object.values(now.tracks).map(({ upstream_time: time }) => time.count);
+  assert.equal(times[0] + times[1], 4);
+  assert.equal(now.tracks.stable.retries + now.tracks.canary.retries, 0);
 });
 
 describe('times', () => {
