@@ -198,6 +198,7 @@ test('a service or a state file that comes with a reload begins with what the fi
   const split = await router.set(330_000, 'rpc');
   await router.stop();
   await router.startAgain(t, routerHttp(peers, { services: ['shop'] }));
+  await waitUntil(async () => (await router.api('status')).state.saved_at_ms > 0, 5_000, 'a state file of this start');
   router.configure(routerHttp(peers, { services: ['shop', 'rpc'] }));
   await router.nginx.reload();
   assert.deepEqual(await router.split('rpc'), split);
