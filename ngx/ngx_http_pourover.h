@@ -45,6 +45,7 @@
 #define NGX_HTTP_POUROVER_VERSION  "0.1.0"
 
 #define NGX_HTTP_POUROVER_TICK     100            /* ms */
+#define NGX_HTTP_POUROVER_ROOM     768            /* bytes of a request */
 
 
 /* a zone as configured, and where it lies; one per configuration cycle */
@@ -248,7 +249,10 @@ typedef enum {
 
 /* one per client request, kept over internal redirects */
 
-typedef struct {
+typedef struct ngx_http_pourover_ctx_s  ngx_http_pourover_ctx_t;
+
+struct ngx_http_pourover_ctx_s {
+    ngx_http_pourover_ctx_t       *next;          /* while it is free */
     ngx_str_t                      id;            /* len 0: none */
     ngx_str_t                      cookie;        /* to send, len 0: none */
     ngx_http_pourover_id_kind_e    id_kind;
@@ -261,8 +265,9 @@ typedef struct {
     ngx_table_elt_t               *h_unit;
     ngx_table_elt_t               *h_start;
 
-    u_char                         id_text[ID_LEN];
-} ngx_http_pourover_ctx_t;
+    size_t                         used;          /* of room */
+    u_char                         room[NGX_HTTP_POUROVER_ROOM];
+};
 
 
 extern ngx_module_t  ngx_http_pourover_module;
@@ -283,6 +288,9 @@ typedef struct {
 ngx_http_pourover_ctx_t *ngx_http_pourover_get_ctx(ngx_http_request_t *r);
 /* ... made if there is none; NULL: no memory */
 ngx_http_pourover_ctx_t *ngx_http_pourover_make_ctx(ngx_http_request_t *r);
+/* memory, not zeroed, that lives as long as the main request; NULL: none */
+void *ngx_http_pourover_alloc(ngx_http_request_t *r,
+    ngx_http_pourover_ctx_t *ctx, size_t size);
 /* the next header with this name (lower case, "_" counts as "-"); part and i
  * are the place to go on from: start with the list's part and 0 */
 ngx_table_elt_t *ngx_http_pourover_next_header(ngx_list_part_t **part,

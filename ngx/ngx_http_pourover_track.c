@@ -11,6 +11,9 @@
 #include "base/rand.h"
 
 
+#define NGX_HTTP_POUROVER_START_LEN  13
+
+
 /* forced tracks */
 
 static void
@@ -158,10 +161,13 @@ ngx_http_pourover_choose(ngx_http_request_t *r,
 
     r = r->main;
 
-    choice = ngx_pcalloc(r->pool, sizeof(ngx_http_pourover_choice_t));
+    choice = ngx_http_pourover_alloc(r, ctx,
+                                     sizeof(ngx_http_pourover_choice_t));
     if (choice == NULL) {
         return NULL;
     }
+
+    ngx_memzero(choice, sizeof(ngx_http_pourover_choice_t));
 
     plcf = ngx_http_get_module_loc_conf(r, ngx_http_pourover_module);
 
@@ -207,11 +213,30 @@ ngx_http_pourover_named_choice(ngx_http_request_t *r)
 }
 
 
-/* headers for upstreams: clients' own copies are gone since POST_READ */
+/*
+ * Headers for upstreams: clients' own copies are gone since POST_READ.  A name
+ * is hashed once in the life of a process.
+ */
+
+static ngx_table_elt_t  ngx_http_pourover_h_track = {
+    .key = ngx_string("X-Pourover-Track"),
+    .lowcase_key = (u_char *) "x-pourover-track"
+};
+
+static ngx_table_elt_t  ngx_http_pourover_h_unit = {
+    .key = ngx_string("X-Pourover-Unit"),
+    .lowcase_key = (u_char *) "x-pourover-unit"
+};
+
+static ngx_table_elt_t  ngx_http_pourover_h_start = {
+    .key = ngx_string("X-Pourover-Start"),
+    .lowcase_key = (u_char *) "x-pourover-start"
+};
+
 
 static ngx_int_t
 ngx_http_pourover_set_header(ngx_http_request_t *r, ngx_table_elt_t **h,
-    const char *key, const char *lowcase, size_t len, u_char *data, size_t n)
+    ngx_table_elt_t *name, u_char *data, size_t len)
 {
     if (*h == NULL) {
         *h = ngx_list_push(&r->headers_in.headers);
@@ -219,37 +244,46 @@ ngx_http_pourover_set_header(ngx_http_request_t *r, ngx_table_elt_t **h,
             return NGX_ERROR;
         }
 
-        (*h)->key.data = (u_char *) key;
-        (*h)->key.len = len;
-        (*h)->lowcase_key = (u_char *) lowcase;
-        (*h)->hash = ngx_hash_key((*h)->lowcase_key, len);
-        ngx_http_pourover_elt_init(*h);
+        if (name->hash == 0) {
+            name->hash = ngx_hash_key(name->lowcase_key, name->key.len);
+        }
+
+        **h = *name;
     }
 
     (*h)->value.data = data;
-    (*h)->value.len = n;
+    (*h)->value.len = len;
 
     return NGX_OK;
 }
 
 
-#define ngx_http_pourover_set(r, h, key, lowcase, data, n)                    \
-    ngx_http_pourover_set_header(r, h, key, lowcase, sizeof(key) - 1, data, n)
+/* milliseconds since 1970: 13 digits until the year 2286 */
+
+static void
+ngx_http_pourover_start_text(ngx_http_request_t *r,
+    u_char text[NGX_HTTP_POUROVER_START_LEN])
+{
+    uint64_t    ms;
+    ngx_uint_t  i;
+
+    ms = (uint64_t) r->start_sec * 1000 + r->start_msec;
+
+    for (i = NGX_HTTP_POUROVER_START_LEN; i; i--) {
+        text[i - 1] = (u_char) ('0' + ms % 10);
+        ms /= 10;
+    }
+}
 
 
 static ngx_int_t
 ngx_http_pourover_tell_upstream(ngx_http_request_t *r,
-    ngx_http_pourover_choice_t *choice)
+    ngx_http_pourover_ctx_t *ctx, ngx_http_pourover_choice_t *choice)
 {
-    u_char                   *unit, *start;
-    size_t                    len;
-    uint64_t                  ms;
-    ngx_http_pourover_ctx_t  *ctx;
+    u_char  *unit, *start;
 
-    ctx = ngx_http_pourover_get_ctx(r);
-
-    if (ngx_http_pourover_set(r, &ctx->h_track, "X-Pourover-Track",
-                              "x-pourover-track",
+    if (ngx_http_pourover_set_header(r, &ctx->h_track,
+                              &ngx_http_pourover_h_track,
                               choice->decision.track == TRACK_CANARY
                               ? (u_char *) "canary" : (u_char *) "stable", 6)
         != NGX_OK)
@@ -258,16 +292,16 @@ ngx_http_pourover_tell_upstream(ngx_http_request_t *r,
     }
 
     if (ctx->h_start == NULL) {
-        start = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+        start = ngx_http_pourover_alloc(r, ctx, NGX_HTTP_POUROVER_START_LEN);
         if (start == NULL) {
             return NGX_ERROR;
         }
 
-        ms = (uint64_t) r->start_sec * 1000 + r->start_msec;
-        len = ngx_sprintf(start, "%uL", ms) - start;
+        ngx_http_pourover_start_text(r, start);
 
-        if (ngx_http_pourover_set(r, &ctx->h_start, "X-Pourover-Start",
-                                  "x-pourover-start", start, len)
+        if (ngx_http_pourover_set_header(r, &ctx->h_start,
+                                         &ngx_http_pourover_h_start, start,
+                                         NGX_HTTP_POUROVER_START_LEN)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -278,16 +312,17 @@ ngx_http_pourover_tell_upstream(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    unit = ngx_pnalloc(r->pool, ID_SIGNED_LEN);
+    unit = ngx_http_pourover_alloc(r, ctx, ID_LEN);
     if (unit == NULL) {
         return NGX_ERROR;
     }
 
-    len = id_write(choice->decision.u, (struct id_key) { NULL, 0 },
-                   (char *) unit);
+    (void) id_write(choice->decision.u, (struct id_key) { NULL, 0 },
+                    (char *) unit);
 
-    return ngx_http_pourover_set(r, &ctx->h_unit, "X-Pourover-Unit",
-                                 "x-pourover-unit", unit, len);
+    return ngx_http_pourover_set_header(r, &ctx->h_unit,
+                                        &ngx_http_pourover_h_unit, unit,
+                                        ID_LEN);
 }
 
 
@@ -345,7 +380,7 @@ ngx_http_pourover_track_handler(ngx_http_request_t *r)
     }
 
     if (plcf->headers == NGX_HTTP_POUROVER_HEADERS_ON
-        && ngx_http_pourover_tell_upstream(r, choice) != NGX_OK)
+        && ngx_http_pourover_tell_upstream(r, ctx, choice) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

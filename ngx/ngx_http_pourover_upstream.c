@@ -29,6 +29,7 @@ struct ngx_http_pourover_session_s {
 
 typedef struct {
     ngx_http_request_t            *request;
+    ngx_http_pourover_ctx_t       *ctx;
     ngx_http_pourover_service_t   *service;
     ngx_http_pourover_choice_t    *choice;
     struct counters               *counters;      /* NULL: the zone is full */
@@ -363,6 +364,7 @@ ngx_http_pourover_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
 {
     ngx_http_upstream_t            *u;
+    ngx_http_pourover_ctx_t        *ctx;
     ngx_http_pourover_choice_t     *choice;
     ngx_http_pourover_service_t    *ps;
     ngx_http_pourover_peer_data_t  *pd;
@@ -370,10 +372,19 @@ ngx_http_pourover_init_peer(ngx_http_request_t *r,
     ps = ngx_http_pourover_service_by(us);
 
     choice = ngx_http_pourover_choose(r, ps);
-    pd = ngx_pcalloc(r->pool, sizeof(ngx_http_pourover_peer_data_t));
-    if (choice == NULL || pd == NULL) {
+    if (choice == NULL) {
         return NGX_ERROR;
     }
+
+    ctx = ngx_http_pourover_get_ctx(r);
+
+    pd = ngx_http_pourover_alloc(r, ctx,
+                                 sizeof(ngx_http_pourover_peer_data_t));
+    if (pd == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(pd, sizeof(ngx_http_pourover_peer_data_t));
 
     u = r->upstream;
     choice->used = 1;
@@ -390,6 +401,7 @@ ngx_http_pourover_init_peer(ngx_http_request_t *r,
     }
 
     pd->request = r;
+    pd->ctx = ctx;
     pd->service = ps;
     pd->choice = choice;
     pd->track = choice->decision.track;
@@ -508,9 +520,9 @@ ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
 
     peer = &pd->chunk->peer[pd->slot % ZONE_CHUNK_PEERS];
 
-    p = ngx_palloc(pd->request->pool, sizeof(ngx_str_t)
-                   + ngx_align(peer->sockaddr_len, NGX_ALIGNMENT)
-                   + peer->address_len + peer->name_len);
+    p = ngx_http_pourover_alloc(pd->request, pd->ctx, sizeof(ngx_str_t)
+                               + ngx_align(peer->sockaddr_len, NGX_ALIGNMENT)
+                               + peer->address_len + peer->name_len);
     if (p == NULL) {
         ngx_http_pourover_drop(pd);
         return NGX_ERROR;

@@ -299,7 +299,7 @@ ngx_http_pourover_issue(ngx_http_request_t *r, ngx_http_pourover_ctx_t *ctx,
         }
     }
 
-    text = ngx_pnalloc(r->pool, ID_SIGNED_LEN);
+    text = ngx_http_pourover_alloc(r, ctx, ID_SIGNED_LEN);
     if (text == NULL) {
         return NGX_ERROR;
     }
