@@ -431,13 +431,32 @@ ngx_http_pourover_count(ngx_http_pourover_peer_data_t *pd,
 }
 
 
+/*
+ * Fresh bits for pick_peer(), which spreads them: a count in great steps from
+ * a place of this process's own.
+ */
+
+static uint64_t
+ngx_http_pourover_bits(void)
+{
+    static uint64_t  bits;
+
+    if (bits == 0) {
+        bits = ((uint64_t) ngx_random() << 32) ^ (uint64_t) ngx_pid;
+    }
+
+    bits += 0xbf58476d1ce4e5b9u;
+
+    return bits;
+}
+
+
 /* pins a ready peer of the track; 0: there is none that was not tried */
 
 static ngx_uint_t
 ngx_http_pourover_take(ngx_http_pourover_peer_data_t *pd)
 {
     int                        slot;
-    uint64_t                   bits;
     struct zone               *zone;
     ngx_http_pourover_zone_t  *pz;
 
@@ -445,10 +464,8 @@ ngx_http_pourover_take(ngx_http_pourover_peer_data_t *pd)
     zone = pz->zone;
 
     for ( ;; ) {
-        bits = ((uint64_t) ngx_random() << 32) ^ (uint64_t) ngx_random();
-
         slot = pick_peer(zone, pd->service->service, pd->track, &pd->tried,
-                         bits, &pd->meta);
+                         ngx_http_pourover_bits(), &pd->meta);
         if (slot < 0) {
             return 0;
         }

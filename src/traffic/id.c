@@ -8,6 +8,12 @@
 
 static const char HEX[] = "0123456789abcdef";
 
+/* A canonical digit: lower case. One comparison a range, for this runs on every request. */
+static bool is_hex(char c)
+{
+    return (unsigned char) (c - '0') < 10 || (unsigned char) (c - 'a') < 6;
+}
+
 static void hex_write(const uint8_t *byte, size_t len, char *out)
 {
     for (size_t i = 0; i < len; i++) {
@@ -25,8 +31,8 @@ static void id_mac(const char id[ID_LEN], struct id_key key, char out[32])
 
 size_t id_write(uint64_t id, struct id_key key, char out[ID_SIGNED_LEN])
 {
-    for (unsigned i = 0; i < ID_LEN; i++) {
-        out[i] = HEX[(id >> (60 - 4 * i)) & 15];
+    for (unsigned i = ID_LEN; i > 0; i--, id >>= 4) {
+        out[i - 1] = HEX[id & 15];
     }
     if (key.len == 0) {
         return ID_LEN;
@@ -44,8 +50,7 @@ bool id_valid(struct str value, struct id_key key)
         return false;
     }
     for (size_t i = 0; i < ID_LEN; i++) {
-        char c = value.ptr[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+        if (!is_hex(value.ptr[i])) {
             return false;
         }
     }

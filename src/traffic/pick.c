@@ -39,11 +39,35 @@ static bool eligible(const struct draw *draw, unsigned slot, uint32_t meta)
            !pick_was_tried(draw->tried, slot);
 }
 
-/* By weight over all eligible peers; -1 if there is none. */
-static int draw_scan(struct draw *draw, uint32_t *ret_meta)
+/* A peer that was drawn. slot -1: there is none. */
+struct drawn {
+    int slot;
+    uint32_t meta;
+};
+
+/*
+ * A blind probe, so that the cost does not grow with the number of peers: a probed peer is taken
+ * with probability weight / greatest weight.
+ */
+static struct drawn draw_probe(struct draw *draw)
 {
+    uint32_t weight_max = atomic_load_explicit(&draw->service->weight_max, memory_order_relaxed);
+
+    for (int probe = 0; probe < PICK_PROBES; probe++) {
+        unsigned slot = draw_below(draw, draw->slots);
+        uint32_t meta = zone_peer_meta(draw->zone, draw->service, slot);
+        if (eligible(draw, slot, meta) && draw_below(draw, weight_max) < META_WEIGHT(meta)) {
+            return (struct drawn){(int) slot, meta};
+        }
+    }
+    return (struct drawn){-1, 0};
+}
+
+/* Two draws by weight over all eligible peers, in one pass. */
+static void draw_scan(struct draw *draw, struct drawn *ret_first, struct drawn *ret_second)
+{
+    struct drawn first = {-1, 0}, second = {-1, 0};
     uint32_t total = 0;
-    int chosen = -1;
 
     for (unsigned slot = 0; slot < draw->slots; slot++) {
         uint32_t meta = zone_peer_meta(draw->zone, draw->service, slot);
@@ -52,30 +76,14 @@ static int draw_scan(struct draw *draw, uint32_t *ret_meta)
         }
         total += META_WEIGHT(meta);
         if (draw_below(draw, total) < META_WEIGHT(meta)) {
-            chosen = (int) slot;
-            *ret_meta = meta;
+            first = (struct drawn){(int) slot, meta};
+        }
+        if (draw_below(draw, total) < META_WEIGHT(meta)) {
+            second = (struct drawn){(int) slot, meta};
         }
     }
-    return chosen;
-}
-
-/*
- * One peer by weight. With many peers blind probes first, so that the cost does not grow with
- * their number: a probed peer is taken with probability weight / greatest weight.
- */
-static int draw_peer(struct draw *draw, uint32_t *ret_meta)
-{
-    uint32_t weight_max = atomic_load_explicit(&draw->service->weight_max, memory_order_relaxed);
-
-    for (int probe = 0; probe < PICK_PROBES && draw->slots > PICK_PROBES; probe++) {
-        unsigned slot = draw_below(draw, draw->slots);
-        uint32_t meta = zone_peer_meta(draw->zone, draw->service, slot);
-        if (eligible(draw, slot, meta) && draw_below(draw, weight_max) < META_WEIGHT(meta)) {
-            *ret_meta = meta;
-            return (int) slot;
-        }
-    }
-    return draw_scan(draw, ret_meta);
+    *ret_first = first;
+    *ret_second = second;
 }
 
 static int32_t in_flight(const struct draw *draw, int slot)
@@ -97,21 +105,22 @@ int pick_peer(const struct zone *zone, const struct service *service, enum track
         .state = random,
         .slots = atomic_load_explicit(&service->slots, memory_order_acquire),
     };
-    uint32_t first_meta = 0, second_meta = 0;
+    struct drawn first = {-1, 0}, second = {-1, 0};
 
-    int first = draw_peer(&draw, &first_meta);
-    if (first < 0) {
-        return -1;
+    if (draw.slots > PICK_PROBES) {
+        first = draw_probe(&draw);
+        second = draw_probe(&draw);
     }
-    int second = draw_peer(&draw, &second_meta);
-    if (second >= 0 && second != first) {
-        uint64_t first_load = (uint64_t) in_flight(&draw, first) * META_WEIGHT(second_meta);
-        uint64_t second_load = (uint64_t) in_flight(&draw, second) * META_WEIGHT(first_meta);
+    if (first.slot < 0 || second.slot < 0) {
+        draw_scan(&draw, &first, &second);
+    }
+    if (second.slot != first.slot) {
+        uint64_t first_load = (uint64_t) in_flight(&draw, first.slot) * META_WEIGHT(second.meta);
+        uint64_t second_load = (uint64_t) in_flight(&draw, second.slot) * META_WEIGHT(first.meta);
         if (second_load < first_load) {
-            *ret_meta = second_meta;
-            return second;
+            first = second;
         }
     }
-    *ret_meta = first_meta;
-    return first;
+    *ret_meta = first.meta;
+    return first.slot;
 }

@@ -273,10 +273,7 @@ void zone_peer_set_locked(struct zone *zone, struct service *service, unsigned s
 /* Frees the slots of removed peers that nobody has pinned. */
 void zone_peers_sweep_locked(struct zone *zone, struct service *service);
 
-struct peer_chunk *zone_peer_chunk(const struct zone *zone, const struct service *service,
-                                   unsigned slot);
 const struct peer *zone_peer(const struct zone *zone, const struct service *service, unsigned slot);
-uint32_t zone_peer_meta(const struct zone *zone, const struct service *service, unsigned slot);
 
 /* Sum over all rows of one peer's pin. */
 struct pin_sum {
@@ -325,9 +322,11 @@ unsigned zone_reap_locked(struct zone *zone, bool (*alive)(int32_t pid));
 bool zone_pin_take(struct peer_chunk *chunk, unsigned slot, struct pin *pin, uint32_t meta);
 void zone_pin_drop(struct peer_chunk *chunk, unsigned slot, struct pin *pin);
 
+/* Adds to a counter of the caller's own process: nobody else writes it, so no bus is locked. */
 static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
 {
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+    uint64_t seen = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, seen + n, memory_order_relaxed);
 }
 
 static inline uint64_t zone_epoch_bump(struct zone *zone)
@@ -338,4 +337,18 @@ static inline uint64_t zone_epoch_bump(struct zone *zone)
 static inline void *zone_at(const struct zone *zone, uint32_t offset)
 {
     return offset != 0 ? (char *) (uintptr_t) zone + (uint64_t) offset * 64u : NULL;
+}
+
+static inline struct peer_chunk *zone_peer_chunk(const struct zone *zone,
+                                                 const struct service *service, unsigned slot)
+{
+    const _Atomic uint32_t *offset = &service->peers[slot / ZONE_CHUNK_PEERS];
+    return zone_at(zone, atomic_load_explicit(offset, memory_order_acquire));
+}
+
+static inline uint32_t zone_peer_meta(const struct zone *zone, const struct service *service,
+                                      unsigned slot)
+{
+    const struct peer_chunk *chunk = zone_peer_chunk(zone, service, slot);
+    return atomic_load_explicit(&chunk->meta[slot % ZONE_CHUNK_PEERS], memory_order_relaxed);
 }

@@ -3,22 +3,9 @@
 
 #include "traffic/zone_int.h"
 
-struct peer_chunk *zone_peer_chunk(const struct zone *zone, const struct service *service,
-                                   unsigned slot)
-{
-    return zone_at(
-        zone, atomic_load_explicit(&service->peers[slot / ZONE_CHUNK_PEERS], memory_order_acquire));
-}
-
 const struct peer *zone_peer(const struct zone *zone, const struct service *service, unsigned slot)
 {
     return &zone_peer_chunk(zone, service, slot)->peer[slot % ZONE_CHUNK_PEERS];
-}
-
-uint32_t zone_peer_meta(const struct zone *zone, const struct service *service, unsigned slot)
-{
-    struct peer_chunk *chunk = zone_peer_chunk(zone, service, slot);
-    return atomic_load_explicit(&chunk->meta[slot % ZONE_CHUNK_PEERS], memory_order_relaxed);
 }
 
 int zone_peer_find(const struct zone *zone, const struct service *service, struct str address,
@@ -150,7 +137,7 @@ bool zone_pin_take(struct peer_chunk *chunk, unsigned slot, struct pin *pin, uin
         atomic_fetch_sub(&pin->in_flight, 1);
         return false;
     }
-    atomic_fetch_add_explicit(&pin->requests, 1, memory_order_relaxed);
+    counter_add(&pin->requests, 1);
     atomic_fetch_add_explicit(&chunk->hint[index], 1, memory_order_relaxed);
     return true;
 }
@@ -158,5 +145,6 @@ bool zone_pin_take(struct peer_chunk *chunk, unsigned slot, struct pin *pin, uin
 void zone_pin_drop(struct peer_chunk *chunk, unsigned slot, struct pin *pin)
 {
     atomic_fetch_sub_explicit(&chunk->hint[slot % ZONE_CHUNK_PEERS], 1, memory_order_relaxed);
-    atomic_fetch_sub(&pin->in_flight, 1);
+    uint32_t in_flight = atomic_load_explicit(&pin->in_flight, memory_order_relaxed);
+    atomic_store_explicit(&pin->in_flight, in_flight - 1, memory_order_release);
 }
