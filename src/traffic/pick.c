@@ -23,14 +23,19 @@ struct draw {
 };
 
 /* splitmix64: G. Steele, D. Lea, C. Flood, OOPSLA 2014. Only spreads the caller's random bits. */
-static uint32_t draw_below(struct draw *draw, uint32_t n)
+static uint64_t draw_bits(struct draw *draw)
 {
     draw->state += 0x9e3779b97f4a7c15u;
     uint64_t z = draw->state;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    z ^= z >> 31;
-    return (uint32_t) (((z >> 32) * n) >> 32);
+    return z ^ (z >> 31);
+}
+
+/* 0 .. n - 1, from 32 random bits. */
+static uint32_t below(uint32_t bits, uint32_t n)
+{
+    return (uint32_t) (((uint64_t) bits * n) >> 32);
 }
 
 static bool eligible(const struct draw *draw, unsigned slot, uint32_t meta)
@@ -54,9 +59,11 @@ static struct drawn draw_probe(struct draw *draw)
     uint32_t weight_max = atomic_load_explicit(&draw->service->weight_max, memory_order_relaxed);
 
     for (int probe = 0; probe < PICK_PROBES; probe++) {
-        unsigned slot = draw_below(draw, draw->slots);
+        uint64_t bits = draw_bits(draw);
+        unsigned slot = below((uint32_t) bits, draw->slots);
         uint32_t meta = zone_peer_meta(draw->zone, draw->service, slot);
-        if (eligible(draw, slot, meta) && draw_below(draw, weight_max) < META_WEIGHT(meta)) {
+        if (eligible(draw, slot, meta) &&
+            below((uint32_t) (bits >> 32), weight_max) < META_WEIGHT(meta)) {
             return (struct drawn){(int) slot, meta};
         }
     }
@@ -74,11 +81,12 @@ static void draw_scan(struct draw *draw, struct drawn *ret_first, struct drawn *
         if (!eligible(draw, slot, meta)) {
             continue;
         }
+        uint64_t bits = draw_bits(draw);
         total += META_WEIGHT(meta);
-        if (draw_below(draw, total) < META_WEIGHT(meta)) {
+        if (below((uint32_t) bits, total) < META_WEIGHT(meta)) {
             first = (struct drawn){(int) slot, meta};
         }
-        if (draw_below(draw, total) < META_WEIGHT(meta)) {
+        if (below((uint32_t) (bits >> 32), total) < META_WEIGHT(meta)) {
             second = (struct drawn){(int) slot, meta};
         }
     }
