@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { startNginx } from '../support/nginx.mjs';
 import { startUpstream } from '../support/upstream.mjs';
 import { seeded } from '../support/visitors.mjs';
+import { waitUntil } from '../support/wait.mjs';
 import { ask, ask2, askRaw, call2, connect2, withId } from './client.mjs';
 
 let nginx;
@@ -208,6 +209,23 @@ describe('one id for the first requests of one client at once:', () => {
   test('the first requests through a proxy draw no id for a direct client on the same connection', async () => {
     const mixed = await parallel('cookie', (n) => (n % 2 ? { 'x-forwarded-for': '10.0.0.1' } : {}));
     assert.equal(mixed, 11);
+  });
+
+  test('who comes without a cookie five seconds after the first gets another', async () => {
+    const session = connect2(nginx.ports.cookie);
+    const start = Date.now();
+    const { issued } = await ask2(session, '/');
+    let other = '';
+    let asked = 0;
+    await waitUntil(async () => {
+      const now = (await ask2(session, '/')).issued;
+      asked += 1;
+      if (now !== issued) other = now;
+      return other;
+    }, 8000, 'another id on the connection');
+    assert.ok(asked > 10 && Date.now() - start > 4900, `after ${Date.now() - start} ms and ${asked} requests`);
+    assert.equal((await ask2(session, '/')).issued, other);
+    session.close();
   });
 
   test('bad cookies of one connection are replaced by an id each', async () => {
