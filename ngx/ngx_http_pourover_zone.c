@@ -62,7 +62,7 @@ ngx_http_pourover_processes(ngx_cycle_t *cycle)
 }
 
 
-/* name and data center of a slot are constant: with others it is another peer */
+/* name and data center of a slot stay: with others it is another peer */
 
 static ngx_uint_t
 ngx_http_pourover_is_peer(struct zone *zone, const struct service *service,
