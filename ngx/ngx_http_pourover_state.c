@@ -105,6 +105,22 @@ ngx_http_pourover_state_take(ngx_http_pourover_zone_t *pz,
 }
 
 
+/* is it the file that the zone wrote or read last? */
+
+static ngx_uint_t
+ngx_http_pourover_state_known(ngx_http_pourover_zone_t *pz, uint64_t inode,
+    uint64_t mtime_ns, uint64_t size)
+{
+    struct zone_file  *known;
+
+    known = &pz->zone->file;
+
+    return atomic_load(&known->inode) == inode
+           && atomic_load(&known->mtime_ns) == mtime_ns
+           && atomic_load(&known->size) == size;
+}
+
+
 /* the worker user has to write what the master made */
 
 static void
@@ -115,7 +131,10 @@ ngx_http_pourover_state_own(ngx_cycle_t *cycle, ngx_http_pourover_zone_t *pz)
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
-    fd = open((char *) pz->saver->lock.data, O_RDWR|O_CREAT|O_CLOEXEC, 0640);
+    /* the directory is the worker user's: no link of his leads us elsewhere */
+    fd = open((char *) pz->saver->lock.data,
+              O_RDWR|O_CREAT|O_NOFOLLOW|O_CLOEXEC, 0640);
+
     if (fd == NGX_INVALID_FILE) {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
                       "cannot make \"%V\"", &pz->saver->lock);
@@ -192,8 +211,14 @@ ngx_http_pourover_state_restore(ngx_cycle_t *cycle,
         ngx_http_pourover_state_remember(pz, file.inode, file.mtime_ns,
                                          file.size);
 
-    } else if (rc == NGX_OK && !ngx_http_pourover_state_distrusted(pz)) {
-        (void) ngx_http_pourover_state_adopt(pz, &file, cycle->log);
+    } else {
+        if (rc == NGX_OK && !ngx_http_pourover_state_distrusted(pz)) {
+            (void) ngx_http_pourover_state_adopt(pz, &file, cycle->log);
+        }
+
+        pz->saver->moved = !ngx_http_pourover_state_known(pz, file.inode,
+                                                          file.mtime_ns,
+                                                          file.size);
     }
 
     ngx_http_pourover_state_free(&file);
@@ -255,16 +280,13 @@ ngx_http_pourover_state_look(ngx_http_pourover_zone_t *pz)
 {
     ngx_int_t                       rc;
     ngx_file_info_t                 fi;
-    struct zone_file               *known;
     ngx_http_pourover_state_file_t  file;
-
-    known = &pz->zone->file;
 
     if (ngx_file_info(pz->state.data, &fi) == NGX_FILE_ERROR
         || ngx_http_pourover_state_distrusted(pz)
-        || (atomic_load(&known->inode) == (uint64_t) fi.st_ino
-            && atomic_load(&known->mtime_ns) == ngx_http_pourover_mtime_ns(&fi)
-            && atomic_load(&known->size) == (uint64_t) fi.st_size))
+        || ngx_http_pourover_state_known(pz, (uint64_t) fi.st_ino,
+                                         ngx_http_pourover_mtime_ns(&fi),
+                                         (uint64_t) fi.st_size))
     {
         return;
     }
@@ -298,6 +320,7 @@ ngx_http_pourover_state_saved(void *data)
 {
     ngx_http_pourover_zone_t *pz = data;
 
+    pz->saver->moved &= !pz->saver->save.saved;
     ngx_destroy_pool(pz->saver->pool);
     pz->saver->pool = NULL;
 }
@@ -316,7 +339,8 @@ ngx_http_pourover_state_beat(ngx_http_pourover_zone_t *pz)
     saved_at = atomic_load(&pz->zone->file.saved_at_ms);
 
     if (saver->pool
-        || (saved_at <= now && now - saved_at < NGX_HTTP_POUROVER_ALIVE)
+        || (!saver->moved
+            && saved_at <= now && now - saved_at < NGX_HTTP_POUROVER_ALIVE)
         || (ngx_msec_int_t) (ngx_current_msec - saver->next) < 0)
     {
         return;
