@@ -37,7 +37,7 @@ struct ngx_http_pourover_saver_s {
     ngx_http_pourover_change_t     save;
     ngx_pool_t                    *pool;          /* not NULL: under way */
     ngx_msec_t                     next;          /* not before */
-    ngx_uint_t                     moved;         /* by a reload: save at once */
+    ngx_uint_t                     moved;         /* by a reload: save now */
 };
 
 
