@@ -389,10 +389,12 @@ ngx_http_pourover_init_peer(ngx_http_request_t *r,
     u = r->upstream;
     choice->used = 1;
 
-    if (r == r->main) {
-        /* what a subrequest to this service noted is not the visitor's */
+    if (r == r->main && !r->header_sent) {
+        /* what a subrequest to this service noted is not the visitor's, nor
+         * is a header that gave way to an error page from here */
         choice->by_main = 1;
         choice->first_get_us = 0;
+        choice->header_us = 0;
         choice->last_free_us = 0;
     }
 
