@@ -85,6 +85,29 @@ ngx_http_pourover_put_done(void *data)
 }
 
 
+/* of a body, in memory or, beyond client_body_buffer_size, in a file */
+
+static char *
+ngx_http_pourover_copy(char *p, ngx_buf_t *b)
+{
+    ssize_t  size;
+
+    size = (ssize_t) ngx_buf_size(b);
+
+    if (size == 0) {
+        /* the last one of a chunked body has no memory */
+        return p;
+    }
+
+    if (ngx_buf_in_memory(b)) {
+        return (char *) ngx_cpymem(p, b->pos, size);
+    }
+
+    return ngx_read_file(b->file, (u_char *) p, (size_t) size, b->file_pos)
+           == size ? p + size : NULL;
+}
+
+
 /* the body's bytes in one piece; len > BODY_MAX: it is larger than that */
 
 static ngx_int_t
@@ -105,7 +128,7 @@ ngx_http_pourover_body(ngx_http_request_t *r, struct str *ret_body)
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
         len += ngx_buf_size(cl->buf);
 
-        if (cl->buf->in_file || len > NGX_HTTP_POUROVER_BODY_MAX) {
+        if (len > NGX_HTTP_POUROVER_BODY_MAX) {
             ret_body->len = NGX_HTTP_POUROVER_BODY_MAX + 1;
             return NGX_OK;
         }
@@ -120,10 +143,9 @@ ngx_http_pourover_body(ngx_http_request_t *r, struct str *ret_body)
     ret_body->len = (size_t) len;
 
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        /* the last one of a chunked body is empty and has no memory */
-        if (cl->buf->last > cl->buf->pos) {
-            p = (char *) ngx_cpymem(p, cl->buf->pos,
-                                    cl->buf->last - cl->buf->pos);
+        p = ngx_http_pourover_copy(p, cl->buf);
+        if (p == NULL) {
+            return NGX_ERROR;
         }
     }
 
