@@ -193,31 +193,33 @@ static ngx_int_t
 ngx_http_pourover_no_service(ngx_http_pourover_call_t *call)
 {
     char             *text;
-    size_t            n;
+    size_t            n, room;
     const char      **names;
     struct zone      *zone;
     struct service   *service;
 
     zone = call->zone->zone;
-    n = 0;
+    room = 0;
 
     for (service = zone_service_first(zone);
          service;
          service = zone_service_next(zone, service))
     {
-        n++;
+        room++;
     }
 
-    names = ngx_palloc(call->r->pool, (n + 1) * sizeof(char *));
-    text = ngx_pnalloc(call->r->pool, (n + 1) * (ZONE_NAME_MAX + 1));
+    names = ngx_palloc(call->r->pool, (room + 1) * sizeof(char *));
+    text = ngx_pnalloc(call->r->pool, (room + 1) * (ZONE_NAME_MAX + 1));
     if (names == NULL || text == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     n = 0;
 
+    /* a reload may add some meanwhile */
+
     for (service = zone_service_first(zone);
-         service;
+         service && n < room;
          service = zone_service_next(zone, service))
     {
         if (atomic_load(&service->listed)) {
