@@ -327,21 +327,39 @@ ngx_http_pourover_tell_upstream(ngx_http_request_t *r,
 
 
 /*
- * The error page of a request that was refused while it was read: POST_READ
- * did not run, and there may not even be a list of headers.
+ * POST_READ has taken clients' copies away, but not those that the server
+ * passes on and only this location does not.  It did not run at all for the
+ * error page of a request that was refused while it was read: then there may
+ * not even be a list of headers.
  */
 
 static ngx_int_t
-ngx_http_pourover_refused(ngx_http_request_t *r,
+ngx_http_pourover_clean(ngx_http_request_t *r,
     ngx_http_pourover_loc_conf_t *plcf)
 {
+    ngx_http_pourover_ctx_t       *ctx;
+    ngx_http_core_srv_conf_t      *cscf;
+    ngx_http_pourover_loc_conf_t  *server;
+
     if (r->headers_in.headers.last == NULL) {
         return ngx_list_init(&r->headers_in.headers, r->pool, 4,
                              sizeof(ngx_table_elt_t));
     }
 
-    return plcf->headers == NGX_HTTP_POUROVER_HEADERS_PASS
-           ? NGX_OK : ngx_http_pourover_remove_ours(r);
+    ctx = ngx_http_pourover_get_ctx(r);
+
+    if (plcf->headers == NGX_HTTP_POUROVER_HEADERS_PASS
+        || (ctx && ctx->h_track))
+    {
+        return NGX_OK;
+    }
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+    server = cscf->ctx->loc_conf[ngx_http_pourover_module.ctx_index];
+
+    return server->headers == NGX_HTTP_POUROVER_HEADERS_PASS
+           || (r->internal && ctx == NULL)
+           ? ngx_http_pourover_remove_ours(r) : NGX_OK;
 }
 
 
@@ -358,9 +376,7 @@ ngx_http_pourover_track_handler(ngx_http_request_t *r)
 
     plcf = ngx_http_get_module_loc_conf(r, ngx_http_pourover_module);
 
-    if (r->internal && ngx_http_pourover_get_ctx(r) == NULL
-        && ngx_http_pourover_refused(r, plcf) != NGX_OK)
-    {
+    if (ngx_http_pourover_clean(r, plcf) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
