@@ -17,6 +17,8 @@ let nginx;
 let versions;
 let agent;
 
+const newAgent = () => new http.Agent({ keepAlive: true, maxSockets: 16 });
+
 const server = (port, directive, more = '') => `
   server {
     listen 127.0.0.1:${port};
@@ -51,7 +53,7 @@ const config = (directive) => ({ ports }) => `
   }`;
 
 before(async () => {
-  agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
+  agent = newAgent();
   versions = {
     stable: await startUpstream({ version: 'stable' }),
     canary: await startUpstream({ version: 'canary' }),
@@ -176,8 +178,10 @@ test(`of ${VISITORS} visitors that the application cut at 30 % not one changes s
     assert.ok(visitor.id);
   });
 
+  agent.destroy(); // its idle connections end with the old workers
   nginx.writeConfig({ http: config('') });
   await nginx.reload();
+  agent = newAgent();
 
   const moved = [];
   await forEach(VISITORS, async (n) => {
