@@ -328,9 +328,10 @@ ngx_http_pourover_tell_upstream(ngx_http_request_t *r,
 
 /*
  * POST_READ has taken clients' copies away, but not those that the server
- * passes on and only this location does not.  It did not run at all for the
- * error page of a request that was refused while it was read: then there may
- * not even be a list of headers.
+ * passes on and only this location does not, nor our own of a location that
+ * redirected to this one.  It did not run at all for the error page of a
+ * request that was refused while it was read: then there may not even be a
+ * list of headers.
  */
 
 static ngx_int_t
@@ -348,10 +349,21 @@ ngx_http_pourover_clean(ngx_http_request_t *r,
 
     ctx = ngx_http_pourover_get_ctx(r);
 
-    if (plcf->headers == NGX_HTTP_POUROVER_HEADERS_PASS
-        || (ctx && ctx->h_track))
-    {
+    if (plcf->headers == NGX_HTTP_POUROVER_HEADERS_PASS) {
         return NGX_OK;
+    }
+
+    if (ctx && ctx->h_track) {
+
+        if (plcf->service && plcf->headers == NGX_HTTP_POUROVER_HEADERS_ON) {
+            return NGX_OK;   /* will be written over */
+        }
+
+        ctx->h_track = NULL;
+        ctx->h_unit = NULL;
+        ctx->h_start = NULL;
+
+        return ngx_http_pourover_remove_ours(r);
     }
 
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);

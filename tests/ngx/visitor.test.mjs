@@ -65,6 +65,9 @@ before(async () => {
         location /quiet/ { pourover_headers off; proxy_pass http://app/; }
         location /other/ { pourover_service off; proxy_pass http://app/; }
         location /error/ { return 500; }
+        location /to-quiet/ { proxy_intercept_errors on; error_page 500 = /quiet/echo; proxy_pass http://app/status/500; }
+        location /to-other/ { proxy_intercept_errors on; error_page 500 = /other/echo; proxy_pass http://app/status/500; }
+        location /back/ { proxy_intercept_errors on; error_page 404 = /echo; pourover_headers off; proxy_pass http://app/status/404; }
         large_client_header_buffers 4 8k;
         error_page 400 414 494 /echo;
       }
@@ -268,10 +271,14 @@ describe('upstreams are told', () => {
   });
 
   test('nothing where headers are off or no service is named, and then no copy of a client either', async () => {
-    for (const url of ['/quiet/echo', '/other/echo']) {
+    for (const url of ['/quiet/echo', '/other/echo', '/to-quiet/', '/to-other/']) {
       const headers = { 'x-pourover-track': 'canary', 'X-Pourover-Anything': '1' };
       assert.deepEqual(ours(await told(url, { headers })), [], url);
     }
+  });
+
+  test('track, unit and start again where a redirect leads from silence to a location that tells', async () => {
+    assert.deepEqual(ours(await told('/back/')), names);
   });
 
   test('only our own word: copies that a client sends are gone, in both spellings and any number', async () => {
