@@ -64,6 +64,6 @@ test('campaign: 1,000 services of 100 peers are listed, changed, saved and reloa
   await ms('reload', () => router.nginx.reload());
   assert.deepEqual(await router.split(`s${SERVICES - 1}`), split);
   await router.stop();
-  await ms('start with the state file', () => router.startAgain(t, http));
+  await ms('start with the state file', () => router.startAgain(http));
   assert.deepEqual(await router.split(`s${SERVICES - 1}`), split);
 });

@@ -2,6 +2,7 @@
 // and the API asked through each of them.
 
 import assert from 'node:assert/strict';
+import { renameSync } from 'node:fs';
 import net from 'node:net';
 import { AnswerReader } from '../support/http1.mjs';
 import { alive, startNginx } from '../support/nginx.mjs';
@@ -210,34 +211,30 @@ export class Router {
     return tracks.stable.in_flight + tracks.canary.in_flight;
   }
 
-  /** Ends all processes, with `signal` at first; until then a start would find the addresses taken. */
+  /** Ends all processes, with `signal` at first, and looks at the log. A start before that would find addresses taken. */
   async stop(signal = 'SIGQUIT') {
     const pids = this.nginx.processes();
     if (signal === 'SIGKILL') pids.forEach((pid) => this.nginx.kill(pid));
     await this.nginx.stop();
     await waitUntil(() => !pids.some(alive), 10_000, `the end of ${pids.join(' ')}`);
+    this.nginx.assertCleanLog(this.allow);
   }
 
-  /** Another start in the same directory and on the same ports, so with the same state file. */
-  async startAgain(t, http = routerHttp(this.peers)) {
+  /** Another start in the same directory and on the same ports, so with the same state file; with a log of its own. */
+  async startAgain(http = routerHttp(this.peers)) {
     const { ports } = this;
-    this.nginx = await startNginx({ ports: [], http: ({ dir }) => http({ ports, dir }), dir: this.nginx.dir });
-    endAfter(t, this.nginx, this.allow);
+    const { dir } = this.nginx;
+    renameSync(`${dir}/error.log`, `${dir}/error.${Date.now()}.log`);
+    this.nginx = await startNginx({ ports: [], http: (place) => http({ ports, dir: place.dir }), dir });
   }
 }
 
-function endAfter(t, nginx, allow) {
-  t.after(async () => {
-    await nginx.stop();
-    nginx.assertCleanLog(allow);
-  });
-}
-
-/** A router before the given peers; ended after the test, with a look at its log. Options: as of Router, startNginx. */
+/** A router before the given peers, ended after the test. Options: as of routerHttp, Router, startNginx. */
 export async function startRouter(t, peers, { config = {}, allow = [], ...options } = {}) {
   const nginx = await startNginx({ ports: PORTS, http: routerHttp(peers, config), ...options });
-  endAfter(t, nginx, allow);
-  return new Router(nginx, peers, allow);
+  const router = new Router(nginx, peers, allow);
+  t.after(() => router.stop());
+  return router;
 }
 
 /** Services in this process: v1 on the stable track, v2 on the canary. */

@@ -197,14 +197,14 @@ test('a service or a state file that comes with a reload begins with what the fi
   const router = await startRouter(t, peers);
   const split = await router.set(330_000, 'rpc');
   await router.stop();
-  await router.startAgain(t, routerHttp(peers, { services: ['shop'] }));
+  await router.startAgain(routerHttp(peers, { services: ['shop'] }));
   await waitUntil(async () => (await router.api('status')).state.saved_at_ms > 0, 5_000, 'a state file of this start');
   router.configure(routerHttp(peers, { services: ['shop', 'rpc'] }));
   await router.nginx.reload();
   assert.deepEqual(await router.split('rpc'), split);
 
   await router.stop();
-  await router.startAgain(t, routerHttp(peers, { state: false }));
+  await router.startAgain(routerHttp(peers, { state: false }));
   assert.equal((await router.split('rpc')).revision, 0);
   router.configure(routerHttp(peers));
   await router.nginx.reload();
@@ -237,7 +237,7 @@ test('a zone that is too small for a new configuration: refused, the old one ser
   assert.deepEqual(await router.split(), split);
   const enough = /make it size=(\d+k)/.exec(router.nginx.errorLog())[1];
   await router.stop();
-  await router.startAgain(t, routerHttp(peers, { size: enough, services: ['shop'] }));
+  await router.startAgain(routerHttp(peers, { size: enough, services: ['shop'] }));
   assert.deepEqual(await router.split(), split);
   await assert.rejects(startRouter(t, peers, { config: { size: '32k' } }), /\[emerg\].*is too small|cannot be made|at least/);
 });

@@ -60,7 +60,7 @@ test('a stopped router blocks raising, not lowering; back with its old share it 
   await expectExit(1, run('set', '10%'), /west/);
   assert.equal((await east.split()).share_ppm, 100_000, 'the one that is there was lowered');
 
-  await west.startAgain(t);
+  await west.startAgain();
   const old = await west.api('services/shop');
   assert.equal(old.split.share_ppm, 500_000, 'its file says what held when it went');
   await expectExit(1, run('status'), /differ|disagree/);
@@ -95,7 +95,7 @@ test('a router whose state file was lost begins at 0 and is brought to the prese
   await expectExit(0, run('set', '40%'));
   await west.stop();
   rmSync(`${west.nginx.dir}/state`, { recursive: true });
-  await west.startAgain(t);
+  await west.startAgain();
   assert.equal((await west.split()).share_ppm, 0);
   await expectExit(1, run('set', '50%'), /differ|disagree|sync/);
   await expectExit(0, run('sync'));

@@ -13,7 +13,7 @@ export async function crashes(t, times) {
     const { status } = await router.put({ ...change, revision: i, if_revision: i - 1 });
     await router.stop('SIGKILL');
     assert.equal(status, 200);
-    await router.startAgain(t);
+    await router.startAgain();
     const said = await router.api('services/shop');
     lost += JSON.stringify(said.split) !== JSON.stringify({ ...change, revision: i });
     assert.equal(said.restored, 'file');

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { waitUntil } from '../support/wait.mjs';
 import { routerHttp, startPeers, startRouter, wiresTo } from './life.mjs';
+import { killedChanges } from './killed.mjs';
 import { crashes } from './upgrade.mjs';
 
 const SPLIT = '/pourover/v1/services/shop/split';
@@ -12,13 +13,16 @@ test('a restart keeps the split', async (t) => {
   const router = await startRouter(t, await startPeers(t));
   const split = await router.set(420_000);
   await router.stop();
-  await router.startAgain(t);
+  await router.startAgain();
   assert.deepEqual(await router.split(), split);
   const status = await router.api('status');
   assert.deepEqual([status.restored, status.upgrading], ['file', false]);
 });
 
 test('kill -9 of everything behind the answer to a change loses nothing: 20 times', (t) => crashes(t, 20));
+
+test('workers killed in the middle of changes: what was answered stays, nothing is half: 100 changes', (t) =>
+  killedChanges(t, 100));
 
 /** Sets the share through a worker among `pids`; returns how long (ms) until all workers of both masters have it. */
 async function setThrough(router, pids, share_ppm) {
@@ -90,7 +94,7 @@ test('a crash in the middle of a binary upgrade loses nothing', async (t) => {
   await setThrough(router, nginx.workers(masters.new), 80_000);
   const split = await router.split();
   await router.stop('SIGKILL');
-  await router.startAgain(t);
+  await router.startAgain();
   assert.deepEqual(await router.split(), split);
 });
 
