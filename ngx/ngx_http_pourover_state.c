@@ -379,6 +379,39 @@ ngx_http_pourover_state_tick(ngx_http_pourover_zone_t *pz, ngx_uint_t holder)
 }
 
 
+/* the master that USR2 was sent to lives on; one that was killed leaves its pid
+ * file behind */
+
+static ngx_uint_t
+ngx_http_pourover_old_master(void)
+{
+    u_char            text[NGX_INT64_LEN];
+    ssize_t           n;
+    ngx_fd_t          fd;
+    ngx_pid_t         pid;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
+
+    fd = open((char *) ccf->oldpid.data, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
+    if (fd == NGX_INVALID_FILE) {
+        return ngx_errno != NGX_ENOENT;
+    }
+
+    n = read(fd, text, sizeof(text));
+    (void) ngx_close_file(fd);
+
+    while (n > 0 && (text[n - 1] == CR || text[n - 1] == LF)) {
+        n--;
+    }
+
+    pid = n > 0 ? (ngx_pid_t) ngx_atoi(text, (size_t) n) : NGX_ERROR;
+
+    return pid == NGX_ERROR || kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH;
+}
+
+
 ngx_uint_t
 ngx_http_pourover_state_upgrading(ngx_http_pourover_zone_t *pz)
 {
@@ -386,14 +419,9 @@ ngx_http_pourover_state_upgrading(ngx_http_pourover_zone_t *pz)
     ssize_t              n;
     uint64_t             now;
     ngx_fd_t             fd;
-    ngx_file_info_t      fi;
-    ngx_core_conf_t     *ccf;
     struct state_header  header;
 
-    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
-                                           ngx_core_module);
-
-    if (ngx_file_info(ccf->oldpid.data, &fi) != NGX_FILE_ERROR) {
+    if (ngx_http_pourover_old_master()) {
         return 1;
     }
 

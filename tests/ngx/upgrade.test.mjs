@@ -66,7 +66,8 @@ test('in a binary upgrade a change reaches both masters, whoever took it', async
     const pids = nginx.workers(i % 2 ? masters.old : masters.new);
     times.push(await setThrough(router, pids, i % 4 < 2 ? 50_000 * i : 0));
   }
-  t.diagnostic(`a change was seen by all workers of both masters ${Math.max(...times).toFixed(0)} ms after its answer at the latest`);
+  const latest = Math.max(...times).toFixed(0);
+  t.diagnostic(`a change was seen by all workers of both masters ${latest} ms after its answer at the latest`);
   const split = await router.split();
   await nginx.upgradeFinish();
   for (const [, said] of await router.eachWorker('services/shop')) assert.deepEqual(said.split, split);
@@ -96,6 +97,18 @@ test('a crash in the middle of a binary upgrade loses nothing', async (t) => {
   await router.stop('SIGKILL');
   await router.startAgain();
   assert.deepEqual(await router.split(), split);
+  await waitUntil(async () => !(await router.api('status')).upgrading, 20_000, 'the old master is gone');
+});
+
+test('an old master that was killed does not leave the router upgrading for ever', async (t) => {
+  const router = await startRouter(t, await startPeers(t));
+  const { nginx } = router;
+  const masters = await nginx.upgradeBegin();
+  const old = nginx.workers(masters.old);
+  [masters.old, ...old].forEach((pid) => nginx.kill(pid));
+  await waitUntil(async () => !(await router.api('status')).upgrading, 20_000, 'the end of the upgrade');
+  assert.equal(nginx.oldMaster(), masters.old, 'its pid file is still there');
+  assert.equal((await router.set(5)).share_ppm, 5);
 });
 
 test('another nginx does not start with the same state file', async (t) => {
