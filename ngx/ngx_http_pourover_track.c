@@ -206,7 +206,12 @@ ngx_http_pourover_named_choice(ngx_http_request_t *r)
 {
     ngx_http_pourover_loc_conf_t  *plcf;
 
-    plcf = ngx_http_get_module_loc_conf(r->main, ngx_http_pourover_module);
+    plcf = ngx_http_get_module_loc_conf(r, ngx_http_pourover_module);
+
+    if (plcf->service == NULL) {
+        /* a subrequest whose location names none speaks of the visitor's */
+        plcf = ngx_http_get_module_loc_conf(r->main, ngx_http_pourover_module);
+    }
 
     return plcf->service && plcf->service->service
            ? ngx_http_pourover_choose(r, plcf->service) : NULL;

@@ -184,3 +184,27 @@ test('a link in the place of the lock does not give a file of root to the worker
   assert.match(nginx.errorLog(), /\[alert\].*cannot make ".*router\.json\.lock"/);
   return undefined;
 });
+
+test('variables in a subrequest speak of the service that its location names', async (t) => {
+  const nginx = await start(t, {
+    http: ({ ports }) => `
+      pourover_zone name=main size=4m;
+      pourover_cut first zone=main share=0;
+      pourover_cut second zone=main share=100%;
+      pourover_visitor id=cookie:pourover_id;
+      server {
+        listen 127.0.0.1:${ports.http};
+        pourover_service off;
+        ssi on;
+        ssi_types *;
+        location / {
+          pourover_service first;
+          return 200 '$pourover_track, <!--# include virtual="/named/" -->, <!--# include virtual="/unnamed/" -->';
+        }
+        location /named/ { pourover_service second; proxy_pass http://127.0.0.1:${ports.http}/track/$pourover_track; }
+        location /unnamed/ { proxy_pass http://127.0.0.1:${ports.http}/track/$pourover_track; }
+        location /track/ { return 200 $request_uri; }
+      }`,
+  });
+  assert.equal((await ask(nginx.ports.http, '/')).body, 'stable, /track/canary, /track/stable');
+});
