@@ -11,7 +11,8 @@ const PEERS = 100;
 const READINGS = 20;
 
 const service = (i) => {
-  const peers = Array.from({ length: PEERS }, (_, k) => `pourover_server 10.${i >> 8}.${i & 255}.${k}:80 track=${k % 10 ? 'stable' : 'canary'};`);
+  const peers = Array.from({ length: PEERS }, (_, k) =>
+    `pourover_server 10.${i >> 8}.${i & 255}.${k}:80 track=${k % 10 ? 'stable' : 'canary'};`);
   return `upstream s${i} { pourover zone=main; ${peers.join(' ')} }`;
 };
 

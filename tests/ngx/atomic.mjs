@@ -24,9 +24,10 @@ function wrong(answer, { share_ppm, revision }) {
   const cut = cutOf(answer);
   const version = cut.track === 'canary' ? 'v2' : 'v1';
   if (answer.status !== 200) return `status ${answer.status}`;
-  if (cut.revision !== revision || cut.share !== share_ppm) return `cut by share ${cut.share}, revision ${cut.revision}`;
+  if (cut.revision !== revision || cut.share !== share_ppm) return `cut by ${JSON.stringify(cut)}`;
   if ((cut.track === 'canary') !== cut.bucket < share_ppm) return `bucket ${cut.bucket} on ${cut.track}`;
-  return answer.headers.get('x-version') === version ? '' : `${cut.track}, but ${answer.headers.get('x-version')} answered`;
+  const shown = answer.headers.get('x-version');
+  return shown === version ? '' : `${cut.track}, but ${shown} answered`;
 }
 
 /** `changes` changes; prints and returns the counts. */

@@ -49,7 +49,10 @@ export async function killedChanges(t, changes) {
 async function killWorkers({ nginx }) {
   const old = nginx.workers();
   old.forEach((pid) => nginx.kill(pid));
-  const renewed = () => nginx.workers().length === nginx.workerCount() && !nginx.workers().some((pid) => old.includes(pid));
+  const renewed = () => {
+    const now = nginx.workers();
+    return now.length === nginx.workerCount() && !now.some((pid) => old.includes(pid));
+  };
   await waitUntil(renewed, 10_000, 'new workers');
   return old.length;
 }

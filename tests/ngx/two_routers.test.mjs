@@ -1,4 +1,4 @@
-// Two routers and the command line, as an operator has them: one goes away, what holds is set on the other, it comes back.
+// Two routers and the command line: one goes away, what holds is set on the other, it comes back.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -53,7 +53,8 @@ export class H2Pool {
       const gone = () => {
         slot.gone = true;
       };
-      socket.prependListener('error', gone).prependListener('close', gone); // streams tell their end before the session does
+      // streams tell their end before the session does
+      socket.prependListener('error', gone).prependListener('close', gone);
     });
     session.on('close', () => {
       slot.gone = true;
