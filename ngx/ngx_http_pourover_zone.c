@@ -534,6 +534,10 @@ ngx_http_pourover_tick(ngx_event_t *ev)
         ngx_http_pourover_reap(pz);
     }
 
+    if (holder) {
+        zone_hints_set_next(pz->zone);
+    }
+
     if (pz->state.len) {
         ngx_http_pourover_state_tick(pz, holder);
     }

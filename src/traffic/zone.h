@@ -219,6 +219,7 @@ struct zone {
     uint32_t services;         /* first service */
     _Atomic int32_t lease_pid; /* the worker that does the periodic work */
     _Atomic uint64_t lease_beat_ms;
+    _Atomic uint32_t hinted; /* service whose hints were set last, 0 = none */
     struct zone_file file;
     struct zone_worker worker[ZONE_WORKERS];
 };
@@ -312,6 +313,13 @@ uint64_t zone_missing(const struct zone *zone, const struct service *service, ui
 /* A process starts in a slot: its rows are taken over, their pins zeroed; it is listed as worker.
  */
 void zone_worker_start_locked(struct zone *zone, int32_t slot, int32_t pid, uint32_t generation);
+/*
+ * Sets the hints of the service's peers to what is in flight. A hint that a request changes at the
+ * same moment is left for the next time, so it is to be done again and again.
+ */
+void zone_hints_set(const struct zone *zone, const struct service *service);
+/* The same for one service after the other, with every call the next. */
+void zone_hints_set_next(struct zone *zone);
 /* Zeroes the pins of rows whose process is gone, and sets the hints right. Returns rows zeroed. */
 unsigned zone_reap_locked(struct zone *zone, bool (*alive)(int32_t pid));
 

@@ -160,15 +160,30 @@ void zone_counters_sum(const struct zone *zone, const struct service *service, e
     }
 }
 
-static void service_set_hints(const struct zone *zone, const struct service *service)
+void zone_hints_set(const struct zone *zone, const struct service *service)
 {
     unsigned slots = atomic_load_explicit(&service->slots, memory_order_acquire);
 
     for (unsigned slot = 0; slot < slots; slot++) {
         struct peer_chunk *chunk = zone_peer_chunk(zone, service, slot);
-        atomic_store_explicit(&chunk->hint[slot % ZONE_CHUNK_PEERS],
-                              (int32_t) zone_pin_sum(zone, service, slot).in_flight,
-                              memory_order_relaxed);
+        _Atomic int32_t *hint = &chunk->hint[slot % ZONE_CHUNK_PEERS];
+        int32_t before = atomic_load(hint);
+        int32_t sum = (int32_t) zone_pin_sum(zone, service, slot).in_flight;
+        if (before != sum) {
+            (void) atomic_compare_exchange_strong(hint, &before, sum);
+        }
+    }
+}
+
+void zone_hints_set_next(struct zone *zone)
+{
+    struct service *service = zone_at(zone, atomic_load(&zone->hinted));
+
+    service = service != NULL ? zone_service_next(zone, service) : NULL;
+    service = service != NULL ? service : zone_service_first(zone);
+    if (service != NULL) {
+        zone_hints_set(zone, service);
+        atomic_store(&zone->hinted, zone_offset(zone, service));
     }
 }
 
@@ -199,7 +214,7 @@ void zone_worker_start_locked(struct zone *zone, int32_t slot, int32_t pid, uint
         if (row != NULL) {
             row_zero_pins(zone, row);
             atomic_store(&row->pid, pid);
-            service_set_hints(zone, service);
+            zone_hints_set(zone, service);
         }
     }
     struct zone_worker *worker = worker_place(zone, slot);
@@ -227,7 +242,7 @@ unsigned zone_reap_locked(struct zone *zone, bool (*alive)(int32_t pid))
             }
         }
         if (reaped > before) {
-            service_set_hints(zone, service);
+            zone_hints_set(zone, service);
         }
         zone_peers_sweep_locked(zone, service);
     }

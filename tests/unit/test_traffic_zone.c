@@ -218,6 +218,15 @@ static void test_a_killed_process_leaks_nothing(void **state)
     assert_int_equal(zone_pin_sum(zone, service, 0).in_flight, 0);
     assert_int_equal(atomic_load(&chunk->hint[0]), 0);
 
+    struct service *other = NULL;
+    assert_int_equal(zone_service_add_locked(zone, STR("o"), SERVICE_BALANCER, &other, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        atomic_store(&chunk->hint[0], 3);
+        zone_hints_set_next(zone);
+        zone_hints_set_next(zone);
+        assert_int_equal(atomic_load(&chunk->hint[0]), 0);
+    }
+
     struct counters_sum sum;
     zone_counters_sum(zone, service, TRACK_STABLE, &sum);
     assert_int_equal(sum.count[COUNTER_REQUESTS], 10); /* what was counted stays */
