@@ -10,6 +10,11 @@ import time
 
 HERE = pathlib.Path(__file__).parent
 NGINX = "/usr/sbin/nginx"
+SET_HEADERS = """
+    proxy_set_header X-Pourover-Track $upstream;
+    proxy_set_header X-Pourover-Unit $cookie_pourover_id;
+    proxy_set_header X-Pourover-Start $msec;
+"""
 TRACKS = ("STABLE1", "STABLE2", "CANARY1", "CANARY2")
 
 
@@ -118,7 +123,7 @@ def nginx(template, directory, cores, values):
     masks = " ".join(format(1 << core, "b") for core in sorted(cores))
     main = f"daemon off; worker_processes {len(cores)}; worker_cpu_affinity {masks};"
     render("common.conf", directory / "common.conf", {})
-    render(template, directory / "nginx.conf", {"MAIN": main, "DIR": directory, **values})
+    render(template, directory / "nginx.conf", {"MAIN": main, **values})
     return Server(
         directory,
         cores,
@@ -127,14 +132,14 @@ def nginx(template, directory, cores, values):
     )
 
 
-def plain(directory, cores, peers):
-    """Stock NGINX with split_clients."""
-    return nginx("plain.conf", directory, cores, {"PORT": free_port(), **peers})
+def plain(directory, cores, peers, set_headers=""):
+    """Stock NGINX with split_clients. set_headers: lines for its server."""
+    return nginx("plain.conf", directory, cores, {"PORT": free_port(), "SET": set_headers, **peers})
 
 
-def pourover(directory, cores, peers, module, headers="on", more="", size="8m"):
+def pourover(directory, cores, peers, module, headers="on", more="", size="8m", state="state=state/router.json"):
     """NGINX with the module. more: further services."""
-    values = {"PORT": free_port(), "MODULE": module, "HEADERS": headers, "MORE": more, "SIZE": size}
+    values = {"PORT": free_port(), "MODULE": module, "HEADERS": headers, "MORE": more, "SIZE": size, "STATE": state}
     return nginx("pourover.conf", directory, cores, {**values, **peers})
 
 

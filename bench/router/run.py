@@ -44,6 +44,10 @@ def plain(directory, cores, peers, _module):
     return proxies.plain(directory, cores, peers)
 
 
+def plain_with_headers(directory, cores, peers, _module):
+    return proxies.plain(directory, cores, peers, proxies.SET_HEADERS)
+
+
 def haproxy(directory, cores, peers, _module):
     return proxies.haproxy(directory, cores, peers)
 
@@ -54,6 +58,10 @@ def caddy(directory, cores, peers, _module):
 
 def bare(directory, cores, peers, module):
     return proxies.pourover(directory, cores, peers, module, headers="off")
+
+
+def no_file(directory, cores, peers, module):
+    return proxies.pourover(directory, cores, peers, module, state="")
 
 
 def many(directory, cores, peers, module):
@@ -68,7 +76,9 @@ def pairs():
         Pair("self", "plain NGINX / itself", None, plain, plain),
         Pair("bare", "pourover without injected headers / plain NGINX", 1.02, bare, plain),
         Pair("full", "pourover, all on / plain NGINX", 1.03, full, plain),
+        Pair("headers", "pourover, all on / plain NGINX that sets the same headers", 1.01, full, plain_with_headers),
         Pair("workers", "pourover, all on / plain NGINX, 2 workers each", 1.03, full, plain, workers=2),
+        Pair("nofile", "pourover, all on but the state file / plain NGINX", 1.03, no_file, plain),
         Pair("haproxy", "pourover, all on / HAProxy", 0.95, full, haproxy),
         Pair("caddy", "pourover, all on / Caddy", 0.95, full, caddy),
         Pair("many", "pourover, 1,000 services of 100 peers / one service", 1.01, many, full),
