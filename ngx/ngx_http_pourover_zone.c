@@ -376,7 +376,7 @@ ngx_http_pourover_merge_service(ngx_http_pourover_zone_t *pz,
         service->restored = RESTORED_KEPT;
     }
 
-    atomic_store(&service->listed, 1);
+    atomic_store(&service->listed, pz->zone->generation);
     ps->service = service;
 
     ngx_http_pourover_merge_peers(pz, ps, log);
@@ -408,15 +408,19 @@ ngx_http_pourover_init_module(ngx_cycle_t *cycle)
     pz->zone->generation++;
     pz->zone->restored = pz->fresh ? RESTORED_FRESH : RESTORED_KEPT;
 
+    for (i = 0; i < pmcf->services.nelts; i++) {
+        ngx_http_pourover_merge_service(pz, ps[i], cycle->log);
+    }
+
+    /* the others, only now: the API is asked meanwhile */
+
     for (service = zone_service_first(pz->zone);
          service;
          service = zone_service_next(pz->zone, service))
     {
-        atomic_store(&service->listed, 0);
-    }
-
-    for (i = 0; i < pmcf->services.nelts; i++) {
-        ngx_http_pourover_merge_service(pz, ps[i], cycle->log);
+        if (atomic_load(&service->listed) != pz->zone->generation) {
+            atomic_store(&service->listed, 0);
+        }
     }
 
     ngx_shmtx_unlock(&pz->shpool->mutex);

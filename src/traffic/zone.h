@@ -177,7 +177,7 @@ struct service {
     uint32_t restored;
     uint32_t name_len;
     char name[ZONE_NAME_MAX];
-    _Atomic uint32_t listed;            /* 1 while the present configuration has it */
+    _Atomic uint32_t listed;            /* generation that has it, 0: not the present one */
     _Atomic uint32_t slots;             /* peer slots in use so far: 0 .. ZONE_PEERS_MAX */
     _Atomic uint32_t rows;              /* first row */
     _Atomic uint32_t live[TRACK_COUNT]; /* ready peers */

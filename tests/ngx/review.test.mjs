@@ -24,13 +24,13 @@ async function start(t, options) {
 }
 
 /** Asks without a pause on a few connections: {tally, stop}; tally counts answers by status, stop() returns it. */
-function keepAsking(port, lanes) {
+function keepAsking(port, lanes, url = '/') {
   const tally = {};
   let stopped = false;
   const lane = async () => {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     while (!stopped) {
-      const status = await ask(port, '/', { agent }).then((answer) => answer.status, (error) => error.code);
+      const status = await ask(port, url, { agent }).then((answer) => answer.status, (error) => error.code);
       tally[status] = (tally[status] ?? 0) + 1;
     }
     agent.destroy();
@@ -207,4 +207,21 @@ test('variables in a subrequest speak of the service that its location names', a
       }`,
   });
   assert.equal((await ask(nginx.ports.http, '/')).body, 'stable, /track/canary, /track/stable');
+});
+
+test('a reload hides no service from the API, not for a moment', async (t) => {
+  const nginx = await start(t, {
+    http: ({ ports }) => `
+      pourover_zone name=main size=128m;
+      ${Array.from({ length: 1500 }, (_, i) => `pourover_cut s${i} zone=main;`).join('\n')}
+      server { listen 127.0.0.1:${ports.http}; location /pourover/ { pourover_api; } }`,
+  });
+  const asking = keepAsking(nginx.ports.http, 6, '/pourover/v1/services/s1499');
+  for (let i = 0; i < 4; i += 1) {
+    const before = asking.tally[200] ?? 0;
+    await nginx.reload();
+    await waitUntil(() => asking.tally[200] > before + 50, 10_000, 'answers after a reload');
+  }
+  const tally = await asking.stop();
+  assert.equal(tally[404], undefined, `answers: ${JSON.stringify(tally)}`);
 });
