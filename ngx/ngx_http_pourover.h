@@ -5,7 +5,7 @@
  *   ngx_http_pourover_module.c     the tables: directives, hooks, the module
  *   ngx_http_pourover_conf.c       configurations made, merged, checked
  *   ngx_http_pourover_zone.c       the shared zone through its life; the tick
- *   ngx_http_pourover_conf_*.c     ... about services, about visitors
+ *   ngx_http_pourover_conf_*.c     ... about services, peers, visitors
  *   ngx_http_pourover_request.c    a request's context and headers
  *   ngx_http_pourover_visitor.c    the visitor's id: read or drawn
  *   ngx_http_pourover_answer.c     the visitor's cookie sent
@@ -358,9 +358,24 @@ ngx_http_pourover_choice_t *ngx_http_pourover_named_choice(
     ngx_http_request_t *r);
 
 
-/* upstream.c */
+/* the service that an upstream block is */
+
+static ngx_inline ngx_http_pourover_service_t *
+ngx_http_pourover_service_by(ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_http_pourover_srv_conf_t  *pscf;
+
+    pscf = ngx_http_conf_upstream_srv_conf(us, ngx_http_pourover_module);
+
+    return pscf->service;
+}
+
+
+/* conf_peers.c, upstream.c */
 
 ngx_int_t ngx_http_pourover_init_upstream(ngx_conf_t *cf,
+    ngx_http_upstream_srv_conf_t *us);
+ngx_int_t ngx_http_pourover_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
 /* this process's row of the service, NULL when the zone is full */
 struct row *ngx_http_pourover_row(ngx_http_pourover_service_t *ps);

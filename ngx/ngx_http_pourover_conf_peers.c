@@ -1,0 +1,192 @@
+
+/* The peers of a service, as its upstream block names them. */
+
+#include "ngx_http_pourover.h"
+
+
+/* the host of HOST:PORT, if HOST is a name; else the text as it is */
+
+static struct str
+ngx_http_pourover_host(struct str text)
+{
+    size_t      colon;
+    struct str  host;
+
+    colon = str_find_char(text, ':');
+    host = (struct str) { text.ptr, colon };
+
+    if (colon == text.len
+        || str_starts_with(text, STR("["))
+        || str_starts_with(text, STR("unix:"))
+        || ngx_inet_addr((u_char *) host.ptr, host.len) != INADDR_NONE)
+    {
+        return text;
+    }
+
+    return host;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_add_peers(ngx_conf_t *cf, ngx_http_pourover_service_t *ps,
+    ngx_http_pourover_server_t *server, ngx_uint_t down)
+{
+    ngx_uint_t                 i, j;
+    ngx_addr_t                *addr;
+    struct str                 address;
+    ngx_http_pourover_peer_t  *peer;
+
+    for (i = 0; i < server->naddrs; i++) {
+        addr = &server->addrs[i];
+        address = ngx_http_pourover_str(addr->name);
+        peer = ps->peers.elts;
+
+        for (j = 0; j < ps->peers.nelts; j++) {
+            if (peer[j].spec.track == server->track
+                && str_eq(peer[j].spec.address, address))
+            {
+                break;
+            }
+        }
+
+        if (j < ps->peers.nelts) {
+            /* named twice, as some do for a greater weight */
+            peer[j].spec.weight += (uint32_t) server->weight;
+            continue;
+        }
+
+        peer = ngx_array_push(&ps->peers);
+        if (peer == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(peer, sizeof(ngx_http_pourover_peer_t));
+        peer->spec.address = address;
+        peer->spec.name = ngx_http_pourover_host(
+                                         ngx_http_pourover_str(server->name));
+        peer->spec.dc = ngx_http_pourover_str(server->dc);
+        peer->spec.sockaddr = addr->sockaddr;
+        peer->spec.sockaddr_len = addr->socklen;
+        peer->spec.track = server->track;
+        peer->spec.weight = (uint32_t) server->weight;
+        peer->down = down;
+
+        if (peer->spec.address.len > ZONE_ADDRESS_MAX
+            || peer->spec.name.len > ZONE_ADDRESS_MAX)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "upstream \"%V\": \"%V\" is longer than %d bytes "
+                          "in %s:%ui", &ps->name, &server->name,
+                          ZONE_ADDRESS_MAX, ps->file_name, ps->line);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_adopt_servers(ngx_conf_t *cf,
+    ngx_http_pourover_service_t *ps, ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_uint_t                    i;
+    ngx_http_upstream_server_t   *plain;
+    ngx_http_pourover_server_t    server;
+
+    plain = us->servers->elts;
+
+    for (i = 0; i < us->servers->nelts; i++) {
+
+        if (plain[i].backup || plain[i].max_conns) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "upstream \"%V\": \"%s\" of server \"%V\" is not "
+                          "supported by \"pourover\" in %s:%ui",
+                          &us->host, plain[i].backup ? "backup" : "max_conns",
+                          &plain[i].name, ps->file_name, ps->line);
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(&server, sizeof(ngx_http_pourover_server_t));
+        server.addrs = plain[i].addrs;
+        server.naddrs = plain[i].naddrs;
+        server.name = plain[i].name;
+        server.track = TRACK_STABLE;
+        server.weight = plain[i].weight;
+
+        if (ngx_http_pourover_add_peers(cf, ps, &server, plain[i].down)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_pourover_init_upstream(ngx_conf_t *cf,
+    ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_uint_t                    i;
+    ngx_http_pourover_peer_t     *peer;
+    ngx_http_pourover_server_t   *server;
+    ngx_http_pourover_service_t  *ps;
+
+    ps = ngx_http_pourover_service_by(us);
+
+#if (NGX_HTTP_UPSTREAM_ZONE)
+    if (us->shm_zone) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "upstream \"%V\": remove \"zone\"; \"pourover\" keeps "
+                      "the peers in its own zone in %s:%ui",
+                      &us->host, ps->file_name, ps->line);
+        return NGX_ERROR;
+    }
+#endif
+
+    if (ngx_http_pourover_adopt_servers(cf, ps, us) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    server = ps->servers.elts;
+
+    for (i = 0; i < ps->servers.nelts; i++) {
+        if (ngx_http_pourover_add_peers(cf, ps, &server[i], 0) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ps->peers.nelts == 0 || ps->peers.nelts > ZONE_PEERS_MAX) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "upstream \"%V\" has %ui peers, it must have 1 to %ui; "
+                      "add \"server ADDRESS;\" or \"pourover_server ADDRESS "
+                      "track=canary;\" in %s:%ui",
+                      &us->host, ps->peers.nelts, (ngx_uint_t) ZONE_PEERS_MAX,
+                      ps->file_name, ps->line);
+        return NGX_ERROR;
+    }
+
+    peer = ps->peers.elts;
+
+    for (i = 0; i < ps->peers.nelts; i++) {
+        if (peer[i].spec.weight < 1
+            || peer[i].spec.weight > ZONE_WEIGHT_MAX)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "upstream \"%V\": the weight of \"%*s\" is %uD, it "
+                          "must be 1 to %ui in %s:%ui",
+                          &us->host, peer[i].spec.address.len,
+                          peer[i].spec.address.ptr, peer[i].spec.weight,
+                          (ngx_uint_t) ZONE_WEIGHT_MAX,
+                          ps->file_name, ps->line);
+            return NGX_ERROR;
+        }
+    }
+
+    us->peer.init = ngx_http_pourover_init_peer;
+    ps->inited = 1;
+
+    return NGX_OK;
+}
