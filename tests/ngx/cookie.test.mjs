@@ -105,8 +105,8 @@ before(async () => {
 });
 
 after(async () => {
-  await nginx.stop();
-  await upstream.stop();
+  await nginx?.stop();
+  await upstream?.stop();
   nginx.assertCleanLog();
 });
 

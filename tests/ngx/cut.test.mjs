@@ -85,7 +85,7 @@ before(async () => {
 });
 
 after(async () => {
-  await nginx.stop();
+  await nginx?.stop();
   await Promise.all([stable.stop(), canary.stop()]);
   nginx.assertCleanLog();
 });

@@ -112,7 +112,7 @@ before(async () => {
 });
 
 after(async () => {
-  await nginx.stop();
+  await nginx?.stop();
   await Promise.all(Object.values(upstreams).map((upstream) => upstream.stop()));
   nginx.assertCleanLog();
 });

@@ -80,7 +80,7 @@ before(async () => {
 });
 
 after(async () => {
-  await nginx.stop();
+  await nginx?.stop();
   await Promise.all(Object.values(versions).map((version) => version.stop()));
   nginx.assertCleanLog();
 });

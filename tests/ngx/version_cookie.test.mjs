@@ -63,7 +63,7 @@ before(async () => {
 
 after(async () => {
   agent.destroy();
-  await nginx.stop();
+  await nginx?.stop();
   await Promise.all(Object.values(versions).map((version) => version.stop()));
   nginx.assertCleanLog();
 });

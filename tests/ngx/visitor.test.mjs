@@ -82,8 +82,8 @@ before(async () => {
 });
 
 after(async () => {
-  await nginx.stop();
-  await upstream.stop();
+  await nginx?.stop();
+  await upstream?.stop();
   nginx.assertCleanLog();
 });
 
