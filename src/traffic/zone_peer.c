@@ -98,6 +98,7 @@ int zone_peer_add_locked(struct zone *zone, struct service *service, const struc
     peer->sockaddr_len = (uint16_t) spec->sockaddr_len;
     memcpy(peer->sockaddr.bytes, spec->sockaddr, spec->sockaddr_len);
 
+    zone_pins_forget(zone, service, (unsigned) slot);
     weight_seen(service, spec->weight);
     uint32_t generation = META_GENERATION(atomic_load(&chunk->meta[index])) + 1;
     atomic_store(&chunk->meta[index], META(PEER_READY, spec->track, spec->weight, generation));

@@ -128,6 +128,17 @@ struct pin_sum zone_pin_sum(const struct zone *zone, const struct service *servi
     return sum;
 }
 
+void zone_pins_forget(const struct zone *zone, const struct service *service, unsigned slot)
+{
+    for (struct row *row = row_first(zone, service); row != NULL; row = row_next(zone, row)) {
+        struct pin *pin = zone_pin(zone, row, slot);
+        if (pin != NULL) {
+            atomic_store_explicit(&pin->requests, 0, memory_order_relaxed);
+            atomic_store_explicit(&pin->failures, 0, memory_order_relaxed);
+        }
+    }
+}
+
 void zone_peers_sweep_locked(struct zone *zone, struct service *service)
 {
     unsigned slots = atomic_load_explicit(&service->slots, memory_order_relaxed);

@@ -181,9 +181,13 @@ static void test_peers_come_go_and_their_slots_are_used_again(void **state)
     add_peer(zone, service, "c:1", TRACK_STABLE, 1);
     assert_int_equal(zone_peer_find(zone, service, STR("c:1"), TRACK_STABLE), 2);
 
+    atomic_store(&pin->failures, 1);
     zone_pin_drop(chunk, 0, pin);
     zone_peers_sweep_locked(zone, service);
+    assert_int_equal(zone_pin_sum(zone, service, 0).requests, 1);
     add_peer(zone, service, "d:1", TRACK_STABLE, 1);
+    assert_int_equal(zone_pin_sum(zone, service, 0).requests, 0);
+    assert_int_equal(zone_pin_sum(zone, service, 0).failures, 0);
     assert_int_equal(zone_peer_find(zone, service, STR("d:1"), TRACK_STABLE), 0);
     assert_true(META_GENERATION(zone_peer_meta(zone, service, 0)) != META_GENERATION(meta));
     assert_false(zone_pin_take(chunk, 0, pin, meta));
