@@ -15,8 +15,9 @@ check: ## install what is missing, build, and pass all tests
 	tools/install-packages build check
 	tools/check
 
-build: ## build the release and the sanitizer build
-	tools/build release debug
+build: ## install what is missing, and build what users run
+	tools/install-packages build
+	tools/build release
 
 bench: ## measure CPU per request side by side with other proxies
 	tools/install-packages build bench
