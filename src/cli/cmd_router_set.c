@@ -52,6 +52,20 @@ enum exit_code change_split(struct cli *cli, const struct router_patch *patch, s
     return exit_of_change(cli, fleet_change(&cli->fleet, patch, routers_deadline(cli), err));
 }
 
+static void add_title(const struct cli *cli, const char *what, const struct err *err, struct buf *b)
+{
+    size_t proved = 0;
+    for (size_t i = 0; i < cli->fleet.len; i++) {
+        proved += cli->fleet.router[i].outcome == FLEET_PROVED;
+    }
+    buf_addf(b, "service %s: %s%s%s", cli->fleet.service, what,
+             cli->reason != NULL ? "; reason: " : "", cli->reason != NULL ? cli->reason : "");
+    if (err->code != 0 && proved < cli->fleet.len) {
+        buf_addf(b, ": proved on %zu of %zu routers only", proved, cli->fleet.len);
+    }
+    buf_add_char(b, '\n');
+}
+
 static void print_text(const struct cli *cli, const char *what, const struct err *err)
 {
     static const char *const head[] = {"ROUTER", "SHARE", "SALT", "ENABLED", "REVISION", "RESULT"};
@@ -59,8 +73,7 @@ static void print_text(const struct cli *cli, const char *what, const struct err
     struct buf b;
     buf_init(&b, OUT_MAX);
     table_init(&t, head, 6, 0x12);
-    buf_addf(&b, "service %s: %s%s%s\n", cli->fleet.service, what,
-             cli->reason != NULL ? "; reason: " : "", cli->reason != NULL ? cli->reason : "");
+    add_title(cli, what, err, &b);
     for (size_t i = 0; i < cli->fleet.len; i++) {
         const struct fleet_router *r = &cli->fleet.router[i];
         char share[16];
