@@ -50,7 +50,7 @@ static void add_row(const struct watch *w, struct table *t, const char *name,
     table_addf(t, "%s%s", share, split->enabled ? "" : " OFF");
     add_percent(t, delta_split_share(d));
     add_percent(t, delta_share(d));
-    for (int i = 0; i < TRACKS; i++) {
+    for (int i = TRACKS - 1; i >= 0; i--) { /* a narrow terminal cuts off what comes last */
         table_addf(t, "%.0f/s", (double) d->track[i].requests / seconds);
         table_addf(t, "%llu", (unsigned long long) d->track[i].errors);
         add_ms(t, d->track[i].time, 0.5);
@@ -60,8 +60,8 @@ static void add_row(const struct watch *w, struct table *t, const char *name,
 
 static void write_table(const struct watch *w, struct buf *b)
 {
-    static const char *const head[] = {"ROUTER", "SET", "VISITORS'", "REQUESTS", "STABLE", "ERRORS",
-                                       "P50",    "P99", "CANARY",    "ERRORS",   "P50",    "P99"};
+    static const char *const head[] = {"ROUTER", "SET", "VISITORS'", "REQUESTS", "CANARY", "ERRORS",
+                                       "P50",    "P99", "STABLE",    "ERRORS",   "P50",    "P99"};
     const struct fleet *fleet = &w->cli->fleet;
     struct table t;
     table_init(&t, head, 12, 0xffe);
