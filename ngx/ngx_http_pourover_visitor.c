@@ -132,6 +132,7 @@ ngx_http_pourover_mix(uint64_t z)
 
 typedef struct {
     enum wish                      wish;          /* WISH_NONE: no cookie */
+    enum wish                      fresh;         /* where a new id shall lie */
     struct split                   split;
 } ngx_http_pourover_side_t;
 
@@ -143,15 +144,22 @@ ngx_http_pourover_side(ngx_http_request_t *r, ngx_http_pourover_side_t *side)
     ngx_http_pourover_srv_conf_t  *pscf;
 
     side->wish = WISH_NONE;
+    side->fresh = WISH_NONE;
 
     pscf = ngx_http_get_module_srv_conf(r, ngx_http_pourover_module);
     plcf = ngx_http_get_module_loc_conf(r, ngx_http_pourover_module);
 
-    if (pscf->version == NULL || plcf->service == NULL
-        || ngx_http_pourover_version_wish(r, pscf->version, &side->wish)
-           != NGX_OK)
-    {
+    if (pscf->version == NULL || plcf->service == NULL) {
         return;
+    }
+
+    if (ngx_http_pourover_version_wish(r, pscf->version, &side->wish) == NGX_OK)
+    {
+        side->fresh = side->wish;
+
+    } else if (!pscf->version->missing_cut) {
+        /* served by stable now; an id that is there already stays */
+        side->fresh = WISH_STABLE;
     }
 
     (void) zone_split_read(plcf->service->service, &side->split);
@@ -159,18 +167,19 @@ ngx_http_pourover_side(ngx_http_request_t *r, ngx_http_pourover_side_t *side)
 
 
 static ngx_uint_t
-ngx_http_pourover_on_side(ngx_http_pourover_side_t *side, struct str id)
+ngx_http_pourover_on_side(ngx_http_pourover_side_t *side, enum wish wish,
+    struct str id)
 {
     uint32_t  bucket;
 
-    if (side->wish == WISH_NONE) {
+    if (wish == WISH_NONE) {
         return 1;
     }
 
     bucket = cut_bucket(cut_u(&side->split.key, id));
 
     return cut_is_canary(bucket, side->split.share_ppm)
-           == (side->wish == WISH_CANARY);
+           == (wish == WISH_CANARY);
 }
 
 
@@ -187,8 +196,8 @@ ngx_http_pourover_draw(ngx_http_pourover_side_t *side, uint64_t *ret_id)
     uint64_t    id;
     ngx_uint_t  i;
 
-    if ((side->wish == WISH_CANARY && side->split.share_ppm == 0)
-        || (side->wish == WISH_STABLE
+    if ((side->fresh == WISH_CANARY && side->split.share_ppm == 0)
+        || (side->fresh == WISH_STABLE
             && side->split.share_ppm == CUT_BUCKETS))
     {
         return NGX_DECLINED;
@@ -201,7 +210,9 @@ ngx_http_pourover_draw(ngx_http_pourover_side_t *side, uint64_t *ret_id)
     for (i = 0; i < NGX_HTTP_POUROVER_DRAWS; i++) {
         (void) id_write(id, (struct id_key) { NULL, 0 }, text);
 
-        if (ngx_http_pourover_on_side(side, (struct str) { text, ID_LEN })) {
+        if (ngx_http_pourover_on_side(side, side->fresh,
+                                      (struct str) { text, ID_LEN }))
+        {
             *ret_id = id;
             return NGX_OK;
         }
@@ -388,7 +399,8 @@ ngx_http_pourover_find_id(ngx_http_request_t *r, ngx_http_pourover_ctx_t *ctx,
     ngx_http_pourover_side(r, &side);
 
     if (cookie == NGX_OK
-        && !ngx_http_pourover_on_side(&side, ngx_http_pourover_str(ctx->id)))
+        && !ngx_http_pourover_on_side(&side, side.wish,
+                                      ngx_http_pourover_str(ctx->id)))
     {
         cookie = NGX_ABORT;
         ctx->id.len = 0;

@@ -135,6 +135,16 @@ describe('ids lie where the cookie has the visitor:', () => {
     }
   });
 
+  test('without the cookie on stable\'s, where the visitor is sent; an id that is there already stays', async () => {
+    for (let n = 0; n < 60; n += 1) {
+      const id = (await visit('app', '', '')).issued;
+      assert.equal(seen(await visit('cut', '', id)), 'stable split');
+    }
+    const canary = (await visit('app', 'new', '')).issued;
+    assert.deepEqual((await visit('app', '', canary)).cookies, []);
+    assert.deepEqual((await visit('all', '', '')).cookies, []);
+  });
+
   test('where no id can lie there, at 0 and 100 %, none is issued and the cookie goes on to be obeyed', async () => {
     for (const [name, word, track] of [['none', 'new', 'canary'], ['all', 'old', 'stable']]) {
       for (const id of ['', '0123456789abcdef']) {
