@@ -55,6 +55,18 @@ ngx_http_pourover_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->visitor, prev->visitor, NULL);
     ngx_conf_merge_ptr_value(conf->version, prev->version, NULL);
 
+    if (conf->visitor && conf->version
+        && conf->visitor->cookie.len == conf->version->cookie.len
+        && ngx_strncmp(conf->visitor->cookie.data, conf->version->cookie.data,
+                       conf->version->cookie.len) == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pourover_version_cookie: \"%V\" is the cookie that "
+                           "pourover_visitor issues ids in; each needs a name "
+                           "of its own", &conf->version->cookie);
+        return (char *) NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
 }
 

@@ -141,13 +141,28 @@ ngx_http_pourover_sources(ngx_conf_t *cf, ngx_http_pourover_visitor_t *visitor,
 }
 
 
+/* prefixes that browsers attach conditions to, in any letters */
+
+static ngx_uint_t
+ngx_http_pourover_has_prefix(ngx_str_t *name, const char *prefix)
+{
+    size_t  len;
+
+    len = ngx_strlen(prefix);
+
+    return name->len >= len
+           && ngx_strncasecmp(name->data, (u_char *) prefix, len) == 0;
+}
+
+
 static ngx_int_t
 ngx_http_pourover_make_attributes(ngx_conf_t *cf,
     ngx_http_pourover_visitor_t *visitor, ngx_http_pourover_attributes_t *a)
 {
-    size_t      len;
-    u_char     *p;
-    ngx_int_t   seconds;
+    size_t       len;
+    u_char      *p;
+    ngx_int_t    seconds;
+    ngx_uint_t   host;
 
     seconds = ngx_parse_time(&a->max_age, 1);
     if (seconds == NGX_ERROR || seconds == 0) {
@@ -164,6 +179,19 @@ ngx_http_pourover_make_attributes(ngx_conf_t *cf,
                            "pourover_visitor: browsers drop a cookie with %s "
                            "and secure=off; right is secure=on",
                            a->partitioned ? "partitioned=on" : "samesite=none");
+        return NGX_ERROR;
+    }
+
+    host = ngx_http_pourover_has_prefix(&visitor->cookie, "__Host-");
+
+    if ((host || ngx_http_pourover_has_prefix(&visitor->cookie, "__Secure-"))
+        && (visitor->secure != NGX_HTTP_POUROVER_ON
+            || (host && (a->domain.len || a->path.len > 1))))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pourover_visitor: browsers drop the cookie \"%V\" "
+                           "unless it has secure=on%s", &visitor->cookie,
+                           host ? ", path=/ and no domain" : "");
         return NGX_ERROR;
     }
 
@@ -292,7 +320,7 @@ ngx_http_pourover_text_param(ngx_conf_t *cf, ngx_http_pourover_attributes_t *a,
         }
     }
 
-    if (i < v.len || v.len == 0) {
+    if (i < v.len || v.len == 0 || (v.data == a->path.data && *v.data != '/')) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "pourover_visitor: \"%V\" cannot stand in a cookie; "
                            "right is domain=example.com, path=/", arg);

@@ -156,6 +156,11 @@ refuses('a wrong visitor', (text) => inServer(`pourover_visitor ${text};`), [
   ['id=cookie:a domain=', '"domain=" cannot stand in a cookie', 'right is domain=example.com'],
   ['id=cookie:a "domain=a;b"', '"domain=a;b" cannot stand in a cookie', 'right is domain=example.com'],
   ['id=cookie:a "path=/a b"', '"path=/a b" cannot stand in a cookie', 'path=/'],
+  ['id=cookie:a path=shop', '"path=shop" cannot stand in a cookie', 'path=/'],
+  ['id=cookie:__Host-a', 'cookie "__Host-a"', 'secure=on, path=/ and no domain'],
+  ['id=cookie:__Host-a secure=on path=/shop', 'cookie "__Host-a"', 'secure=on, path=/ and no domain'],
+  ['id=cookie:__host-a secure=on domain=example.com', 'cookie "__host-a"', 'secure=on, path=/ and no domain'],
+  ['id=cookie:__Secure-a', 'cookie "__Secure-a"', 'unless it has secure=on'],
   ['id=cookie:a samesite=Lax', 'samesite cannot be "Lax"', 'lax, strict or none'],
   ['id=cookie:a samesite=none secure=off', 'samesite=none and secure=off', 'right is secure=on'],
   ['id=cookie:a partitioned=on secure=off', 'partitioned=on and secure=off', 'right is secure=on'],
@@ -214,6 +219,13 @@ refuses('a wrong word about services and headers', inLocation, [
   ['pourover_headers on; pourover_headers off;', '"pourover_headers" directive is duplicate'],
   ['pourover_visitor id=cookie:a;', '"pourover_visitor" directive is not allowed here'],
 ]);
+
+test('one cookie for ids and versions is refused, wherever the two are written', async () => {
+  const visitor = 'pourover_visitor id=cookie:release;';
+  const { code, output } = await check([visitor, ...inServer('pourover_version_cookie release stable=a canary=b;')].join('\n'));
+  assert.notEqual(code, 0);
+  assert.match(output, /\[emerg\].*"release" is the cookie that pourover_visitor issues ids in; each needs a name of its own/);
+});
 
 test('a secret that every user may read is taken with a warning', async () => {
   for (const directive of ['pourover_force header:X secret=', 'pourover_visitor id=cookie:a sign=']) {
