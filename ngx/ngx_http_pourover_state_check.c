@@ -196,15 +196,18 @@ ngx_http_pourover_check_passage(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz,
     (void) snprintf(mode, sizeof(mode), "%04o", fi.st_mode & 07777u);
 
     ngx_conf_log_error(user->level, cf, 0,
-                       "state file \"%V\": the worker user \"%s\" may not %s "
+                       "state file \"%V\": the worker user \"%s\"%s may not %s "
                        "directory \"%s\" (owner %ui, group %ui, mode %s); "
-                       "right is: %s %s %s",
+                       "right is: %s %s %s%s",
                        &pz->state, user->name,
+                       geteuid() == 0 ? "" : " (this nginx is not run by root)",
                        need == 3 ? "write into the" : "pass through the", path,
                        (ngx_uint_t) fi.st_uid, (ngx_uint_t) fi.st_gid,
                        mode,
                        need == 3 ? "chown" : "chmod",
-                       need == 3 ? user->name : "o+x", path);
+                       need == 3 ? user->name : "o+x", path,
+                       need == 3 ? " if it is there for this file alone, else "
+                                   "a directory that nginx may make" : "");
 
     return user->level == NGX_LOG_EMERG ? NGX_ERROR : NGX_OK;
 }
@@ -243,6 +246,17 @@ ngx_http_pourover_check_writable(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz)
     ngx_http_pourover_user_t   user;
 
     dir = &pz->saver->dir;
+
+    if (ngx_file_info(pz->state.data, &fi) != NGX_FILE_ERROR
+        && ngx_is_dir(&fi))
+    {
+        /* else it would be moved away as a state file that is refused */
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pourover_zone: state \"%V\" is a directory; right "
+                           "is state=%V/router.json", &pz->state, &pz->state);
+        return NGX_ERROR;
+    }
+
     missing = ngx_file_info(dir->data, &fi) == NGX_FILE_ERROR
               && ngx_errno == NGX_ENOENT;
 
@@ -327,8 +341,9 @@ ngx_http_pourover_check_unused(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz)
     pid[strcspn(pid, "\n")] = '\0';
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "state file \"%V\" is used by another nginx (pid %s); "
-                       "each nginx needs a file of its own",
+                       "state file \"%V\" is used by another nginx (pid %s) or "
+                       "by workers that it left behind; each nginx needs a "
+                       "file of its own",
                        &pz->state, pid[0] ? pid : "unknown");
 
     return NGX_ERROR;

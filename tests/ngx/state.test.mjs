@@ -145,13 +145,13 @@ test('files that are not to be believed, each with its reason', async () => {
     [stateText([good, other], { alive_at_ms: Date.now() + 2 * day }), /from the future/],
     [stateText([good, other], { services: 3 }), /tells of 3 services/],
     [stateText([good, other]).replace('"instance":"0', '"instance":"1'), /first line is wrong: its sum/],
-    [null, /no regular file/], // a directory
+    [null, /no regular file/], // a pipe
   ];
   let router = await start();
   for (const [text, reason] of cases) {
     router = await restart(router, () => {
       rmSync(router.file, { force: true });
-      if (text === null) mkdirSync(router.file);
+      if (text === null) spawnSync('mkfifo', [router.file]);
       else writeFileSync(router.file, text);
     });
     const status = await router.status();
@@ -337,6 +337,11 @@ test('nginx -t makes no directory, and says when the worker user could not write
   const deep = await testConfig({ dir, config: whole('root').replace('/state/', '/no/such/') });
   assert.equal(deep.code, 1);
   assert.match(deep.output, /\[emerg\].*".*\/no" is no directory.*install -d -o root -m 0750/);
+
+  mkdirSync(path.join(dir, 'state', 'router.json'));
+  const folder = await testConfig({ dir, config: whole('root') });
+  assert.equal(folder.code, 1);
+  assert.match(folder.output, /\[emerg\].*state ".*router\.json" is a directory; right is state=.*router\.json\/router\.json/);
 
   const slash = await testConfig({ dir, config: whole('root').replace('router.json', '') });
   assert.match(slash.output, /\[emerg\].*names a directory; right is state=.*router\.json/);
