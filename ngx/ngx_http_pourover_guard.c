@@ -319,7 +319,8 @@ ngx_http_pourover_guard(ngx_http_request_t *r,
 
     if (api->token.len && !ngx_http_pourover_guard_token(r, &api->token)) {
         *message = "the token is missing or wrong; right is the header "
-                   "\"Authorization: Bearer TOKEN\"";
+                   "\"Authorization: Bearer TOKEN\" (pourover: --token-file "
+                   "FILE)";
         return NGX_HTTP_UNAUTHORIZED;
     }
 
