@@ -170,6 +170,18 @@ static bool is_group(const char *word)
     return false;
 }
 
+/* The command of a group that is called by its last word alone, such as "status"; or NULL. */
+static const char *name_in_group(const char *word)
+{
+    for (size_t i = 0; cmd_table[i] != NULL; i++) {
+        const char *space = strchr(cmd_table[i]->name, ' ');
+        if (space != NULL && strcmp(space + 1, word) == 0) {
+            return cmd_table[i]->name;
+        }
+    }
+    return NULL;
+}
+
 static int find_cmd(struct cli *cli, int argc, char **argv, int at, int *ret_words, struct err *err)
 {
     const char *name[MAX_NAMES];
@@ -181,6 +193,11 @@ static int find_cmd(struct cli *cli, int argc, char **argv, int at, int *ret_wor
         }
     }
     const char *word = argv[at];
+    const char *whole = name_in_group(word);
+    if (whole != NULL) {
+        return err_set(err, ERR_INVALID, "there is no command \"%s\"; did you mean \"%s\"?", word,
+                       whole);
+    }
     if (!is_group(word)) {
         size_t n = collect_words(NULL, name, store);
         return unknown("command", str_of(word), "", name, n, "pourover --help", err);
@@ -241,7 +258,8 @@ int cmd_parse(struct cli *cli, int argc, char **argv, struct err *err)
         }
         if (!only_words && strncmp(word, "--", 2) == 0) {
             code = take_long(cli, argc, argv, &i, err);
-        } else if (!only_words && word[0] == '-' && word[1] != '\0') {
+        } else if (!only_words && word[0] == '-' && word[1] != '\0' &&
+                   (word[1] < '0' || word[1] > '9')) { /* "-5%" is a wrong operand, no option */
             code = take_letters(cli, word, err);
         } else {
             code = take_word(cli, argc, argv, &i, err);

@@ -50,7 +50,7 @@ static int add_from_environment(router_list *list, struct err *err)
         size_t skip = strspn(at, " \t\n");
         size_t len = strcspn(at + skip, " \t\n");
         if (len > 0 && add_router(list, (struct str){at + skip, len}, err) != 0) {
-            return err_wrap(err, "POUROVER_ROUTERS");
+            return err_wrap(err, "POUROVER_ROUTERS (URLs separated by spaces)");
         }
         at += skip + len;
     }

@@ -10,6 +10,9 @@
 #include <jansson.h>
 #include <string.h>
 
+/* What is most likely wrong when something else answers. */
+#define WRONG_URL "is the router's URL the location of pourover_api?"
+
 const char *const track_name[TRACKS] = {"stable", "canary"};
 
 static void release_json(json_t **json)
@@ -23,7 +26,8 @@ static int load(struct str text, json_t **ret, struct err *err)
     json_t *root =
         json_loadb(text.ptr != NULL ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, &at);
     if (root == NULL) {
-        return err_set(err, ERR_REMOTE, "the answer is not JSON: %s at line %d, column %d", at.text,
+        return err_set(err, ERR_REMOTE,
+                       "the answer is not JSON: %s at line %d, column %d: " WRONG_URL, at.text,
                        at.line, at.column);
     }
     if (!json_is_object(root)) {
@@ -388,6 +392,7 @@ void router_parse_error(long status, struct str body, struct err *ret_err)
                                                     "message", text, sizeof text, &unused) == 0) {
         (void) err_set(ret_err, code, "%s (HTTP %ld)", text, status);
     } else {
-        (void) err_set(ret_err, code, "HTTP %ld, and not an answer of pourover's API", status);
+        (void) err_set(ret_err, code, "HTTP %ld, and not an answer of pourover's API: " WRONG_URL,
+                       status);
     }
 }

@@ -202,8 +202,9 @@ static void check_peer(struct probe *p, const struct probe_verdict *v)
             return;
         }
     }
-    fault(p, PROBE_WRONG_PEER, "a visitor of the %s track was answered by %s", track_name[v->track],
-          v->peer);
+    fault(p, PROBE_WRONG_PEER,
+          "a visitor of the %s track was answered by %s: do the peers of the %s track answer?",
+          track_name[v->track], v->peer, track_name[v->track]);
 }
 
 /* The cut itself, recomputed. */
@@ -214,8 +215,10 @@ static void check_cut(struct probe *p, const struct visitor *who, const struct p
     uint32_t bucket = cut_bucket(cut_u(&p->key, id));
     bool canary = split->enabled && cut_is_canary(bucket, split->share_ppm);
     if (!v->has_bucket || v->bucket != bucket) {
-        fault(p, PROBE_WRONG_BUCKET, "id " STR_FMT " with salt %s is in bucket %u, not %u",
-              STR_ARG(id), split->salt, bucket, v->bucket);
+        fault(p, PROBE_WRONG_BUCKET, "id " STR_FMT " with salt %s is in bucket %u, not %u%s%s",
+              STR_ARG(id), split->salt, bucket, v->bucket,
+              p->plan->id_header != NULL ? ": does pourover_visitor take ids from the header " : "",
+              p->plan->id_header != NULL ? p->plan->id_header : "");
     } else if (canary != (v->track == TRACK_CANARY)) {
         fault(p, PROBE_WRONG_TRACK,
               "id " STR_FMT " in bucket %u at a share of %u ppm was sent to %s", STR_ARG(id),
@@ -292,8 +295,9 @@ static void check_answer(struct probe *p, struct visitor *who, const struct http
     struct probe_verdict v = {0};
     struct err err = {0};
     if (!http_header_next(&headers, "x-pourover-verdict", &text)) {
-        fault(p, PROBE_NO_VERDICT, "HTTP %ld from %s without X-Pourover-Verdict", res->status,
-              p->plan->url);
+        fault(p, PROBE_NO_VERDICT,
+              "HTTP %ld from %s without X-Pourover-Verdict: do its requests go to service %s?",
+              res->status, p->plan->url, p->plan->service);
         return;
     }
     if (probe_parse_verdict(text, &v, &err) != 0) {

@@ -78,7 +78,7 @@ int router_parse(struct str text, struct router *ret, struct err *err)
     } else {
         r.url = mem_strdup_str(rest);
     }
-    if (r.url == NULL || !http_url_is_valid(r.url) || strchr(r.url, '?') != NULL) {
+    if (r.url == NULL || !http_url_is_valid(r.url) || strpbrk(r.url, "?,") != NULL) {
         router_done(&r);
         return wrong_address(text, err);
     }

@@ -84,7 +84,8 @@ describe('command line', () => {
     [['router', 'set', '1%', '2%'], /"2%" is one operand too many/],
     [['router', 'set', '10'], /share: "10" has no unit: write 10% or 10ppm/],
     [['router', 'set', '101%'], /share: /],
-    [['router', 'set', '-1%'], /no option "-1"/],
+    [['router', 'set', '-1%'], /"-1%" is not a share of traffic: write a percentage such as 0.1%/],
+    [['status'], /no command "status"; did you mean "router status"\?/],
     [['router', 'set', '--', '-1%'], /share: /],
     [['router', 'set', '1%', '--salt', 'a b'], /--salt: "a b" is not a salt: 1 to 64 characters/],
     [['router', 'set', '1%', '--salt'], /--salt lacks its value: --salt SALT/],
@@ -94,6 +95,7 @@ describe('command line', () => {
     [['router', 'set', '1%', '--router', 'http://127.0.0.1:9900x/p'], /"http:\/\/127\.0\.0\.1:9900x\/p" is not an address/],
     [['router', 'set', '1%', '--router', 'http://anna:pw@a/p'], /is not an address/],
     [['router', 'set', '1%', '--router', 'http://a/p?q'], /is not an address/],
+    [['router', 'set', '1%', '--router', 'http://a/p,http://b/p'], /"http:\/\/a\/p,http:\/\/b\/p" is not an address/],
     [['router', 'verify', '--visit', 'http://a:b/'], /--visit: "http:\/\/a:b\/" is not/],
     [['router', 'set', '1%', '--service', 'a/b'], /--service: "a\/b" is no name of a service/],
     [['router', 'watch', '--interval', '1ms'], /--interval: "1ms" is not a time from 100ms/],
@@ -127,7 +129,7 @@ describe('command line', () => {
   test('no router named, or one named badly in the environment', async () => {
     assert.match((await run(['router', 'status'], [], { POUROVER_ROUTERS: '' })).err, /use --router URL, or put the URLs into POUROVER_ROUTERS/);
     const bad = await run(['router', 'status'], [], { POUROVER_ROUTERS: 'http://a/p unix:x' });
-    assert.match(bad.err, /POUROVER_ROUTERS: router "unix:x" is not an address/);
+    assert.match(bad.err, /POUROVER_ROUTERS \(URLs separated by spaces\): router "unix:x" is not an address/);
     assert.equal(bad.code, 2);
   });
 
@@ -254,7 +256,7 @@ describe('status and who', () => {
   }));
 
   const answers = [
-    ['no JSON', [200, 'hello'], /router east: the answer is not JSON: /],
+    ['no JSON', [200, 'hello'], /router east: the answer is not JSON: .*: is the router's URL the location of pourover_api\?/],
     ['another shape', [200, '{"pourover":1}'], /the answer's pourover is not a printable string of at most 31 bytes/],
     ['a redirect', [302, ''], /HTTP 302, and not an answer of pourover's API/],
     ['too long', [200, `"${'x'.repeat(5e6)}"`], /the answer is longer than 4194304 bytes/],
@@ -361,6 +363,7 @@ describe('set: raising', () => {
     await west.close();
     const result = await run(['router', 'set', '10%'], [east, west]);
     assert.match(result.err, /refused to raise, as that waits for all routers: router west: /);
+    assert.match(result.out, /^service shop: set to 10%: proved on 0 of 2 routers only\n/);
     assert.equal(result.code, 3);
     assert.deepEqual(east.puts, []);
     await west.revive();

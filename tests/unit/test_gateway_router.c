@@ -219,7 +219,9 @@ static void test_errors_of_the_api(void **state)
     router_parse_error(409, STR("{\"error\":{\"code\":\"conflict\",\"message\":\"stale\"}}"), &err);
     assert_err(err.code, &err, ERR_CONFLICT, "stale (HTTP 409)");
     router_parse_error(502, STR("<html>"), &err);
-    assert_err(err.code, &err, ERR_REMOTE, "HTTP 502, and not an answer of pourover's API");
+    assert_err(err.code, &err, ERR_REMOTE,
+               "HTTP 502, and not an answer of pourover's API: is the router's URL the location "
+               "of pourover_api?");
 }
 
 static void test_verdicts(void **state)
