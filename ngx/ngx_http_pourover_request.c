@@ -150,7 +150,6 @@ ngx_http_pourover_next_header(ngx_list_part_t **part, ngx_uint_t *i,
     ngx_table_elt_t  *h;
 
     while (*part) {
-        h = (*part)->elts;
 
         while (*i < (*part)->nelts) {
             h = (ngx_table_elt_t *) (*part)->elts + (*i)++;
