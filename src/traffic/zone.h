@@ -182,6 +182,7 @@ struct service {
     _Atomic uint32_t rows;              /* first row */
     _Atomic uint32_t live[TRACK_COUNT]; /* ready peers */
     _Atomic uint32_t weight_max;        /* greatest weight that a peer ever had */
+    uint32_t removed;                   /* peers in that state; writers only */
     _Atomic uint32_t peers[ZONE_CHUNKS];
     struct split_ring split;
     struct hist header_time[TRACK_COUNT];

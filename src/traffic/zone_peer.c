@@ -121,6 +121,8 @@ void zone_peer_set_locked(struct zone *zone, struct service *service, unsigned s
     if (META_STATE(old) == PEER_READY && state != PEER_READY) {
         atomic_fetch_sub(&service->live[META_TRACK(old)], 1);
     }
+    service->removed += state == PEER_REMOVED;
+    service->removed -= META_STATE(old) == PEER_REMOVED;
     weight_seen(service, weight);
     atomic_store(word, new);
     if (META_STATE(old) != PEER_READY && state == PEER_READY) {

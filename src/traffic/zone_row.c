@@ -143,7 +143,7 @@ void zone_peers_sweep_locked(struct zone *zone, struct service *service)
 {
     unsigned slots = atomic_load_explicit(&service->slots, memory_order_relaxed);
 
-    for (unsigned slot = 0; slot < slots; slot++) {
+    for (unsigned slot = 0; slot < slots && service->removed > 0; slot++) {
         uint32_t meta = zone_peer_meta(zone, service, slot);
         if (META_STATE(meta) == PEER_REMOVED && zone_pin_sum(zone, service, slot).in_flight == 0) {
             zone_peer_set_locked(zone, service, slot, PEER_FREE, META_WEIGHT(meta));
