@@ -18,8 +18,8 @@
 /* parallel first requests of one client are this close together */
 #define NGX_HTTP_POUROVER_SHARE_MS  5000
 
-/* ids drawn until one lies on the side that the application's cookie says; any
- * client can ask for that, so that all of them must not cost more than 0.1 ms */
+/* ids drawn until one lies on the side that the application's cookie says;
+ * any client can ask for that: all of them must not cost more than 0.1 ms */
 #define NGX_HTTP_POUROVER_DRAWS     2000
 
 
