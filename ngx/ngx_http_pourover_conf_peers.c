@@ -125,12 +125,59 @@ ngx_http_pourover_adopt_servers(ngx_conf_t *cf,
 }
 
 
+static ngx_int_t
+ngx_http_pourover_check_peers(ngx_conf_t *cf, ngx_http_pourover_service_t *ps,
+    ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_uint_t                 i, stable;
+    ngx_http_pourover_peer_t  *peer;
+
+    if (ps->peers.nelts == 0 || ps->peers.nelts > ZONE_PEERS_MAX) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "upstream \"%V\" has %ui peers, it must have 1 to %ui; "
+                      "add \"server ADDRESS;\" or \"pourover_server ADDRESS "
+                      "track=canary;\" in %s:%ui",
+                      &us->host, ps->peers.nelts, (ngx_uint_t) ZONE_PEERS_MAX,
+                      ps->file_name, ps->line);
+        return NGX_ERROR;
+    }
+
+    peer = ps->peers.elts;
+    stable = 0;
+
+    for (i = 0; i < ps->peers.nelts; i++) {
+        stable += peer[i].spec.track == TRACK_STABLE;
+
+        if (peer[i].spec.weight < 1
+            || peer[i].spec.weight > ZONE_WEIGHT_MAX)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "upstream \"%V\": the weight of \"%*s\" is %uD, it "
+                          "must be 1 to %ui in %s:%ui",
+                          &us->host, peer[i].spec.address.len,
+                          peer[i].spec.address.ptr, peer[i].spec.weight,
+                          (ngx_uint_t) ZONE_WEIGHT_MAX,
+                          ps->file_name, ps->line);
+            return NGX_ERROR;
+        }
+    }
+
+    if (stable == 0) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "upstream \"%V\" has no stable peer: whoever is not on "
+                      "the canary gets an error; add \"server ADDRESS;\" in "
+                      "%s:%ui", &us->host, ps->file_name, ps->line);
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_pourover_init_upstream(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us)
 {
     ngx_uint_t                    i;
-    ngx_http_pourover_peer_t     *peer;
     ngx_http_pourover_server_t   *server;
     ngx_http_pourover_service_t  *ps;
 
@@ -158,31 +205,8 @@ ngx_http_pourover_init_upstream(ngx_conf_t *cf,
         }
     }
 
-    if (ps->peers.nelts == 0 || ps->peers.nelts > ZONE_PEERS_MAX) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "upstream \"%V\" has %ui peers, it must have 1 to %ui; "
-                      "add \"server ADDRESS;\" or \"pourover_server ADDRESS "
-                      "track=canary;\" in %s:%ui",
-                      &us->host, ps->peers.nelts, (ngx_uint_t) ZONE_PEERS_MAX,
-                      ps->file_name, ps->line);
+    if (ngx_http_pourover_check_peers(cf, ps, us) != NGX_OK) {
         return NGX_ERROR;
-    }
-
-    peer = ps->peers.elts;
-
-    for (i = 0; i < ps->peers.nelts; i++) {
-        if (peer[i].spec.weight < 1
-            || peer[i].spec.weight > ZONE_WEIGHT_MAX)
-        {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "upstream \"%V\": the weight of \"%*s\" is %uD, it "
-                          "must be 1 to %ui in %s:%ui",
-                          &us->host, peer[i].spec.address.len,
-                          peer[i].spec.address.ptr, peer[i].spec.weight,
-                          (ngx_uint_t) ZONE_WEIGHT_MAX,
-                          ps->file_name, ps->line);
-            return NGX_ERROR;
-        }
     }
 
     us->peer.init = ngx_http_pourover_init_peer;

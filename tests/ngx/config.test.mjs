@@ -220,6 +220,12 @@ refuses('a wrong word about services and headers', inLocation, [
   ['pourover_visitor id=cookie:a;', '"pourover_visitor" directive is not allowed here'],
 ]);
 
+test('a service without a stable peer is taken with a warning', async () => {
+  const { code, output } = await check([ZONE, 'upstream app { pourover zone=main; pourover_server 127.0.0.1:9 track=canary; }', SERVER].join('\n'));
+  assert.equal(code, 0, output);
+  assert.match(output, /\[warn\].*upstream "app" has no stable peer: .*; add "server ADDRESS;" in .*nginx\.conf:\d+/);
+});
+
 test('one cookie for ids and versions is refused, wherever the two are written', async () => {
   const visitor = 'pourover_visitor id=cookie:release;';
   const { code, output } = await check([visitor, ...inServer('pourover_version_cookie release stable=a canary=b;')].join('\n'));
