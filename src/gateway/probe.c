@@ -215,10 +215,11 @@ static void check_cut(struct probe *p, const struct visitor *who, const struct p
     uint32_t bucket = cut_bucket(cut_u(&p->key, id));
     bool canary = split->enabled && cut_is_canary(bucket, split->share_ppm);
     if (!v->has_bucket || v->bucket != bucket) {
-        fault(p, PROBE_WRONG_BUCKET, "id " STR_FMT " with salt %s is in bucket %u, not %u%s%s",
+        const char *header = p->plan->id_header;
+        fault(p, PROBE_WRONG_BUCKET, "id " STR_FMT " with salt %s is in bucket %u, not %u%s%s%s",
               STR_ARG(id), split->salt, bucket, v->bucket,
-              p->plan->id_header != NULL ? ": does pourover_visitor take ids from the header " : "",
-              p->plan->id_header != NULL ? p->plan->id_header : "");
+              header != NULL ? ": does pourover_visitor take ids from the header " : "",
+              header != NULL ? header : "", header != NULL ? "?" : "");
     } else if (canary != (v->track == TRACK_CANARY)) {
         fault(p, PROBE_WRONG_TRACK,
               "id " STR_FMT " in bucket %u at a share of %u ppm was sent to %s", STR_ARG(id),
