@@ -188,6 +188,25 @@ ngx_http_pourover_running_size(ngx_conf_t *cf, ngx_str_t *name, size_t size)
 }
 
 
+/* it stands in URLs of the API and in verdicts, as cli/options.c takes it */
+
+static ngx_uint_t
+ngx_http_pourover_name_valid(ngx_str_t *name)
+{
+    size_t  i;
+
+    for (i = 0; i < name->len; i++) {
+        if (name->data[i] <= ' ' || name->data[i] > '~'
+            || ngx_strchr("/?#%", name->data[i]))
+        {
+            return 0;
+        }
+    }
+
+    return name->len > 0 && name->len <= ZONE_NAME_MAX;
+}
+
+
 static ngx_http_pourover_service_t *
 ngx_http_pourover_new_service(ngx_conf_t *cf,
     ngx_http_pourover_main_conf_t *pmcf, ngx_str_t *name,
@@ -209,13 +228,10 @@ ngx_http_pourover_new_service(ngx_conf_t *cf,
         }
     }
 
-    if (name->len == 0 || name->len > ZONE_NAME_MAX
-        || !str_is_utf8(ngx_http_pourover_str(*name)))
-    {
-        /* it is written into JSON: the state file and the API's answers */
+    if (!ngx_http_pourover_name_valid(name)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "service \"%V\": a name has 1 to %d bytes of UTF-8",
-                           name, ZONE_NAME_MAX);
+                           "service \"%V\": a name has 1 to %d bytes of ASCII "
+                           "without spaces and / ? # %%", name, ZONE_NAME_MAX);
         return NULL;
     }
 

@@ -57,7 +57,9 @@ static int take_service(struct cli *cli, const char *value, struct err *err)
 {
     for (const char *c = value; *c != '\0'; c++) {
         if (*c <= ' ' || *c > '~' || strchr("/?#%", *c) != NULL) {
-            return err_set(err, ERR_INVALID, "\"%s\" is no name of a service", value);
+            return err_set(
+                err, ERR_INVALID,
+                "\"%s\" is no name of a service: it has ASCII without spaces and / ? # %%", value);
         }
     }
     if (value[0] == '\0' || strlen(value) >= ROUTER_NAME_MAX) {

@@ -112,7 +112,8 @@ refuses('what pourover does not go with in an upstream block', inUpstream, [
 
 refuses('a service', afterZone, [
   ['upstream app { pourover zone=main; }', 'upstream "app" has 0 peers', 'add "server ADDRESS;" or "pourover_server ADDRESS'],
-  ['upstream "my app" { pourover zone=main; server 127.0.0.1:9; }', '"my app" cannot be the salt', 'add salt='],
+  ['upstream my+app { pourover zone=main; server 127.0.0.1:9; }', '"my+app" cannot be the salt', 'add salt='],
+  ...['my app', 'a/b', '50%', 'ä'].map((name) => [`pourover_cut "${name}" zone=main salt=r1;`, `service "${name}"`, 'without spaces and / ? # %']),
   [`upstream ${LONG} { pourover zone=main; server 127.0.0.1:9; }`, `service "${LONG}"`, '1 to 64 bytes'],
   [`${APP} pourover_cut app zone=main;`, 'service "app" is there already', 'see '],
   ['pourover_cut a zone=main; pourover_cut a zone=main;', 'service "a" is there already', 'see '],
