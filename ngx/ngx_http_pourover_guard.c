@@ -237,30 +237,72 @@ ngx_http_pourover_api_check(ngx_conf_t *cf)
 }
 
 
-static ngx_uint_t
-ngx_http_pourover_guard_address(ngx_http_request_t *r,
-    ngx_http_pourover_api_conf_t *api)
+/* the other end of the connection, whatever realip has made of it */
+
+static ngx_int_t
+ngx_http_pourover_guard_peer(ngx_http_request_t *r, ngx_sockaddr_t *peer)
 {
-    socklen_t       len;
-    ngx_sockaddr_t  peer;
+    socklen_t  len;
 
     len = sizeof(ngx_sockaddr_t);
 
-    if (getpeername(r->connection->fd, &peer.sockaddr, &len) == -1) {
-        return 0;
+    if (getpeername(r->connection->fd, &peer->sockaddr, &len) == -1) {
+        return NGX_ERROR;
     }
 
     if (len < sizeof(sa_family_t)) {
         /* the other end of a socketpair */
-        peer.sockaddr.sa_family = AF_UNIX;
+        peer->sockaddr.sa_family = AF_UNIX;
     }
 
-    if (ngx_http_pourover_is_local(&peer.sockaddr)) {
-        return 1;
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_pourover_guard_address(ngx_http_pourover_api_conf_t *api,
+    ngx_sockaddr_t *peer)
+{
+    return ngx_http_pourover_is_local(&peer->sockaddr)
+           || (api->allow ? ngx_cidr_match(&peer->sockaddr, api->allow)
+                            == NGX_OK
+                          : api->token.len || api->insecure);
+}
+
+
+/*
+ * A local peer speaks for others when it is a proxy, and when it is a browser
+ * that a page has led here by a name of its own (DNS rebinding: same origin,
+ * so no Origin header).  Both show.
+ */
+
+static const char *
+ngx_http_pourover_guard_local(ngx_http_request_t *r, ngx_sockaddr_t *peer)
+{
+    ngx_str_t                *host;
+    ngx_http_pourover_seen_t  seen;
+
+    ngx_http_pourover_look(r, &seen);
+
+    if (seen.proxied || r->connection->proxy_protocol) {
+        return "this call came through a proxy, which may speak for anybody; "
+               "give pourover_api a token=FILE for that";
     }
 
-    return api->allow ? ngx_cidr_match(&peer.sockaddr, api->allow) == NGX_OK
-                      : api->token.len || api->insecure;
+    host = &r->headers_in.server;
+
+    if (peer->sockaddr.sa_family == AF_UNIX || host->len == 0
+        || host->data[0] == '['
+        || ngx_inet_addr(host->data, host->len) != INADDR_NONE
+        || (host->len == sizeof("localhost") - 1
+            && ngx_strncasecmp(host->data, (u_char *) "localhost",
+                               sizeof("localhost") - 1) == 0))
+    {
+        return NULL;
+    }
+
+    return "the Host header has a name; right is localhost or an address, or "
+           "give pourover_api a token=FILE";
 }
 
 
@@ -298,12 +340,15 @@ ngx_http_pourover_guard(ngx_http_request_t *r,
     ngx_http_pourover_api_conf_t *api, const char **message)
 {
     ngx_uint_t        i;
+    ngx_sockaddr_t    peer;
     ngx_list_part_t  *part;
 
     part = &r->headers_in.headers.part;
     i = 0;
 
-    if (!ngx_http_pourover_guard_address(r, api)) {
+    if (ngx_http_pourover_guard_peer(r, &peer) != NGX_OK
+        || !ngx_http_pourover_guard_address(api, &peer))
+    {
         *message = "this address may not call the API; loopback addresses and "
                    "unix sockets may, and what pourover_api allows";
         return NGX_HTTP_FORBIDDEN;
@@ -315,6 +360,15 @@ ngx_http_pourover_guard(ngx_http_request_t *r,
         *message = "pages in browsers may not call the API: leave the Origin "
                    "header out";
         return NGX_HTTP_FORBIDDEN;
+    }
+
+    if (api->token.len == 0 && !api->insecure
+        && ngx_http_pourover_is_local(&peer.sockaddr))
+    {
+        *message = ngx_http_pourover_guard_local(r, &peer);
+        if (*message) {
+            return NGX_HTTP_FORBIDDEN;
+        }
     }
 
     if (api->token.len && !ngx_http_pourover_guard_token(r, &api->token)) {

@@ -45,7 +45,7 @@ before(async () => {
       }
       server { listen 127.0.0.1:${ports.h2} http2; location /pourover/ { pourover_api; } }
       server {
-        listen 127.0.0.1:${ports.token}; set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;
+        listen 127.0.0.1:${ports.token}; set_real_ip_from 127.0.0.1; real_ip_header X-Client-Address;
         location /pourover/ { pourover_api token=${dir}/token; }
         location /plain/ { pourover_api; }
       }`,
@@ -299,7 +299,7 @@ test('a token is asked of everybody, realip or not', async () => {
   assert.equal((await ask({ Authorization: `bearer ${TOKEN}` })).status, 200);
   assert.equal((await ask({ Authorization: `Bearer ${TOKEN}`, Origin: 'http://x' })).status, 403);
   // the socket's address counts, whatever realip makes of the client's
-  const plain = await fetch(`http://127.0.0.1:${nginx.ports.token}/plain/v1/status`, { headers: { 'X-Real-IP': '192.0.2.1' } });
+  const plain = await fetch(`http://127.0.0.1:${nginx.ports.token}/plain/v1/status`, { headers: { 'X-Client-Address': '192.0.2.1' } });
   assert.equal(plain.status, 200);
   assert.ok(!nginx.errorLog().includes(TOKEN), 'the token is in the log');
 });
@@ -372,6 +372,38 @@ test('other addresses are refused unless allowed', { skip: apart ? false : 'need
   const run = spawnSync('unshare', ['-n', 'bash', '-c', script], { encoding: 'utf8', timeout: 20_000, env: { ...env, PRELOAD } });
   assert.equal(run.stdout.trim(), '200 403 403 200 401 200 200', run.stderr);
   rmSync(dir, { recursive: true });
+});
+
+test('without a token nobody speaks through a local proxy or by a name', async () => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'pourover-nginx-'));
+  writeFileSync(path.join(dir, 'token'), TOKEN, { mode: 0o600 });
+  const nginx = await startNginx({
+    dir,
+    ports: ['http', 'proxied'],
+    http: ({ ports }) => `pourover_zone name=main size=2m; pourover_cut a zone=main;
+      server { listen 127.0.0.1:${ports.http};
+        location /plain/ { pourover_api; } location /token/ { pourover_api token=${dir}/token; }
+        location /allow/ { pourover_api allow=10.9.8.0/24; } location /open/ { pourover_api insecure=on; } }
+      server { listen 127.0.0.1:${ports.proxied} proxy_protocol; location /plain/ { pourover_api; } }`,
+  });
+  const ask = (where, ...more) => {
+    const url = nginx.url(where === 'proxied' ? 'proxied' : 'http');
+    const args = ['-s', '-o', '/dev/null', '-w', '%{http_code}', ...more, `${url}/${where === 'proxied' ? 'plain' : where}/v1/verify`];
+    return Number(spawnSync('curl', args, { encoding: 'utf8' }).stdout);
+  };
+  const header = (text) => ['-H', text];
+  for (const name of ['X-Forwarded-For: 203.0.113.9', 'Via: 1.1 front', 'Forwarded: for=203.0.113.9', 'X-Real-IP: 203.0.113.9']) {
+    assert.equal(ask('plain', ...header(name)), 403, name);
+    assert.equal(ask('allow', ...header(name)), 403, name);
+    assert.equal(ask('open', ...header(name)), 200, name);
+    assert.equal(ask('token', ...header(name), ...header(`Authorization: Bearer ${TOKEN}`)), 200, name);
+  }
+  assert.equal(ask('plain', ...header('Host: attacker.example')), 403);
+  assert.equal(ask('token', ...header('Host: router.example'), ...header(`Authorization: Bearer ${TOKEN}`)), 200);
+  for (const host of ['localhost', 'LOCALHOST:80', '127.0.0.1:9900', '[::1]:9900']) assert.equal(ask('plain', ...header(`Host: ${host}`)), 200, host);
+  assert.equal(ask('proxied', '--haproxy-protocol'), 403);
+  await nginx.stop();
+  nginx.assertCleanLog();
 });
 
 test('a thousand services are listed, and the list is whole', async () => {
