@@ -313,9 +313,11 @@ ngx_int_t ngx_http_pourover_answer_init(ngx_conf_t *cf);
 
 void *ngx_http_pourover_create_main_conf(ngx_conf_t *cf);
 void *ngx_http_pourover_create_srv_conf(ngx_conf_t *cf);
-char *ngx_http_pourover_merge_srv_conf(ngx_conf_t *cf, void *prev, void *conf);
+char *ngx_http_pourover_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child);
 void *ngx_http_pourover_create_loc_conf(ngx_conf_t *cf);
-char *ngx_http_pourover_merge_loc_conf(ngx_conf_t *cf, void *prev, void *conf);
+char *ngx_http_pourover_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
 
 char *ngx_http_pourover_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

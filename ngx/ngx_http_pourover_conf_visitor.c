@@ -617,7 +617,6 @@ ngx_http_pourover_conf_force(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i = 1; i < cf->args->nelts; i++) {
-        rc = NGX_OK;
 
         if (ngx_http_pourover_conf_param(&value[i], "allow", &v)) {
             force->allow = ngx_http_pourover_conf_cidrs(cf, &v);

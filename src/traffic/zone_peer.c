@@ -82,14 +82,14 @@ int zone_peer_add_locked(struct zone *zone, struct service *service, const struc
                        STR_ARG(spec->address), ZONE_ADDRESS_MAX, ZONE_DC_MAX, ZONE_WEIGHT_MAX);
     }
     int slot = peer_free_slot(zone, service);
-    if (slot < 0) {
+    struct peer_chunk *chunk = slot >= 0 ? zone_peer_chunk(zone, service, (unsigned) slot) : NULL;
+    if (chunk == NULL) {
         return err_set(err, ERR_FULL,
                        "no room for peer \"" STR_FMT "\": a service has at most %u peers, and the "
                        "zone %llu bytes left",
                        STR_ARG(spec->address), ZONE_PEERS_MAX,
                        (unsigned long long) zone_free(zone));
     }
-    struct peer_chunk *chunk = zone_peer_chunk(zone, service, (unsigned) slot);
     unsigned index = (unsigned) slot % ZONE_CHUNK_PEERS;
     struct peer *peer = &chunk->peer[index];
     peer->address_len = text_copy(peer->address, spec->address);

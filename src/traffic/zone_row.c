@@ -203,8 +203,8 @@ static struct zone_worker *worker_place(struct zone *zone, int32_t slot)
 {
     struct zone_worker *unused = NULL;
 
-    for (unsigned i = 0; i < ZONE_WORKERS; i++) {
-        struct zone_worker *worker = &zone->worker[i];
+    for (struct zone_worker *worker = zone->worker; worker < zone->worker + ZONE_WORKERS;
+         worker++) {
         bool listed = atomic_load(&worker->pid) != 0;
         if (listed && worker->slot == slot) {
             return worker;

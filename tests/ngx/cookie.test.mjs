@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { startNginx } from '../support/nginx.mjs';
 import { startUpstream } from '../support/upstream.mjs';
+import { waitUntil } from '../support/wait.mjs';
 import { ask, ask2, askRaw, call2, connect2, selfSigned, withId } from './client.mjs';
 
 const KEY = 'a key of more than sixteen bytes';
@@ -413,8 +414,11 @@ describe('shared caches:', () => {
   test('a page out of nginx\'s own cache carries the cookie of whom it goes to, and nobody else\'s', async () => {
     const url = `/cached?header=${encodeURIComponent('Cache-Control: public, max-age=60')}&body=kept`;
     const answers = [];
-    for (let n = 0; n < 3; n += 1) answers.push(await get(url));
-    assert.deepEqual(answers.map((answer) => answer.header('x-cache')), ['MISS', 'HIT', 'HIT']);
+    answers.push(await get(url));
+    assert.equal(answers[0].header('x-cache'), 'MISS');
+    await waitUntil(async () => (await get(url, known)).header('x-cache') === 'HIT', 5_000, 'the page in the cache');
+    for (let n = 0; n < 2; n += 1) answers.push(await get(url));
+    assert.deepEqual(answers.slice(1).map((answer) => answer.header('x-cache')), ['HIT', 'HIT']);
     assert.equal(new Set(answers.map((answer) => answer.issued)).size, 3);
     for (const answer of answers) assert.deepEqual(answer.all('cache-control'), ['private, max-age=60']);
     const visitor = await get(url, known);

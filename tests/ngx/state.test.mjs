@@ -397,7 +397,7 @@ test('a binary upgrade: a change told to either master holds in both', async () 
     }
     return instances;
   };
-  assert.equal((await seen()).size, 2, 'both zones answer');
+  await waitUntil(async () => (await seen()).size === 2, 5_000, 'answers of both zones');
   for (let revision = 2; revision <= 30; revision += 1) {
     // the comparison is with the latest change of either zone, at once
     const answer = await router.put('shop', raised(revision % 2 ? 5000 : 0, revision));

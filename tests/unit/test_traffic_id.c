@@ -75,7 +75,10 @@ static void check_cookies(const char *header, const char *const *want, size_t n)
 
     while (cookie_next(&rest, STR("id"), &value)) {
         t_check(i < n, "%s has a cookie too many", header);
-        assert_str(value, want[i++]);
+        if (i < n) {
+            assert_str(value, want[i]);
+        }
+        i++;
     }
     t_check(i == n, "%s has %zu cookies, not %zu", header, i, n);
 }
