@@ -277,7 +277,7 @@ test('clients that go away in the middle of a change harm nothing', async () => 
   for (let revision = 100; revision < 140; revision += 1) {
     const socket = net.connect(port, '127.0.0.1');
     const text = body(revision);
-    socket.write(`PUT /pourover/v1/services/other/split HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`);
+    socket.write(`PUT /pourover/v1/services/other/split HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`);
     await new Promise((resolve) => setImmediate(resolve));
     if (revision % 2) socket.resetAndDestroy?.() ?? socket.destroy();
     else socket.end();

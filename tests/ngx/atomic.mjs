@@ -12,7 +12,7 @@ const WORKERS = 3;
 async function halfRequests(router, n) {
   const wires = Array.from({ length: n }, () => new Wire(router.ports.http));
   await Promise.all(wires.map((wire) => wire.connected));
-  wires.forEach((wire) => wire.begin('GET / HTTP/1.1\r\nHost: a\r\n'));
+  wires.forEach((wire) => wire.begin('GET / HTTP/1.1\r\nHost: localhost\r\n'));
   await wiresTo(router.ports.http, router.nginx.workers(), '/').then(closeAll); // they have read on
   return wires;
 }

@@ -88,13 +88,13 @@ export class Wire {
   }
 
   get(path, headers = '') {
-    return this.finish(`GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`);
+    return this.finish(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`);
   }
 
   put(path, change) {
     const body = JSON.stringify(change);
     const type = `Content-Type: application/json\r\nContent-Length: ${body.length}`;
-    return this.finish(`PUT ${path} HTTP/1.1\r\nHost: a\r\n${type}\r\n\r\n${body}`);
+    return this.finish(`PUT ${path} HTTP/1.1\r\nHost: localhost\r\n${type}\r\n\r\n${body}`);
   }
 
   close() {

@@ -296,7 +296,7 @@ test('a change through a worker that is shutting down is saved and seen by all',
   const wire = new Wire(router.ports.api);
   await wire.connected;
   const body = JSON.stringify({ share_ppm: 90_000, revision: 1, if_revision: 0 });
-  const head = 'PUT /pourover/v1/services/shop/split HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
+  const head = 'PUT /pourover/v1/services/shop/split HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
   wire.begin(`${head}Content-Length: ${body.length}\r\n\r\n`);
   await router.eachWorker('status'); // so the head was read
   const before = router.nginx.workers();
