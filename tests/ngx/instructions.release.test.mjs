@@ -15,6 +15,7 @@ import { freePort, waitUntil } from '../support/wait.mjs';
 
 const CONFIGS = fileURLToPath(new URL('../../bench/router/', import.meta.url));
 const TRACE = 'ngx_process_events_and_timers'; // a turn of the event loop; start and end are not counted
+const TICK = 'ngx_http_pourover_tick'; // runs by the clock: a busy machine has more of them for the same requests
 const REQUESTS = 2_500;
 
 const dir = mkdtempSync(path.join(tmpdir(), 'pourover-instructions-'));
@@ -91,7 +92,8 @@ function visit(port, requests) {
 
 async function instructions({ template, ...setting }) {
   const port = await freePort();
-  const valgrind = ['valgrind', '--tool=callgrind', `--toggle-collect=${TRACE}`, '--callgrind-out-file=/dev/null'];
+  const toggles = [TRACE, TICK].map((name) => `--toggle-collect=${name}`);
+  const valgrind = ['valgrind', '--tool=callgrind', ...toggles, '--callgrind-out-file=/dev/null'];
   const nginx = await run(valgrind, `callgrind-${port}`, template, port, setting);
   await visit(port, REQUESTS);
   const output = await nginx.stop();
@@ -128,12 +130,13 @@ const PLAIN_WITH_HEADERS = {
 const BARE = { template: 'pourover.conf', HEADERS: 'off' };
 const FULL = { template: 'pourover.conf' };
 
-// Above the present figures by a hundredth, which is more than two runs ever differ; docs/performance.md says what
-// the goals are. The baseline counts nothing, sets no header and saves no state.
+// Above the figures of docs/performance.md by two to three hundredths: on one machine two runs differ by less than a
+// thousandth, but on another installation the same build took 285 instructions more. The page says what the goals
+// are. The baseline counts nothing, sets no header and saves no state.
 const LIMITS = [
   ['pourover, all on / plain NGINX that sets the same headers', FULL, PLAIN_WITH_HEADERS, 1.0],
-  ['pourover without injected headers / plain NGINX', BARE, PLAIN, 1.06],
-  ['pourover, all on / plain NGINX', FULL, PLAIN, 1.1],
+  ['pourover without injected headers / plain NGINX', BARE, PLAIN, 1.08],
+  ['pourover, all on / plain NGINX', FULL, PLAIN, 1.13],
 ];
 
 test('instructions per request stay where they are beside split_clients', { timeout: 280_000 }, async (t) => {
