@@ -3,7 +3,7 @@
 
 #define PICK_PROBES 8
 
-bool pick_was_tried(const struct pick_tried *tried, unsigned slot)
+static bool was_tried(const struct pick_tried *tried, unsigned slot)
 {
     for (uint32_t i = 0; i < tried->count; i++) {
         if (tried->slot[i] == slot) {
@@ -41,7 +41,7 @@ static uint32_t below(uint32_t bits, uint32_t n)
 static bool eligible(const struct draw *draw, unsigned slot, uint32_t meta)
 {
     return META_STATE(meta) == PEER_READY && META_TRACK(meta) == draw->track &&
-           !pick_was_tried(draw->tried, slot);
+           !was_tried(draw->tried, slot);
 }
 
 /* A peer that was drawn. slot -1: there is none. */

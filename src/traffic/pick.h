@@ -15,8 +15,6 @@ struct pick_tried {
     uint32_t count;
 };
 
-bool pick_was_tried(const struct pick_tried *tried, unsigned slot);
-
 /*
  * A ready peer of the track that was not tried. random: 64 fresh bits. ret_meta: the word it was
  * chosen by, for zone_pin_take(). Returns its slot, or -1 if there is none.
