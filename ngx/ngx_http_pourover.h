@@ -4,7 +4,8 @@
  *
  *   ngx_http_pourover_module.c     the tables: directives, hooks, the module
  *   ngx_http_pourover_conf.c       configurations made, merged, checked
- *   ngx_http_pourover_zone.c       the shared zone through its life; the tick
+ *   ngx_http_pourover_zone.c       the shared zone through its life
+ *   ngx_http_pourover_tick.c       a worker's life; what is done periodically
  *   ngx_http_pourover_conf_*.c     ... about services, peers, visitors
  *   ngx_http_pourover_request.c    a request's context and headers
  *   ngx_http_pourover_visitor.c    the visitor's id: read or drawn
@@ -81,6 +82,14 @@ typedef struct {
     ngx_http_upstream_srv_conf_t  *uscf;          /* NULL for a cut */
     ngx_array_t                    servers;       /* of server_t */
     ngx_array_t                    peers;         /* of peer_t: all */
+
+    ngx_msec_t                     slow_start;    /* 0: none */
+    ngx_uint_t                     events;        /* kept; 0: as room allows */
+
+    ngx_uint_t                     checked;       /* it has active checks */
+    struct health_rule             rule;
+    ngx_uint_t                     passive_fails; /* in a row; 0: off */
+    ngx_msec_t                     eject;
 
     struct service                *service;       /* set by init_module */
     struct row                    *row;           /* this process's, lazily */
@@ -391,9 +400,14 @@ ngx_int_t ngx_http_pourover_log_handler(ngx_http_request_t *r);
 
 /* zone.c */
 
+ngx_http_pourover_main_conf_t *ngx_http_pourover_main_of(ngx_cycle_t *cycle);
 ngx_http_pourover_zone_t *ngx_http_pourover_zone_of(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_pourover_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 ngx_int_t ngx_http_pourover_init_module(ngx_cycle_t *cycle);
+
+
+/* tick.c */
+
 ngx_int_t ngx_http_pourover_init_process(ngx_cycle_t *cycle);
 void ngx_http_pourover_exit_process(ngx_cycle_t *cycle);
 

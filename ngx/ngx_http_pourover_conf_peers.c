@@ -69,6 +69,9 @@ ngx_http_pourover_add_peers(ngx_conf_t *cf, ngx_http_pourover_service_t *ps,
         peer->spec.sockaddr_len = addr->socklen;
         peer->spec.track = server->track;
         peer->spec.weight = (uint32_t) server->weight;
+        peer->spec.origin = ORIGIN_CONFIG;
+        peer->spec.state = down ? PEER_DOWN : PEER_READY;
+        peer->spec.parent = -1;
         peer->down = down;
 
         if (peer->spec.address.len > ZONE_ADDRESS_MAX

@@ -257,6 +257,9 @@ ngx_http_pourover_new_service(ngx_conf_t *cf,
     ps->kind = kind;
     ps->enabled = 1;
     ps->salt = ps->name;
+    ps->rule = (struct health_rule) { 2, 3 };
+    ps->passive_fails = 5;
+    ps->eject = 10000;
 
     if (ngx_array_init(&ps->servers, cf->pool, 4,
                        sizeof(ngx_http_pourover_server_t)) != NGX_OK
@@ -270,7 +273,28 @@ ngx_http_pourover_new_service(ngx_conf_t *cf,
 }
 
 
-/* one of zone=NAME share=SHARE salt=SALT enabled=on|off */
+static ngx_int_t
+ngx_http_pourover_slow_start(ngx_conf_t *cf, ngx_http_pourover_service_t *ps,
+    ngx_str_t *value, ngx_str_t *directive)
+{
+    ngx_int_t  ms;
+
+    ms = ngx_parse_time(value, 0);
+
+    if (ms == NGX_ERROR || ms > 24 * 60 * 60 * 1000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%V: slow_start \"%V\" is no time up to a day; "
+                           "right is slow_start=30s", directive, value);
+        return NGX_ERROR;
+    }
+
+    ps->slow_start = (ngx_msec_t) ms;
+
+    return NGX_OK;
+}
+
+
+/* one of zone=NAME share=SHARE salt=SALT enabled=on|off slow_start=TIME */
 
 static ngx_int_t
 ngx_http_pourover_service_param(ngx_conf_t *cf,
@@ -316,10 +340,18 @@ ngx_http_pourover_service_param(ngx_conf_t *cf,
         return NGX_OK;
     }
 
+    if (ps->kind == SERVICE_BALANCER
+        && ngx_http_pourover_conf_param(arg, "slow_start", &v))
+    {
+        return ngx_http_pourover_slow_start(cf, ps, &v, directive);
+    }
+
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "%V: invalid parameter \"%V\"; it takes zone=NAME "
-                       "[share=SHARE] [salt=SALT] [enabled=on|off]",
-                       directive, arg);
+                       "[share=SHARE] [salt=SALT] [enabled=on|off]%s",
+                       directive, arg,
+                       ps->kind == SERVICE_BALANCER ? " [slow_start=TIME]"
+                                                    : "");
 
     return NGX_ERROR;
 }

@@ -206,7 +206,9 @@ ngx_http_pourover_json_tracks(struct json_writer *w,
         json_kv_u64(w, "peers", track->peers[PEER_READY]
                                 + track->peers[PEER_DRAINING]
                                 + track->peers[PEER_DOWN]);
-        json_kv_u64(w, "live", atomic_load(&service->live[t]));
+        json_kv_u64(w, "live", zone_ready(service, t, LEVEL_PASSING));
+        json_kv_u64(w, "failing", zone_ready(service, t, LEVEL_FAILING));
+        json_kv_u64(w, "unknown", zone_ready(service, t, LEVEL_UNKNOWN));
         json_kv_i64(w, "in_flight", track->in_flight);
         json_obj_end(w);
     }
@@ -245,7 +247,7 @@ ngx_http_pourover_json_peer(struct json_writer *w, ngx_http_pourover_zone_t *pz,
     json_kv_str(w, "name", (struct str) { peer.name, peer.name_len });
     json_kv_cstr(w, "track", zone_track_name(META_TRACK(meta)));
     json_kv_str(w, "dc", (struct str) { peer.dc, peer.dc_len });
-    json_kv_u64(w, "weight", META_WEIGHT(meta));
+    json_kv_u64(w, "weight", peer.weight);
     json_kv_cstr(w, "state", zone_peer_state_name(META_STATE(meta)));
     json_kv_i64(w, "in_flight", sum.in_flight);
     json_kv_u64(w, "requests", sum.requests);

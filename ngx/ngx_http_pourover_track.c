@@ -180,8 +180,7 @@ ngx_http_pourover_choose(ngx_http_request_t *r,
     in.version = ngx_http_pourover_version(r);
     in.no_id_random = ctx->visitor && ctx->visitor->no_id_random;
     in.canary_live = ps->kind == SERVICE_CUT
-                     || atomic_load_explicit(&ps->service->live[TRACK_CANARY],
-                                             memory_order_relaxed) > 0;
+                     || zone_level(ps->service, TRACK_CANARY) != LEVEL_NONE;
 
     if (in.no_id_random && in.id.len == 0
         && rand_bytes(&in.random, sizeof(in.random)) != 0)

@@ -133,7 +133,7 @@ ngx_http_pourover_tries(struct service *service, enum track track)
 {
     ngx_uint_t  n;
 
-    n = atomic_load_explicit(&service->live[track], memory_order_relaxed);
+    n = zone_ready(service, track, zone_level(service, track));
     n = ngx_min(n, PICK_TRIED_MAX - 1);
 
     return ngx_max(n, 1) + (track == TRACK_CANARY ? 1 : 0);

@@ -6,31 +6,19 @@
  *                 later: a living zone is attached to and not written
  *   init_module   a configuration that takes effect: its services and peers
  *                 are merged in; cannot fail any more, nginx would exit
- *   init_process  a worker: takes over the rows of its process slot
- *   tick          every 100 ms in every worker; one of them, the holder of the
- *                 lease, does what is to be done once
+ *
+ * A worker's part is in tick.c.
  *
  * What holds: share, salt, enabled and revision are the zone's (or the state
- * file's); nginx.conf says them for services that neither knows.  Peers are
- * nginx.conf's.
+ * file's); nginx.conf says them for services that neither knows.  nginx.conf is
+ * the base set of peers: what it adds, drops or weighs anew is done, what a
+ * command changed stays.
  */
 
 #include "ngx_http_pourover.h"
 
 #include "base/clock.h"
 #include "base/rand.h"
-
-
-#define NGX_HTTP_POUROVER_LEASE_MS  500
-#define NGX_HTTP_POUROVER_REAP_MS   1000
-
-
-/* of the process, not of a configuration: without a master a reload keeps the
- * process and frees the old configuration's memory */
-
-static ngx_event_t       ngx_http_pourover_tick_event;
-static ngx_connection_t  ngx_http_pourover_dummy;
-static ngx_msec_t        ngx_http_pourover_reaped;
 
 
 ngx_http_pourover_zone_t *
@@ -44,7 +32,7 @@ ngx_http_pourover_zone_of(ngx_cycle_t *cycle)
 }
 
 
-static ngx_http_pourover_main_conf_t *
+ngx_http_pourover_main_conf_t *
 ngx_http_pourover_main_of(ngx_cycle_t *cycle)
 {
     return ngx_http_cycle_get_module_main_conf(cycle, ngx_http_pourover_module);
@@ -62,7 +50,11 @@ ngx_http_pourover_processes(ngx_cycle_t *cycle)
 }
 
 
-/* name and data center of a slot stay: with others it is another peer */
+/*
+ * Name and data center of a slot stay: with others it is another peer.  One
+ * that a command removed or moved to the other track is known by what
+ * nginx.conf says of it.
+ */
 
 static ngx_uint_t
 ngx_http_pourover_is_peer(struct zone *zone, const struct service *service,
@@ -75,8 +67,10 @@ ngx_http_pourover_is_peer(struct zone *zone, const struct service *service,
     peer = zone_peer(zone, service, slot);
 
     return META_STATE(meta) != PEER_FREE
-           && META_STATE(meta) != PEER_REMOVED
-           && META_TRACK(meta) == spec->track
+           && (META_STATE(meta) != PEER_REMOVED || peer->in_config)
+           && peer->is_name == spec->is_name
+           && peer->parent == 0
+           && peer->base_track == (uint8_t) spec->track
            && str_eq(spec->address,
                      (struct str) { peer->address, peer->address_len })
            && str_eq(spec->name, (struct str) { peer->name, peer->name_len })
@@ -238,29 +232,34 @@ ngx_http_pourover_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
 static ngx_int_t
 ngx_http_pourover_merge_peer(ngx_http_pourover_zone_t *pz,
-    struct service *service, ngx_http_pourover_peer_t *peer, struct err *err)
+    ngx_http_pourover_service_t *ps, ngx_http_pourover_peer_t *peer,
+    struct err *err)
 {
-    int              slot;
-    enum peer_state  state;
+    int                found;
+    unsigned           slot;
+    uint64_t           now;
+    struct service    *service;
+    struct zone_base   base;
 
-    slot = ngx_http_pourover_find_peer(pz->zone, service, &peer->spec);
+    service = ps->service;
+    found = ngx_http_pourover_find_peer(pz->zone, service, &peer->spec);
+    slot = (unsigned) found;
 
-    if (slot < 0) {
-        if (zone_peer_add_locked(pz->zone, service, &peer->spec, err) != 0) {
+    if (found < 0) {
+        /* nothing is cold when all begins */
+        now = pz->fresh ? 0 : clock_mono_ms();
+        peer->spec.checked = ps->checked;
+
+        if (zone_peer_add_locked(pz->zone, service, &peer->spec, now, &slot,
+                                 err)
+            != 0)
+        {
             return NGX_DECLINED;
         }
-
-        slot = ngx_http_pourover_find_peer(pz->zone, service, &peer->spec);
     }
 
-    state = META_STATE(zone_peer_meta(pz->zone, service, (unsigned) slot));
-
-    if (peer->down || state == PEER_DOWN) {
-        state = peer->down ? PEER_DOWN : PEER_READY;
-    }
-
-    zone_peer_set_locked(pz->zone, service, (unsigned) slot, state,
-                         peer->spec.weight);
+    base = (struct zone_base) { peer->spec.weight, peer->down };
+    zone_peer_base_locked(pz->zone, service, slot, &base);
 
     return NGX_OK;
 }
@@ -273,7 +272,6 @@ ngx_http_pourover_remove_peers(ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_service_t *ps)
 {
     unsigned                   slot, slots;
-    uint32_t                   meta;
     ngx_uint_t                 i;
     struct service            *service;
     ngx_http_pourover_peer_t  *peer;
@@ -283,11 +281,6 @@ ngx_http_pourover_remove_peers(ngx_http_pourover_zone_t *pz,
     slots = atomic_load(&service->slots);
 
     for (slot = 0; slot < slots; slot++) {
-        meta = zone_peer_meta(pz->zone, service, slot);
-
-        if (META_STATE(meta) == PEER_FREE || META_STATE(meta) == PEER_REMOVED) {
-            continue;
-        }
 
         for (i = 0; i < ps->peers.nelts; i++) {
             if (ngx_http_pourover_is_peer(pz->zone, service, slot,
@@ -298,8 +291,7 @@ ngx_http_pourover_remove_peers(ngx_http_pourover_zone_t *pz,
         }
 
         if (i == ps->peers.nelts) {
-            zone_peer_set_locked(pz->zone, service, slot, PEER_REMOVED,
-                                 META_WEIGHT(meta));
+            zone_peer_base_locked(pz->zone, service, slot, NULL);
         }
     }
 
@@ -325,15 +317,14 @@ ngx_http_pourover_merge_peers(ngx_http_pourover_zone_t *pz,
     waiting = 0;
 
     for (i = 0; i < ps->peers.nelts; i++) {
-        waiting += ngx_http_pourover_merge_peer(pz, ps->service, &peer[i], &err)
+        waiting += ngx_http_pourover_merge_peer(pz, ps, &peer[i], &err)
                    != NGX_OK;
     }
 
     ngx_http_pourover_remove_peers(pz, ps);
 
     for (i = 0; waiting && i < ps->peers.nelts; i++) {
-        if (ngx_http_pourover_merge_peer(pz, ps->service, &peer[i], &err)
-            != NGX_OK)
+        if (ngx_http_pourover_merge_peer(pz, ps, &peer[i], &err) != NGX_OK)
         {
             ngx_log_error(NGX_LOG_ALERT, log, 0, "service \"%V\": %s",
                           &ps->name, err.msg);
@@ -377,8 +368,10 @@ ngx_http_pourover_merge_service(ngx_http_pourover_zone_t *pz,
     }
 
     atomic_store(&service->listed, pz->zone->generation);
+    service->slow_start_ms = (uint32_t) ps->slow_start;
     ps->service = service;
 
+    zone_health_watch_locked(pz->zone, service, ps->checked);
     ngx_http_pourover_merge_peers(pz, ps, log);
 }
 
@@ -430,185 +423,4 @@ ngx_http_pourover_init_module(ngx_cycle_t *cycle)
     }
 
     return NGX_OK;
-}
-
-
-/* workers */
-
-static bool
-ngx_http_pourover_alive(int32_t pid)
-{
-    return kill(pid, 0) == 0 || ngx_errno != ESRCH;
-}
-
-
-/* whether this worker does what is to be done once */
-
-static ngx_uint_t
-ngx_http_pourover_holds_lease(struct zone *zone)
-{
-    int32_t   holder;
-    uint64_t  now, beat;
-
-    holder = atomic_load(&zone->lease_pid);
-    beat = atomic_load(&zone->lease_beat_ms);
-    now = clock_mono_ms();      /* last: a beat is never later than now */
-
-    if (ngx_exiting) {
-        (void) atomic_compare_exchange_strong(&zone->lease_pid,
-                                              &(int32_t) { ngx_pid }, 0);
-        return 0;
-    }
-
-    if (holder != ngx_pid) {
-        if (holder != 0 && now - beat < NGX_HTTP_POUROVER_LEASE_MS
-            && ngx_http_pourover_alive(holder))
-        {
-            return 0;
-        }
-
-        if (!atomic_compare_exchange_strong(&zone->lease_pid, &holder,
-                                            ngx_pid))
-        {
-            return 0;
-        }
-    }
-
-    atomic_store(&zone->lease_beat_ms, now);
-
-    return 1;
-}
-
-
-static void
-ngx_http_pourover_mark_exiting(struct zone *zone)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < ZONE_WORKERS; i++) {
-        if (atomic_load(&zone->worker[i].pid) == ngx_pid) {
-            atomic_store(&zone->worker[i].exiting, 1);
-        }
-    }
-}
-
-
-static void
-ngx_http_pourover_reap(ngx_http_pourover_zone_t *pz)
-{
-    unsigned  n;
-
-    ngx_shmtx_lock(&pz->shpool->mutex);
-    n = zone_reap_locked(pz->zone, ngx_http_pourover_alive);
-    ngx_shmtx_unlock(&pz->shpool->mutex);
-
-    if (n) {
-        ngx_log_error(NGX_LOG_NOTICE, pz->log, 0,
-                      "pourover: a worker is gone, %ud of its counts of "
-                      "requests in flight set to 0", n);
-    }
-}
-
-
-static void
-ngx_http_pourover_tick(ngx_event_t *ev)
-{
-    ngx_uint_t                 holder;
-    ngx_http_pourover_zone_t  *pz;
-
-    pz = ngx_http_pourover_zone_of((ngx_cycle_t *) ngx_cycle);
-    if (pz == NULL) {
-        return;
-    }
-
-    holder = ngx_http_pourover_holds_lease(pz->zone);
-
-    if (ngx_exiting) {
-        ngx_http_pourover_mark_exiting(pz->zone);
-
-        if (pz->state.len) {
-            ngx_http_pourover_state_close(pz);
-        }
-    }
-
-    if (holder && ngx_current_msec - ngx_http_pourover_reaped
-                  >= NGX_HTTP_POUROVER_REAP_MS)
-    {
-        ngx_http_pourover_reaped = ngx_current_msec;
-        ngx_http_pourover_reap(pz);
-    }
-
-    if (holder) {
-        zone_hints_set_next(pz->zone);
-    }
-
-    if (pz->state.len) {
-        ngx_http_pourover_state_tick(pz, holder);
-    }
-
-    ngx_add_timer(ev, NGX_HTTP_POUROVER_TICK);
-}
-
-
-ngx_int_t
-ngx_http_pourover_init_process(ngx_cycle_t *cycle)
-{
-    ngx_event_t               *tick;
-    ngx_http_pourover_zone_t  *pz;
-
-    pz = ngx_http_pourover_zone_of(cycle);
-
-    if (pz == NULL
-        || (ngx_process != NGX_PROCESS_WORKER
-            && ngx_process != NGX_PROCESS_SINGLE))
-    {
-        return NGX_OK;
-    }
-
-    ngx_shmtx_lock(&pz->shpool->mutex);
-    zone_worker_start_locked(pz->zone, (int32_t) ngx_process_slot, ngx_pid,
-                             pz->zone->generation);
-    ngx_shmtx_unlock(&pz->shpool->mutex);
-
-    if (pz->state.len) {
-        ngx_http_pourover_state_open(pz);
-    }
-
-    ngx_http_pourover_dummy.fd = (ngx_socket_t) -1;
-
-    tick = &ngx_http_pourover_tick_event;
-    tick->handler = ngx_http_pourover_tick;
-    tick->data = &ngx_http_pourover_dummy;
-    tick->log = cycle->log;
-    tick->cancelable = 1;
-    pz->log = cycle->log;
-
-    ngx_add_timer(tick, NGX_HTTP_POUROVER_TICK);
-
-    return NGX_OK;
-}
-
-
-void
-ngx_http_pourover_exit_process(ngx_cycle_t *cycle)
-{
-    ngx_uint_t                 i;
-    ngx_http_pourover_zone_t  *pz;
-
-    pz = ngx_http_pourover_zone_of(cycle);
-
-    if (pz == NULL || pz->zone == NULL
-        || (ngx_process != NGX_PROCESS_WORKER
-            && ngx_process != NGX_PROCESS_SINGLE))
-    {
-        return;
-    }
-
-    (void) atomic_compare_exchange_strong(&pz->zone->lease_pid,
-                                          &(int32_t) { ngx_pid }, 0);
-
-    for (i = 0; i < ZONE_WORKERS; i++) {
-        (void) atomic_compare_exchange_strong(&pz->zone->worker[i].pid,
-                                              &(int32_t) { ngx_pid }, 0);
-    }
 }

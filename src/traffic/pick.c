@@ -22,6 +22,12 @@ struct draw {
     uint64_t state; /* of the generator */
 };
 
+/* A peer that was drawn. slot -1: there is none. */
+struct drawn {
+    int slot;
+    uint32_t meta;
+};
+
 /* splitmix64: G. Steele, D. Lea, C. Flood, OOPSLA 2014. Only spreads the caller's random bits. */
 static uint64_t draw_bits(struct draw *draw)
 {
@@ -38,23 +44,24 @@ static uint32_t below(uint32_t bits, uint32_t n)
     return (uint32_t) (((uint64_t) bits * n) >> 32);
 }
 
-static bool eligible(const struct draw *draw, unsigned slot, uint32_t meta)
+static bool on_track(const struct draw *draw, uint32_t meta)
 {
-    return META_STATE(meta) == PEER_READY && META_TRACK(meta) == draw->track &&
-           !was_tried(draw->tried, slot);
+    return META_STATE(meta) == PEER_READY && META_TRACK(meta) == draw->track;
 }
 
-/* A peer that was drawn. slot -1: there is none. */
-struct drawn {
-    int slot;
-    uint32_t meta;
-};
+/* other: a slot that is taken already, or -1. */
+static bool eligible(const struct draw *draw, unsigned slot, uint32_t meta, enum level level,
+                     int other)
+{
+    return on_track(draw, meta) && level_of(META_HEALTH(meta)) == level && (int) slot != other &&
+           !was_tried(draw->tried, slot);
+}
 
 /*
  * A blind probe, so that the cost does not grow with the number of peers: a probed peer is taken
  * with probability weight / greatest weight.
  */
-static struct drawn draw_probe(struct draw *draw)
+static struct drawn draw_probe(struct draw *draw, enum level level, int other)
 {
     uint32_t weight_max = atomic_load_explicit(&draw->service->weight_max, memory_order_relaxed);
 
@@ -62,7 +69,7 @@ static struct drawn draw_probe(struct draw *draw)
         uint64_t bits = draw_bits(draw);
         unsigned slot = below((uint32_t) bits, draw->slots);
         uint32_t meta = zone_peer_meta(draw->zone, draw->service, slot);
-        if (eligible(draw, slot, meta) &&
+        if (eligible(draw, slot, meta, level, other) &&
             below((uint32_t) (bits >> 32), weight_max) < META_WEIGHT(meta)) {
             return (struct drawn){(int) slot, meta};
         }
@@ -70,28 +77,42 @@ static struct drawn draw_probe(struct draw *draw)
     return (struct drawn){-1, 0};
 }
 
-/* Two draws by weight over all eligible peers, in one pass. */
-static void draw_scan(struct draw *draw, struct drawn *ret_first, struct drawn *ret_second)
+/*
+ * The best level that ready peers of the track have, tried or not, by their words themselves: the
+ * service's counts may be ahead of them for a moment.
+ */
+static enum level level_now(const struct draw *draw, enum level least)
 {
-    struct drawn first = {-1, 0}, second = {-1, 0};
+    enum level best = LEVEL_NONE;
+
+    for (unsigned slot = 0; slot < draw->slots; slot++) {
+        uint32_t meta = zone_peer_meta(draw->zone, draw->service, slot);
+        enum level level = level_of(META_HEALTH(meta));
+        if (level > best && level >= least && on_track(draw, meta)) {
+            best = level;
+        }
+    }
+    return best;
+}
+
+/* One peer by weight among all that are eligible, in one pass. */
+static struct drawn draw_scan(struct draw *draw, enum level level, int other)
+{
+    struct drawn drawn = {-1, 0};
     uint32_t total = 0;
 
     for (unsigned slot = 0; slot < draw->slots; slot++) {
         uint32_t meta = zone_peer_meta(draw->zone, draw->service, slot);
-        if (!eligible(draw, slot, meta)) {
+        if (!eligible(draw, slot, meta, level, other)) {
             continue;
         }
-        uint64_t bits = draw_bits(draw);
         total += META_WEIGHT(meta);
-        if (below((uint32_t) bits, total) < META_WEIGHT(meta)) {
-            first = (struct drawn){(int) slot, meta};
-        }
-        if (below((uint32_t) (bits >> 32), total) < META_WEIGHT(meta)) {
-            second = (struct drawn){(int) slot, meta};
+        if (total == META_WEIGHT(meta) ||
+            below((uint32_t) draw_bits(draw), total) < META_WEIGHT(meta)) {
+            drawn = (struct drawn){(int) slot, meta};
         }
     }
-    *ret_first = first;
-    *ret_second = second;
+    return drawn;
 }
 
 static int32_t in_flight(const struct draw *draw, int slot)
@@ -100,6 +121,41 @@ static int32_t in_flight(const struct draw *draw, int slot)
     int32_t hint = atomic_load_explicit(&chunk->hint[(unsigned) slot % ZONE_CHUNK_PEERS],
                                         memory_order_relaxed);
     return hint > 0 ? hint : 0;
+}
+
+/* A canary's failing peers are tried only when stable has nothing better. */
+static enum level least_level(const struct service *service, enum track track)
+{
+    return track == TRACK_CANARY && zone_level(service, TRACK_STABLE) >= LEVEL_UNKNOWN
+               ? LEVEL_UNKNOWN
+               : LEVEL_FAILING;
+}
+
+static struct drawn choose_of_two(struct draw *draw, enum level level)
+{
+    struct drawn first = {-1, 0}, second = {-1, 0};
+
+    if (draw->slots > PICK_PROBES) {
+        first = draw_probe(draw, level, -1);
+    }
+    if (first.slot < 0) {
+        first = draw_scan(draw, level, -1);
+    }
+    if (first.slot < 0) {
+        return first;
+    }
+    if (draw->slots > PICK_PROBES) {
+        second = draw_probe(draw, level, first.slot);
+    }
+    if (second.slot < 0) {
+        second = draw_scan(draw, level, first.slot);
+    }
+    if (second.slot < 0) {
+        return first;
+    }
+    uint64_t first_load = (uint64_t) in_flight(draw, first.slot) * META_WEIGHT(second.meta);
+    uint64_t second_load = (uint64_t) in_flight(draw, second.slot) * META_WEIGHT(first.meta);
+    return second_load < first_load ? second : first;
 }
 
 int pick_peer(const struct zone *zone, const struct service *service, enum track track,
@@ -113,22 +169,17 @@ int pick_peer(const struct zone *zone, const struct service *service, enum track
         .state = random,
         .slots = atomic_load_explicit(&service->slots, memory_order_acquire),
     };
-    struct drawn first = {-1, 0}, second = {-1, 0};
+    enum level level = zone_level(service, track);
+    struct drawn drawn = level == LEVEL_NONE ? (struct drawn){-1, 0} : choose_of_two(&draw, level);
 
-    if (draw.slots > PICK_PROBES) {
-        first = draw_probe(&draw);
-        second = draw_probe(&draw);
-    }
-    if (first.slot < 0 || second.slot < 0) {
-        draw_scan(&draw, &first, &second);
-    }
-    if (second.slot != first.slot) {
-        uint64_t first_load = (uint64_t) in_flight(&draw, first.slot) * META_WEIGHT(second.meta);
-        uint64_t second_load = (uint64_t) in_flight(&draw, second.slot) * META_WEIGHT(first.meta);
-        if (second_load < first_load) {
-            first = second;
+    /* Rare: nothing is left, or a peer changed while we looked. Its word is the truth. */
+    for (int attempt = 0; drawn.slot < 0 && attempt < 2; attempt++) {
+        level = level_now(&draw, least_level(service, track));
+        if (level == LEVEL_NONE) {
+            break;
         }
+        drawn = choose_of_two(&draw, level);
     }
-    *ret_meta = first.meta;
-    return first.slot;
+    *ret_meta = drawn.meta;
+    return drawn.slot;
 }

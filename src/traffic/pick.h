@@ -1,6 +1,7 @@
 /*
- * Which peer of a track takes a request: power of two choices. Two peers are drawn by weight, the
- * one with fewer requests in flight for its weight is taken.
+ * Which peer of a track takes a request: power of two choices. Two different peers are drawn by
+ * weight, the one with fewer requests in flight for its weight is taken. Only the peers of the
+ * track's best level (zone.h) take part.
  * M. Mitzenmacher, "The power of two choices in randomized load balancing", IEEE TPDS 12(10), 2001.
  */
 #pragma once
@@ -17,7 +18,8 @@ struct pick_tried {
 
 /*
  * A ready peer of the track that was not tried. random: 64 fresh bits. ret_meta: the word it was
- * chosen by, for zone_pin_take(). Returns its slot, or -1 if there is none.
+ * chosen by, for zone_pin_take(); HEALTH_DOWN in it: this was panic. Returns its slot, or -1 if
+ * there is none.
  */
 int pick_peer(const struct zone *zone, const struct service *service, enum track track,
               const struct pick_tried *tried, uint64_t random, uint32_t *ret_meta);

@@ -20,9 +20,16 @@ const char *zone_peer_state_name(enum peer_state state)
 {
     static const char *const name[] = {
         [PEER_FREE] = "free", [PEER_READY] = "ready",     [PEER_DRAINING] = "draining",
-        [PEER_DOWN] = "down", [PEER_REMOVED] = "removed",
+        [PEER_DOWN] = "down", [PEER_REMOVED] = "removed", [PEER_NAME] = "name",
     };
-    return (unsigned) state <= PEER_REMOVED ? name[state] : "unknown";
+    return (unsigned) state <= PEER_NAME ? name[state] : "unknown";
+}
+
+const char *zone_peer_origin_name(enum peer_origin origin)
+{
+    static const char *const name[] = {
+        [ORIGIN_CONFIG] = "config", [ORIGIN_API] = "api", [ORIGIN_NAME] = "name"};
+    return (unsigned) origin <= ORIGIN_NAME ? name[origin] : "unknown";
 }
 
 const char *zone_restored_name(enum restored restored)

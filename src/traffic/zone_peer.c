@@ -1,9 +1,15 @@
-/* Peers of a service in the shared zone; see zone.h. */
+/* Peers of a service in the shared zone: found, added, pinned; see zone.h. What is asked and seen
+ * of them is in zone_order.c. */
 #include <string.h>
 
 #include "traffic/zone_int.h"
 
 const struct peer *zone_peer(const struct zone *zone, const struct service *service, unsigned slot)
+{
+    return zone_peer_cold(zone, service, slot);
+}
+
+struct peer *zone_peer_cold(const struct zone *zone, const struct service *service, unsigned slot)
 {
     return &zone_peer_chunk(zone, service, slot)->peer[slot % ZONE_CHUNK_PEERS];
 }
@@ -50,13 +56,6 @@ static int peer_free_slot(struct zone *zone, struct service *service)
     return (int) slots;
 }
 
-static void weight_seen(struct service *service, uint32_t weight)
-{
-    if (weight > atomic_load_explicit(&service->weight_max, memory_order_relaxed)) {
-        atomic_store(&service->weight_max, weight);
-    }
-}
-
 static bool peer_spec_fits(const struct peer_spec *spec)
 {
     return spec->address.len <= ZONE_ADDRESS_MAX && spec->name.len <= ZONE_ADDRESS_MAX &&
@@ -72,8 +71,29 @@ static uint16_t text_copy(char *to, struct str text)
     return (uint16_t) text.len;
 }
 
+static void peer_fill(struct peer *peer, const struct peer_spec *spec)
+{
+    memset(peer, 0, sizeof(*peer));
+    peer->address_len = text_copy(peer->address, spec->address);
+    peer->name_len = text_copy(peer->name, spec->name);
+    peer->dc_len = text_copy(peer->dc, spec->dc);
+    peer->sockaddr_len = (uint16_t) spec->sockaddr_len;
+    if (spec->sockaddr_len > 0) {
+        memcpy(peer->sockaddr.bytes, spec->sockaddr, spec->sockaddr_len);
+    }
+    peer->origin = (uint8_t) spec->origin;
+    peer->is_name = spec->is_name;
+    peer->wanted = (uint8_t) spec->state;
+    peer->parent = (uint16_t) (spec->parent + 1);
+    peer->weight = spec->weight;
+    peer->base_track = (uint8_t) spec->track;
+    peer->base_weight = spec->weight;
+    peer->seen.state.checked = spec->checked;
+    peer->seen.state.health = spec->checked ? HEALTH_UNKNOWN : HEALTH_UNCHECKED;
+}
+
 int zone_peer_add_locked(struct zone *zone, struct service *service, const struct peer_spec *spec,
-                         struct err *err)
+                         uint64_t now_ms, unsigned *ret_slot, struct err *err)
 {
     if (!peer_spec_fits(spec)) {
         return err_set(err, ERR_INVALID,
@@ -90,54 +110,29 @@ int zone_peer_add_locked(struct zone *zone, struct service *service, const struc
                        STR_ARG(spec->address), ZONE_PEERS_MAX,
                        (unsigned long long) zone_free(zone));
     }
-    unsigned index = (unsigned) slot % ZONE_CHUNK_PEERS;
-    struct peer *peer = &chunk->peer[index];
-    peer->address_len = text_copy(peer->address, spec->address);
-    peer->name_len = text_copy(peer->name, spec->name);
-    peer->dc_len = text_copy(peer->dc, spec->dc);
-    peer->sockaddr_len = (uint16_t) spec->sockaddr_len;
-    memcpy(peer->sockaddr.bytes, spec->sockaddr, spec->sockaddr_len);
-
+    struct peer *peer = zone_peer_cold(zone, service, (unsigned) slot);
+    peer_fill(peer, spec);
     zone_pins_forget(zone, service, (unsigned) slot);
-    weight_seen(service, spec->weight);
-    uint32_t generation = META_GENERATION(atomic_load(&chunk->meta[index])) + 1;
-    atomic_store(&chunk->meta[index], META(PEER_READY, spec->track, spec->weight, generation));
-    atomic_fetch_add(&service->live[spec->track], 1);
-    (void) zone_epoch_bump(zone);
+
+    uint32_t old = zone_peer_meta(zone, service, (unsigned) slot);
+    enum peer_state state = spec->is_name ? PEER_NAME : spec->state;
+    uint32_t weight = spec->weight * ZONE_WEIGHT_UNIT;
+    if (state == PEER_READY && !spec->checked && now_ms > 0) {
+        weight = zone_ramp_begin(service, peer, now_ms);
+    }
+    zone_meta_store(
+        zone, service, (unsigned) slot,
+        META(state, spec->track, peer->seen.state.health, weight, META_GENERATION(old) + 1));
+    *ret_slot = (unsigned) slot;
     return 0;
-}
-
-void zone_peer_set_locked(struct zone *zone, struct service *service, unsigned slot,
-                          enum peer_state state, uint32_t weight)
-{
-    struct peer_chunk *chunk = zone_peer_chunk(zone, service, slot);
-    _Atomic uint32_t *word = &chunk->meta[slot % ZONE_CHUNK_PEERS];
-    uint32_t old = atomic_load(word);
-    uint32_t new = META(state, META_TRACK(old), weight, META_GENERATION(old));
-
-    if (new == old) {
-        return;
-    }
-    if (META_STATE(old) == PEER_READY && state != PEER_READY) {
-        atomic_fetch_sub(&service->live[META_TRACK(old)], 1);
-    }
-    service->removed += state == PEER_REMOVED;
-    service->removed -= META_STATE(old) == PEER_REMOVED;
-    weight_seen(service, weight);
-    atomic_store(word, new);
-    if (META_STATE(old) != PEER_READY && state == PEER_READY) {
-        atomic_fetch_add(&service->live[META_TRACK(old)], 1);
-    }
-    (void) zone_epoch_bump(zone);
 }
 
 bool zone_pin_take(struct peer_chunk *chunk, unsigned slot, struct pin *pin, uint32_t meta)
 {
     unsigned index = slot % ZONE_CHUNK_PEERS;
 
-    atomic_fetch_add(&pin->in_flight, 1);
-    if (atomic_load(&chunk->meta[index]) != meta) {
-        atomic_fetch_sub(&pin->in_flight, 1);
+    zone_pin_announce(pin);
+    if (!zone_pin_confirm(chunk, slot, pin, meta)) {
         return false;
     }
     counter_add(&pin->requests, 1);

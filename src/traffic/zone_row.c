@@ -145,8 +145,9 @@ void zone_peers_sweep_locked(struct zone *zone, struct service *service)
 
     for (unsigned slot = 0; slot < slots && service->removed > 0; slot++) {
         uint32_t meta = zone_peer_meta(zone, service, slot);
-        if (META_STATE(meta) == PEER_REMOVED && zone_pin_sum(zone, service, slot).in_flight == 0) {
-            zone_peer_set_locked(zone, service, slot, PEER_FREE, META_WEIGHT(meta));
+        if (META_STATE(meta) == PEER_REMOVED && !zone_peer(zone, service, slot)->in_config &&
+            zone_pin_sum(zone, service, slot).in_flight == 0) {
+            zone_meta_store(zone, service, slot, meta - PEER_REMOVED + PEER_FREE);
         }
     }
 }
@@ -168,6 +169,7 @@ void zone_counters_sum(const struct zone *zone, const struct service *service, e
         sum_add(ret_sum->reason, counters->reason, REASON_COUNT);
         sum_add(ret_sum->grpc_status, counters->grpc_status, ZONE_GRPC_STATUSES);
         sum_add(ret_sum->status, counters->status, ZONE_STATUSES);
+        sum_add(ret_sum->event, counters->event, EVENT_KINDS);
     }
 }
 

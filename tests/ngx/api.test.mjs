@@ -84,7 +84,8 @@ test('status', async () => {
 
 test('services, one with its peers', async () => {
   const split = { share_ppm: 250_000, salt: 'r1', enabled: true, revision: 0 };
-  const tracks = { stable: { peers: 1, live: 1, in_flight: 0 }, canary: { peers: 1, live: 1, in_flight: 0 } };
+  const track = { peers: 1, live: 1, failing: 0, unknown: 0, in_flight: 0 };
+  const tracks = { stable: track, canary: track };
   const { body } = await get('v1/services');
   assert.deepEqual(Object.keys(body), ['epoch', 'services']);
   assert.deepEqual(body.services[0], { name: 'shop', kind: 'balancer', split, restored: 'fresh', tracks });

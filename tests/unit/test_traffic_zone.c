@@ -41,8 +41,11 @@ static void add_peer(struct zone *zone, struct service *service, const char *add
                              .sockaddr = address,
                              .sockaddr_len = strlen(address),
                              .track = track,
-                             .weight = weight};
-    assert_int_equal(zone_peer_add_locked(zone, service, &spec, NULL), 0);
+                             .weight = weight,
+                             .state = PEER_READY,
+                             .parent = -1};
+    unsigned slot;
+    assert_int_equal(zone_peer_add_locked(zone, service, &spec, 0, &slot, NULL), 0);
 }
 
 static void test_a_service_is_found_again(void **state)
@@ -168,13 +171,13 @@ static void test_peers_come_go_and_their_slots_are_used_again(void **state)
 
     add_peer(zone, service, "a:1", TRACK_STABLE, 1);
     add_peer(zone, service, "b:1", TRACK_CANARY, 1);
-    assert_int_equal(atomic_load(&service->live[TRACK_STABLE]), 1);
+    assert_int_equal(zone_ready(service, TRACK_STABLE, LEVEL_PASSING), 1);
     uint32_t meta = zone_peer_meta(zone, service, 0);
     struct peer_chunk *chunk = zone_peer_chunk(zone, service, 0);
     assert_true(zone_pin_take(chunk, 0, pin, meta));
 
     zone_peer_set_locked(zone, service, 0, PEER_REMOVED, 1);
-    assert_int_equal(atomic_load(&service->live[TRACK_STABLE]), 0);
+    assert_int_equal(zone_level(service, TRACK_STABLE), LEVEL_NONE);
     zone_peers_sweep_locked(zone, service);
     assert_int_equal(META_STATE(zone_peer_meta(zone, service, 0)), PEER_REMOVED);
     assert_int_equal(zone_peer_find(zone, service, STR("a:1"), TRACK_STABLE), -1);
