@@ -19,7 +19,8 @@ struct draw {
     const struct pick_tried *tried;
     enum track track;
     unsigned slots;
-    uint64_t state; /* of the generator */
+    unsigned healths; /* that take part, as bits */
+    uint64_t state;   /* of the generator */
 };
 
 /* A peer that was drawn. slot -1: there is none. */
@@ -27,6 +28,8 @@ struct drawn {
     int slot;
     uint32_t meta;
 };
+
+#define NOBODY ((struct drawn){-1, 0})
 
 /* splitmix64: G. Steele, D. Lea, C. Flood, OOPSLA 2014. Only spreads the caller's random bits. */
 static uint64_t draw_bits(struct draw *draw)
@@ -44,37 +47,27 @@ static uint32_t below(uint32_t bits, uint32_t n)
     return (uint32_t) (((uint64_t) bits * n) >> 32);
 }
 
+/* Where a level's health stands in META_HEALTH, as bits. */
+static unsigned healths_of(enum level level)
+{
+    static const unsigned bits[] = {
+        [LEVEL_NONE] = 0,
+        [LEVEL_FAILING] = 1u << HEALTH_DOWN,
+        [LEVEL_UNKNOWN] = 1u << HEALTH_UNKNOWN,
+        [LEVEL_PASSING] = 1u << HEALTH_UP | 1u << HEALTH_UNCHECKED,
+    };
+    return bits[level];
+}
+
 static bool on_track(const struct draw *draw, uint32_t meta)
 {
     return META_STATE(meta) == PEER_READY && META_TRACK(meta) == draw->track;
 }
 
-/* other: a slot that is taken already, or -1. */
-static bool eligible(const struct draw *draw, unsigned slot, uint32_t meta, enum level level,
-                     int other)
+static bool eligible(const struct draw *draw, unsigned slot, uint32_t meta)
 {
-    return on_track(draw, meta) && level_of(META_HEALTH(meta)) == level && (int) slot != other &&
+    return on_track(draw, meta) && (draw->healths >> META_HEALTH(meta) & 1u) != 0 &&
            !was_tried(draw->tried, slot);
-}
-
-/*
- * A blind probe, so that the cost does not grow with the number of peers: a probed peer is taken
- * with probability weight / greatest weight.
- */
-static struct drawn draw_probe(struct draw *draw, enum level level, int other)
-{
-    uint32_t weight_max = atomic_load_explicit(&draw->service->weight_max, memory_order_relaxed);
-
-    for (int probe = 0; probe < PICK_PROBES; probe++) {
-        uint64_t bits = draw_bits(draw);
-        unsigned slot = below((uint32_t) bits, draw->slots);
-        uint32_t meta = zone_peer_meta(draw->zone, draw->service, slot);
-        if (eligible(draw, slot, meta, level, other) &&
-            below((uint32_t) (bits >> 32), weight_max) < META_WEIGHT(meta)) {
-            return (struct drawn){(int) slot, meta};
-        }
-    }
-    return (struct drawn){-1, 0};
 }
 
 /*
@@ -95,24 +88,105 @@ static enum level level_now(const struct draw *draw, enum level least)
     return best;
 }
 
-/* One peer by weight among all that are eligible, in one pass. */
-static struct drawn draw_scan(struct draw *draw, enum level level, int other)
+/* The eligible peers of a service that has few slots: all in its first chunk. */
+struct few {
+    unsigned n;
+    uint32_t total; /* of their weights */
+    struct drawn peer[ZONE_CHUNK_PEERS];
+};
+
+static void gather(const struct draw *draw, struct few *ret_few)
 {
-    struct drawn drawn = {-1, 0};
+    const struct peer_chunk *chunk = zone_peer_chunk(draw->zone, draw->service, 0);
+    ret_few->n = 0;
+    ret_few->total = 0;
+    for (unsigned slot = 0; slot < draw->slots; slot++) {
+        uint32_t meta = atomic_load_explicit(&chunk->meta[slot], memory_order_relaxed);
+        if (eligible(draw, slot, meta)) {
+            ret_few->peer[ret_few->n++] = (struct drawn){(int) slot, meta};
+            ret_few->total += META_WEIGHT(meta);
+        }
+    }
+}
+
+/* The peer at that place of the weights laid end to end, without the one at index other. */
+static unsigned at_weight(const struct few *few, uint32_t place, unsigned other)
+{
+    unsigned last = other == 0 ? 1 : 0;
+
+    for (unsigned i = 0; i < few->n; i++) {
+        uint32_t weight = META_WEIGHT(few->peer[i].meta);
+        if (i == other) {
+            continue;
+        }
+        last = i;
+        if (place < weight) {
+            break;
+        }
+        place -= weight;
+    }
+    return last;
+}
+
+static void draw_few(struct draw *draw, struct drawn *ret_first, struct drawn *ret_second)
+{
+    struct few few;
+    gather(draw, &few);
+    if (few.n < 2) {
+        *ret_first = few.n == 1 ? few.peer[0] : NOBODY;
+        *ret_second = NOBODY;
+        return;
+    }
+    uint64_t bits = draw_bits(draw);
+    unsigned first = at_weight(&few, below((uint32_t) bits, few.total), few.n);
+    uint32_t rest = few.total - META_WEIGHT(few.peer[first].meta);
+    *ret_first = few.peer[first];
+    *ret_second = few.peer[at_weight(&few, below((uint32_t) (bits >> 32), rest), first)];
+}
+
+/*
+ * A blind probe, so that the cost does not grow with the number of peers: a probed peer is taken
+ * with probability weight / greatest weight. other: a slot that is taken already, or -1.
+ */
+static struct drawn draw_probe(struct draw *draw, int other)
+{
+    uint32_t weight_max = atomic_load_explicit(&draw->service->weight_max, memory_order_relaxed);
+
+    for (int probe = 0; probe < PICK_PROBES; probe++) {
+        uint64_t bits = draw_bits(draw);
+        unsigned slot = below((uint32_t) bits, draw->slots);
+        uint32_t meta = zone_peer_meta(draw->zone, draw->service, slot);
+        if ((int) slot != other && eligible(draw, slot, meta) &&
+            below((uint32_t) (bits >> 32), weight_max) < META_WEIGHT(meta)) {
+            return (struct drawn){(int) slot, meta};
+        }
+    }
+    return NOBODY;
+}
+
+/* One peer by weight among all that are eligible, in one pass. */
+static struct drawn draw_scan(struct draw *draw, int other)
+{
+    struct drawn drawn = NOBODY;
     uint32_t total = 0;
 
     for (unsigned slot = 0; slot < draw->slots; slot++) {
         uint32_t meta = zone_peer_meta(draw->zone, draw->service, slot);
-        if (!eligible(draw, slot, meta, level, other)) {
+        if ((int) slot == other || !eligible(draw, slot, meta)) {
             continue;
         }
         total += META_WEIGHT(meta);
-        if (total == META_WEIGHT(meta) ||
-            below((uint32_t) draw_bits(draw), total) < META_WEIGHT(meta)) {
+        if (below((uint32_t) draw_bits(draw), total) < META_WEIGHT(meta)) {
             drawn = (struct drawn){(int) slot, meta};
         }
     }
     return drawn;
+}
+
+static struct drawn draw_one(struct draw *draw, int other)
+{
+    struct drawn drawn = draw_probe(draw, other);
+    return drawn.slot >= 0 ? drawn : draw_scan(draw, other);
 }
 
 static int32_t in_flight(const struct draw *draw, int slot)
@@ -133,22 +207,14 @@ static enum level least_level(const struct service *service, enum track track)
 
 static struct drawn choose_of_two(struct draw *draw, enum level level)
 {
-    struct drawn first = {-1, 0}, second = {-1, 0};
+    struct drawn first, second;
 
-    if (draw->slots > PICK_PROBES) {
-        first = draw_probe(draw, level, -1);
-    }
-    if (first.slot < 0) {
-        first = draw_scan(draw, level, -1);
-    }
-    if (first.slot < 0) {
-        return first;
-    }
-    if (draw->slots > PICK_PROBES) {
-        second = draw_probe(draw, level, first.slot);
-    }
-    if (second.slot < 0) {
-        second = draw_scan(draw, level, first.slot);
+    draw->healths = healths_of(level);
+    if (draw->slots <= ZONE_CHUNK_PEERS) {
+        draw_few(draw, &first, &second);
+    } else {
+        first = draw_one(draw, -1);
+        second = first.slot >= 0 ? draw_one(draw, first.slot) : NOBODY;
     }
     if (second.slot < 0) {
         return first;
@@ -170,7 +236,7 @@ int pick_peer(const struct zone *zone, const struct service *service, enum track
         .slots = atomic_load_explicit(&service->slots, memory_order_acquire),
     };
     enum level level = zone_level(service, track);
-    struct drawn drawn = level == LEVEL_NONE ? (struct drawn){-1, 0} : choose_of_two(&draw, level);
+    struct drawn drawn = level != LEVEL_NONE ? choose_of_two(&draw, level) : NOBODY;
 
     /* Rare: nothing is left, or a peer changed while we looked. Its word is the truth. */
     for (int attempt = 0; drawn.slot < 0 && attempt < 2; attempt++) {
