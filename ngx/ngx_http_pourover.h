@@ -93,6 +93,8 @@ typedef struct {
 
     struct service                *service;       /* set by init_module */
     struct row                    *row;           /* this process's, lazily */
+    ngx_queue_t                    attempts;      /* this process's, in flight:
+                                                     of attempt_t, by link */
 
     ngx_uint_t                     inited;        /* our init_upstream ran */
     u_char                        *file_name;     /* where it stands, for */
@@ -215,6 +217,8 @@ typedef struct {
 } ngx_http_pourover_api_conf_t;
 
 
+typedef struct ngx_http_pourover_ctx_s  ngx_http_pourover_ctx_t;
+
 typedef enum {
     NGX_HTTP_POUROVER_ID_NONE = 0,
     NGX_HTTP_POUROVER_ID_VALID,                   /* our cookie, canonical */
@@ -249,6 +253,35 @@ struct ngx_http_pourover_choice_s {
 };
 
 
+/*
+ * A request at the service's peers.  It is in the service's list from the
+ * moment a peer is pinned until that is given back, in between for each peer
+ * that is tried; whoever walks the list may end requests, nothing else may.
+ */
+
+typedef struct ngx_http_pourover_attempt_s  ngx_http_pourover_attempt_t;
+
+struct ngx_http_pourover_attempt_s {
+    ngx_queue_t                    link;          /* while chunk is set */
+    ngx_http_request_t            *request;
+    ngx_http_pourover_ctx_t       *ctx;
+    ngx_http_pourover_service_t   *service;
+    ngx_http_pourover_choice_t    *choice;
+    struct counters               *counters;      /* NULL: the zone is full */
+    struct row                    *row;
+
+    enum track                     track;         /* of the present attempt */
+    struct pick_tried              tried;
+    ngx_uint_t                     attempts;
+    ngx_uint_t                     redo;          /* a cached one had died */
+
+    struct peer_chunk             *chunk;         /* of the pinned peer */
+    struct pin                    *pin;           /* NULL: nothing pinned */
+    unsigned                       slot;
+    uint32_t                       meta;          /* what it was chosen by */
+};
+
+
 typedef enum {
     NGX_HTTP_POUROVER_VERIFY_NONE = 0,
     NGX_HTTP_POUROVER_VERIFY_THROUGH,
@@ -257,8 +290,6 @@ typedef enum {
 
 
 /* one per client request, kept over internal redirects */
-
-typedef struct ngx_http_pourover_ctx_s  ngx_http_pourover_ctx_t;
 
 struct ngx_http_pourover_ctx_s {
     ngx_http_pourover_ctx_t       *next;          /* while it is free */

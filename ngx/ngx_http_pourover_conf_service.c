@@ -260,6 +260,7 @@ ngx_http_pourover_new_service(ngx_conf_t *cf,
     ps->rule = (struct health_rule) { 2, 3 };
     ps->passive_fails = 5;
     ps->eject = 10000;
+    ngx_queue_init(&ps->attempts);
 
     if (ngx_array_init(&ps->servers, cf->pool, 4,
                        sizeof(ngx_http_pourover_server_t)) != NGX_OK

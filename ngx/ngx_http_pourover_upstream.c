@@ -26,26 +26,6 @@ struct ngx_http_pourover_session_s {
 #endif
 
 
-typedef struct {
-    ngx_http_request_t            *request;
-    ngx_http_pourover_ctx_t       *ctx;
-    ngx_http_pourover_service_t   *service;
-    ngx_http_pourover_choice_t    *choice;
-    struct counters               *counters;      /* NULL: the zone is full */
-    struct row                    *row;
-
-    enum track                     track;         /* of the present attempt */
-    struct pick_tried              tried;
-    ngx_uint_t                     attempts;
-    ngx_uint_t                     redo;          /* a cached one had died */
-
-    struct peer_chunk             *chunk;         /* of the pinned peer */
-    struct pin                    *pin;           /* NULL: nothing pinned */
-    unsigned                       slot;
-    uint32_t                       meta;
-} ngx_http_pourover_peer_data_t;
-
-
 static ngx_int_t ngx_http_pourover_get_peer(ngx_peer_connection_t *pc,
     void *data);
 static void ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
@@ -102,7 +82,7 @@ ngx_http_pourover_row(ngx_http_pourover_service_t *ps)
 
 
 static struct pin *
-ngx_http_pourover_pin(ngx_http_pourover_peer_data_t *pd, unsigned slot)
+ngx_http_pourover_pin(ngx_http_pourover_attempt_t *pd, unsigned slot)
 {
     struct pin                *pin;
     ngx_http_pourover_zone_t  *pz;
@@ -157,11 +137,11 @@ ngx_int_t
 ngx_http_pourover_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
 {
-    ngx_http_upstream_t            *u;
-    ngx_http_pourover_ctx_t        *ctx;
-    ngx_http_pourover_choice_t     *choice;
-    ngx_http_pourover_service_t    *ps;
-    ngx_http_pourover_peer_data_t  *pd;
+    ngx_http_upstream_t          *u;
+    ngx_http_pourover_ctx_t      *ctx;
+    ngx_http_pourover_choice_t   *choice;
+    ngx_http_pourover_service_t  *ps;
+    ngx_http_pourover_attempt_t  *pd;
 
     ps = ngx_http_pourover_service_by(us);
 
@@ -173,12 +153,12 @@ ngx_http_pourover_init_peer(ngx_http_request_t *r,
     ctx = ngx_http_pourover_get_ctx(r);
 
     pd = ngx_http_pourover_alloc(r, ctx,
-                                 sizeof(ngx_http_pourover_peer_data_t));
+                                 sizeof(ngx_http_pourover_attempt_t));
     if (pd == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memzero(pd, sizeof(ngx_http_pourover_peer_data_t));
+    ngx_memzero(pd, sizeof(ngx_http_pourover_attempt_t));
 
     u = r->upstream;
     choice->used = 1;
@@ -218,7 +198,7 @@ ngx_http_pourover_init_peer(ngx_http_request_t *r,
 
 
 static void
-ngx_http_pourover_count(ngx_http_pourover_peer_data_t *pd,
+ngx_http_pourover_count(ngx_http_pourover_attempt_t *pd,
     enum counter counter)
 {
     if (pd->counters && !pd->choice->verify) {
@@ -250,7 +230,7 @@ ngx_http_pourover_bits(void)
 /* pins a ready peer of the track; 0: there is none that was not tried */
 
 static ngx_uint_t
-ngx_http_pourover_take(ngx_http_pourover_peer_data_t *pd)
+ngx_http_pourover_take(ngx_http_pourover_attempt_t *pd)
 {
     int                        slot;
     struct zone               *zone;
@@ -280,7 +260,7 @@ ngx_http_pourover_take(ngx_http_pourover_peer_data_t *pd)
 
 
 static void
-ngx_http_pourover_drop(ngx_http_pourover_peer_data_t *pd)
+ngx_http_pourover_drop(ngx_http_pourover_attempt_t *pd)
 {
     if (pd->pin) {
         zone_pin_drop(pd->chunk, pd->slot, pd->pin);
@@ -294,7 +274,7 @@ ngx_http_pourover_drop(ngx_http_pourover_peer_data_t *pd)
 static ngx_int_t
 ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
 {
-    ngx_http_pourover_peer_data_t  *pd = data;
+    ngx_http_pourover_attempt_t  *pd = data;
 
     u_char                      *p;
     const struct peer           *peer;
@@ -355,6 +335,8 @@ ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
 
     ngx_memcpy(p, peer->name, peer->name_len);
 
+    ngx_queue_insert_tail(&pd->service->attempts, &pd->link);
+
     if (ngx_http_pourover_speaks(pd->request, choice)) {
         choice->peer = *pc->name;
         choice->peer_name.data = p;
@@ -389,7 +371,7 @@ ngx_http_pourover_was_dead(ngx_peer_connection_t *pc, ngx_http_upstream_t *u,
 
 
 static void
-ngx_http_pourover_note_failure(ngx_http_pourover_peer_data_t *pd,
+ngx_http_pourover_note_failure(ngx_http_pourover_attempt_t *pd,
     ngx_uint_t state)
 {
     if (pd->tried.count < PICK_TRIED_MAX) {
@@ -414,7 +396,7 @@ static void
 ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state)
 {
-    ngx_http_pourover_peer_data_t  *pd = data;
+    ngx_http_pourover_attempt_t  *pd = data;
 
     if (pd->chunk == NULL) {
         return;
@@ -431,6 +413,7 @@ ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
         ngx_http_pourover_note_failure(pd, state);
     }
 
+    ngx_queue_remove(&pd->link);
     ngx_http_pourover_drop(pd);
 
     if (pc->tries) {
@@ -447,7 +430,7 @@ ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
  */
 
 static ngx_http_pourover_session_t *
-ngx_http_pourover_session(ngx_http_pourover_peer_data_t *pd)
+ngx_http_pourover_session(ngx_http_pourover_attempt_t *pd)
 {
     ngx_http_pourover_session_t  *session;
 
@@ -475,7 +458,7 @@ ngx_http_pourover_session(ngx_http_pourover_peer_data_t *pd)
 static ngx_int_t
 ngx_http_pourover_set_session(ngx_peer_connection_t *pc, void *data)
 {
-    ngx_http_pourover_peer_data_t  *pd = data;
+    ngx_http_pourover_attempt_t  *pd = data;
 
     ngx_http_pourover_session_t  *session;
 
@@ -491,7 +474,7 @@ ngx_http_pourover_set_session(ngx_peer_connection_t *pc, void *data)
 static void
 ngx_http_pourover_save_session(ngx_peer_connection_t *pc, void *data)
 {
-    ngx_http_pourover_peer_data_t  *pd = data;
+    ngx_http_pourover_attempt_t  *pd = data;
 
     ngx_ssl_session_t            *new;
     ngx_http_pourover_session_t  *session;
