@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "traffic/sketch.h"
 #include "traffic/zone_int.h"
 
 #define ZONE_MAGIC 0x72766f70u /* "povr" */
@@ -103,6 +104,7 @@ int zone_service_add_locked(struct zone *zone, struct str name, enum service_kin
     service->kind = (uint32_t) kind;
     service->name_len = (uint32_t) name.len;
     memcpy(service->name, name.ptr, name.len);
+    atomic_store(&service->watch.hang_ms, WATCH_HANG_MS);
 
     struct split split = {.enabled = true};
     split.salt_len = (uint8_t) name.len;
@@ -150,6 +152,7 @@ void zone_split_set_locked(struct zone *zone, struct service *service, struct sp
 
     split.key = cut_key_of((struct str){split.salt, split.salt_len});
     ring->copy[(current + 1) % 4] = split;
+    exposure_begin(&service->exposure[(current + 1) % 4], &split);
     atomic_store_explicit(&ring->current, current + 1, memory_order_seq_cst);
     (void) zone_epoch_bump(zone);
 }

@@ -264,7 +264,8 @@ struct sketch {
 
 /* Who was there under one revision; place i belongs to copy i of the split's ring. */
 struct exposure {
-    _Atomic uint64_t revision, since_ms;
+    _Atomic uint64_t revision;
+    _Atomic uint64_t since_ms; /* wall clock: its first request, 0: none yet */
     _Atomic uint32_t share_ppm;
     struct sketch units[TRACK_COUNT];
 };
@@ -272,6 +273,7 @@ struct exposure {
 /* What the one who judges wants to hear of; docs/reference/api.md, "Watch". */
 #define WATCH_SLOW_MAX   4u
 #define WATCH_SAMPLE_MAX 65536u
+#define WATCH_HANG_MS    60000u /* what a new service has */
 
 struct watch {
     _Atomic uint32_t slow_us[WATCH_SLOW_MAX]; /* rising, 0: no more of them */

@@ -30,6 +30,7 @@ struct row *zone_row_find(const struct zone *zone, const struct service *service
 /* Nothing is in flight any more in this row; what was counted stays. */
 static void row_zero_pins(const struct zone *zone, struct row *row)
 {
+    atomic_store(&row->oldest_ms, 0);
     for (unsigned i = 0; i < ZONE_CHUNKS; i++) {
         struct pin_chunk *chunk = pin_chunk(zone, row, i);
         for (unsigned j = 0; chunk != NULL && j < ZONE_CHUNK_PEERS; j++) {
