@@ -412,7 +412,10 @@ struct peer_spec {
     int parent;
 };
 
-/* Slot of the peer or name with this address and track, or -1. Removed ones are not found. */
+/*
+ * Slot of the peer or name with this address and track, or -1. Removed ones are not found. A name
+ * may have the address of a peer that stands alone: then it is the slot of the latter.
+ */
 int zone_peer_find(const struct zone *zone, const struct service *service, struct str address,
                    enum track track);
 /*

@@ -18,6 +18,7 @@ int zone_peer_find(const struct zone *zone, const struct service *service, struc
                    enum track track)
 {
     unsigned slots = atomic_load_explicit(&service->slots, memory_order_acquire);
+    int of_a_name = -1;
 
     for (unsigned slot = 0; slot < slots; slot++) {
         uint32_t meta = zone_peer_meta(zone, service, slot);
@@ -25,10 +26,13 @@ int zone_peer_find(const struct zone *zone, const struct service *service, struc
         const struct peer *peer = zone_peer(zone, service, slot);
         if (state != PEER_FREE && state != PEER_REMOVED && META_TRACK(meta) == track &&
             str_eq((struct str){peer->address, peer->address_len}, address)) {
-            return (int) slot;
+            if (peer->parent == 0) {
+                return (int) slot;
+            }
+            of_a_name = (int) slot;
         }
     }
-    return -1;
+    return of_a_name;
 }
 
 /* A slot in state free, its chunk made if need be; -1 when peers or zone are full. */
