@@ -475,7 +475,10 @@ struct peer_note {
 bool zone_peer_health_locked(struct zone *zone, struct service *service, unsigned slot,
                              enum health_event event, const struct health_rule *rule,
                              const struct peer_note *note);
-/* Takes a peer down until that time, for requests that failed in a row. */
+/*
+ * Takes a peer down until that time, for requests that failed in a row. Returns false when it is
+ * down already, or removed: then nothing is done.
+ */
 bool zone_peer_eject_locked(struct zone *zone, struct service *service, unsigned slot,
                             uint64_t until_ms, const struct peer_note *note);
 /* Ends the ejections whose time has passed. fails: what such a peer's count of failures becomes. */

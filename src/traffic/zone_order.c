@@ -95,6 +95,21 @@ void zone_ramps_set_locked(struct zone *zone, struct service *service, uint64_t 
     }
 }
 
+/* Nobody waits for a removed peer's ejection, and who takes it in again knows nothing of it. */
+static void health_forget(struct zone *zone, struct service *service, unsigned slot)
+{
+    static const struct health_rule any = {1, 1};
+    struct peer_seen *seen = &zone_peer_cold(zone, service, slot)->seen;
+    bool checked = seen->state.checked;
+
+    atomic_store(&seen->fails, 0);
+    (void) zone_peer_health_locked(zone, service, slot, HEALTH_EJECT_OVER, &any, NULL);
+    (void) zone_peer_health_locked(zone, service, slot, HEALTH_UNWATCHED, &any, NULL);
+    if (checked) {
+        (void) zone_peer_health_locked(zone, service, slot, HEALTH_WATCHED, &any, NULL);
+    }
+}
+
 /* now_ms 0: no slow start. */
 static void peer_order(struct zone *zone, struct service *service, unsigned slot,
                        const struct peer_order *order, uint64_t now_ms)
@@ -124,6 +139,9 @@ static void peer_order(struct zone *zone, struct service *service, unsigned slot
     }
     zone_meta_store(zone, service, slot,
                     META(state, track, META_HEALTH(old), weight, META_GENERATION(old)));
+    if (state == PEER_REMOVED && before != PEER_REMOVED) {
+        health_forget(zone, service, slot);
+    }
 }
 
 void zone_peer_set_locked(struct zone *zone, struct service *service, unsigned slot,
@@ -292,7 +310,11 @@ bool zone_peer_eject_locked(struct zone *zone, struct service *service, unsigned
                             uint64_t until_ms, const struct peer_note *note)
 {
     static const struct health_rule any = {1, 1};
+    uint32_t meta = zone_peer_meta(zone, service, slot);
 
+    if (META_STATE(meta) == PEER_REMOVED || META_HEALTH(meta) == HEALTH_DOWN) {
+        return false;
+    }
     zone_peer_cold(zone, service, slot)->seen.ejected_until_ms = until_ms;
     return zone_peer_health_locked(zone, service, slot, HEALTH_EJECT, &any, note);
 }
