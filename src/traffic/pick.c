@@ -245,6 +245,9 @@ int pick_peer(const struct zone *zone, const struct service *service, enum track
             break;
         }
         drawn = choose_of_two(&draw, level);
+        if (drawn.slot < 0 && level == LEVEL_PASSING) {
+            drawn = choose_of_two(&draw, LEVEL_UNKNOWN);
+        }
     }
     *ret_meta = drawn.meta;
     return drawn.slot;

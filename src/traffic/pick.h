@@ -17,9 +17,10 @@ struct pick_tried {
 };
 
 /*
- * A ready peer of the track that was not tried. random: 64 fresh bits. ret_meta: the word it was
- * chosen by, for zone_pin_take(); HEALTH_DOWN in it: this was panic. Returns its slot, or -1 if
- * there is none.
+ * A ready peer of the track that was not tried: one of the best level, or an unknown one when all
+ * that pass were tried. Failing ones are not what a request tries after those that pass.
+ * random: 64 fresh bits. ret_meta: the word it was chosen by, for zone_pin_take(); HEALTH_DOWN in
+ * it: this was panic. Returns its slot, or -1 if there is none.
  */
 int pick_peer(const struct zone *zone, const struct service *service, enum track track,
               const struct pick_tried *tried, uint64_t random, uint32_t *ret_meta);

@@ -19,8 +19,8 @@ static inline struct zone *t_zone(uint64_t size)
 static inline struct service *t_service(struct zone *zone, const char *name)
 {
     struct service *service = NULL;
-    assert_int_equal(
-        zone_service_add_locked(zone, str_of(name), SERVICE_BALANCER, &service, NULL), 0);
+    assert_int_equal(zone_service_add_locked(zone, str_of(name), SERVICE_BALANCER, &service, NULL),
+                     0);
     return service;
 }
 

@@ -330,8 +330,8 @@ static void add_any(struct t_random *random, struct zone *zone, struct service *
                     uint64_t now_ms)
 {
     static const enum peer_state states[] = {PEER_READY, PEER_DRAINING, PEER_DOWN};
-    struct peer_spec spec =
-        t_spec("a:1", (enum track) t_random_below(random, 2), 1 + (uint32_t) t_random_below(random, 9));
+    struct peer_spec spec = t_spec("a:1", (enum track) t_random_below(random, 2),
+                                   1 + (uint32_t) t_random_below(random, 9));
     int parent = any_slot(random, zone, service);
     unsigned slot;
 

@@ -1,23 +1,5 @@
-/* The shared zone: services, splits, peers, rows, pins; and the choice of a peer. */
-#include "support/t.h"
-
-#include <math.h>
-
-#include "traffic/pick.h"
-#include "traffic/zone.h"
-
-#define SIZE (1u << 20)
-
-static _Alignas(64) uint8_t memory[SIZE];
-static const uint8_t TOKEN[16] = {1};
-
-static struct zone *fresh(uint64_t size)
-{
-    memset(memory, 0, sizeof(memory));
-    assert_int_equal(zone_init(memory, size, 7, TOKEN, 1000, NULL), 0);
-    assert_true(zone_valid(memory, size));
-    return (struct zone *) (void *) memory;
-}
+/* The shared zone: services, splits, peers, rows, pins. */
+#include "support/zone.h"
 
 static uint64_t need_of(uint32_t services, uint32_t peers, uint32_t workers)
 {
@@ -25,34 +7,11 @@ static uint64_t need_of(uint32_t services, uint32_t peers, uint32_t workers)
            services * zone_missing(NULL, NULL, peers, workers);
 }
 
-static struct service *shop(struct zone *zone)
-{
-    struct service *service = NULL;
-    assert_int_equal(zone_service_add_locked(zone, STR("shop"), SERVICE_BALANCER, &service, NULL),
-                     0);
-    return service;
-}
-
-static void add_peer(struct zone *zone, struct service *service, const char *address,
-                     enum track track, uint32_t weight)
-{
-    struct peer_spec spec = {.address = str_of(address),
-                             .name = str_of(address),
-                             .sockaddr = address,
-                             .sockaddr_len = strlen(address),
-                             .track = track,
-                             .weight = weight,
-                             .state = PEER_READY,
-                             .parent = -1};
-    unsigned slot;
-    assert_int_equal(zone_peer_add_locked(zone, service, &spec, 0, &slot, NULL), 0);
-}
-
 static void test_a_service_is_found_again(void **state)
 {
     (void) state;
-    struct zone *zone = fresh(SIZE);
-    struct service *service = shop(zone), *again = NULL;
+    struct zone *zone = t_zone(T_ZONE_SIZE);
+    struct service *service = t_service(zone, "shop"), *again = NULL;
     struct split split;
 
     assert_ptr_equal(zone_service_find(zone, STR("shop")), service);
@@ -68,8 +27,8 @@ static void test_a_service_is_found_again(void **state)
 static void test_a_split_is_published_whole(void **state)
 {
     (void) state;
-    struct zone *zone = fresh(SIZE);
-    struct service *service = shop(zone);
+    struct zone *zone = t_zone(T_ZONE_SIZE);
+    struct service *service = t_service(zone, "shop");
     uint64_t epoch = atomic_load(&zone->epoch);
 
     for (uint32_t i = 1; i <= 100; i++) {
@@ -95,8 +54,8 @@ static void test_a_zone_of_the_needed_size_holds_what_it_was_made_for(void **sta
     T_TABLE(row, rows)
     {
         uint64_t need = need_of(row->services, row->peers, row->workers);
-        assert_true(need <= SIZE);
-        struct zone *zone = fresh(need);
+        assert_true(need <= T_ZONE_SIZE);
+        struct zone *zone = t_zone(need);
         for (uint32_t s = 0; s < row->services; s++) {
             char name[16], address[32];
             (void) snprintf(name, sizeof(name), "s%u", s);
@@ -107,7 +66,7 @@ static void test_a_zone_of_the_needed_size_holds_what_it_was_made_for(void **sta
                 assert_true(zone_missing(zone, service, row->peers - p, row->workers) <=
                             zone_free(zone));
                 (void) snprintf(address, sizeof(address), "10.0.0.%u:80", p);
-                add_peer(zone, service, address, TRACK_STABLE, 1);
+                (void) t_peer(zone, service, address, TRACK_STABLE, 1);
             }
             for (int32_t slot = 0; slot < (int32_t) (2 * row->workers); slot++) {
                 struct row *counts = zone_row_get_locked(zone, service, slot, 100 + slot);
@@ -125,13 +84,13 @@ static void test_a_zone_of_the_needed_size_holds_what_it_was_made_for(void **sta
 static void test_what_a_peer_takes_depends_on_the_slots_that_are_free(void **state)
 {
     (void) state;
-    struct zone *zone = fresh(SIZE);
-    struct service *service = shop(zone);
+    struct zone *zone = t_zone(T_ZONE_SIZE);
+    struct service *service = t_service(zone, "shop");
     struct row *row = zone_row_get_locked(zone, service, 0, 1);
 
     for (unsigned i = 0; i < ZONE_CHUNK_PEERS; i++) {
         char address[] = {(char) ('a' + i), '\0'};
-        add_peer(zone, service, address, TRACK_STABLE, 1);
+        (void) t_peer(zone, service, address, TRACK_STABLE, 1);
     }
     (void) zone_pin_get_locked(zone, row, 0);
     uint64_t rows = zone_missing(zone, service, 0, 1);
@@ -144,11 +103,11 @@ static void test_what_a_peer_takes_depends_on_the_slots_that_are_free(void **sta
 static void test_a_full_zone_refuses_and_keeps_what_it_has(void **state)
 {
     (void) state;
-    struct zone *zone = fresh(need_of(1, 1, 1));
-    struct service *service = shop(zone), *more = NULL;
+    struct zone *zone = t_zone(need_of(1, 1, 1));
+    struct service *service = t_service(zone, "shop"), *more = NULL;
     struct err err;
 
-    add_peer(zone, service, "a:1", TRACK_STABLE, 1);
+    (void) t_peer(zone, service, "a:1", TRACK_STABLE, 1);
     uint64_t left = zone_free(zone);
     while (zone_service_add_locked(zone, STR("more"), SERVICE_CUT, &more, NULL) == 0 &&
            zone_free(zone) < left) {
@@ -164,13 +123,13 @@ static void test_a_full_zone_refuses_and_keeps_what_it_has(void **state)
 static void test_peers_come_go_and_their_slots_are_used_again(void **state)
 {
     (void) state;
-    struct zone *zone = fresh(SIZE);
-    struct service *service = shop(zone);
+    struct zone *zone = t_zone(T_ZONE_SIZE);
+    struct service *service = t_service(zone, "shop");
     struct row *row = zone_row_get_locked(zone, service, 3, 77);
     struct pin *pin = zone_pin_get_locked(zone, row, 0);
 
-    add_peer(zone, service, "a:1", TRACK_STABLE, 1);
-    add_peer(zone, service, "b:1", TRACK_CANARY, 1);
+    (void) t_peer(zone, service, "a:1", TRACK_STABLE, 1);
+    (void) t_peer(zone, service, "b:1", TRACK_CANARY, 1);
     assert_int_equal(zone_ready(service, TRACK_STABLE, LEVEL_PASSING), 1);
     uint32_t meta = zone_peer_meta(zone, service, 0);
     struct peer_chunk *chunk = zone_peer_chunk(zone, service, 0);
@@ -181,14 +140,14 @@ static void test_peers_come_go_and_their_slots_are_used_again(void **state)
     zone_peers_sweep_locked(zone, service);
     assert_int_equal(META_STATE(zone_peer_meta(zone, service, 0)), PEER_REMOVED);
     assert_int_equal(zone_peer_find(zone, service, STR("a:1"), TRACK_STABLE), -1);
-    add_peer(zone, service, "c:1", TRACK_STABLE, 1);
+    (void) t_peer(zone, service, "c:1", TRACK_STABLE, 1);
     assert_int_equal(zone_peer_find(zone, service, STR("c:1"), TRACK_STABLE), 2);
 
     atomic_store(&pin->failures, 1);
     zone_pin_drop(chunk, 0, pin);
     zone_peers_sweep_locked(zone, service);
     assert_int_equal(zone_pin_sum(zone, service, 0).requests, 1);
-    add_peer(zone, service, "d:1", TRACK_STABLE, 1);
+    (void) t_peer(zone, service, "d:1", TRACK_STABLE, 1);
     assert_int_equal(zone_pin_sum(zone, service, 0).requests, 0);
     assert_int_equal(zone_pin_sum(zone, service, 0).failures, 0);
     assert_int_equal(zone_peer_find(zone, service, STR("d:1"), TRACK_STABLE), 0);
@@ -205,10 +164,10 @@ static bool only_78_lives(int32_t pid)
 static void test_a_killed_process_leaks_nothing(void **state)
 {
     (void) state;
-    struct zone *zone = fresh(SIZE);
-    struct service *service = shop(zone);
+    struct zone *zone = t_zone(T_ZONE_SIZE);
+    struct service *service = t_service(zone, "shop");
 
-    add_peer(zone, service, "a:1", TRACK_STABLE, 1);
+    (void) t_peer(zone, service, "a:1", TRACK_STABLE, 1);
     uint32_t meta = zone_peer_meta(zone, service, 0);
     struct peer_chunk *chunk = zone_peer_chunk(zone, service, 0);
     for (int32_t slot = 0; slot < 2; slot++) {
@@ -240,36 +199,6 @@ static void test_a_killed_process_leaks_nothing(void **state)
     assert_int_equal(zone_pin_sum(zone, service, 0).requests, 2);
 }
 
-/*
- * The pin protocol in every order of its steps: a request pins (1) and reads again (2); a drainer
- * stores (1) and reads the sum (2). Never: the request goes on and the drainer saw nothing.
- */
-static void test_the_proof_of_drain_holds_in_every_order(void **state)
-{
-    (void) state;
-    const char *const orders[] = {"RRDD", "RDRD", "RDDR", "DRRD", "DRDR", "DDRR"};
-
-    T_TABLE(order, orders)
-    {
-        uint32_t in_flight = 0, meta = PEER_READY, chosen_by = PEER_READY;
-        bool goes_on = false, proved = false;
-        unsigned request = 0, drainer = 0;
-        for (const char *step = *order; *step != 0; step++) {
-            if (*step == 'R' && request++ == 0) {
-                in_flight++;
-            } else if (*step == 'R') {
-                goes_on = meta == chosen_by;
-                in_flight -= !goes_on;
-            } else if (drainer++ == 0) {
-                meta = PEER_DRAINING;
-            } else {
-                proved = in_flight == 0;
-            }
-        }
-        t_check(!(goes_on && proved), "%s", *order);
-    }
-}
-
 static void test_statuses_have_names(void **state)
 {
     (void) state;
@@ -292,92 +221,6 @@ static void test_statuses_have_names(void **state)
     }
 }
 
-static void test_peers_are_chosen_by_weight(void **state)
-{
-    (void) state;
-    struct t_random random = t_random_init();
-    struct zone *zone = fresh(SIZE);
-    struct service *service = shop(zone);
-    const uint32_t weight[] = {1, 2, 5};
-    const unsigned few = 3, draws = 80000;
-
-    for (unsigned i = 0; i < few; i++) {
-        char address[8];
-        (void) snprintf(address, sizeof(address), "p%u", i);
-        add_peer(zone, service, address, TRACK_STABLE, weight[i]);
-    }
-    add_peer(zone, service, "canary", TRACK_CANARY, 1);
-
-    unsigned count[4] = {0};
-    struct pick_tried tried = {0};
-    for (unsigned i = 0; i < draws; i++) {
-        uint32_t meta = 0;
-        int slot = pick_peer(zone, service, TRACK_STABLE, &tried, t_random(&random), &meta);
-        assert_in_range(slot, 0, 2);
-        assert_int_equal(meta, zone_peer_meta(zone, service, (unsigned) slot));
-        count[slot]++;
-    }
-    print_message("# weights 1:2:5 chosen %u %u %u\n", count[0], count[1], count[2]);
-    for (unsigned i = 0; i < few; i++) {
-        assert_true(fabs(count[i] / (double) draws - weight[i] / 8.0) < 0.01);
-    }
-    assert_int_equal(count[3], 0);
-}
-
-static void test_the_peer_with_less_in_flight_is_taken(void **state)
-{
-    (void) state;
-    struct t_random random = t_random_init();
-    struct zone *zone = fresh(SIZE);
-    struct service *service = shop(zone);
-    struct row *row = zone_row_get_locked(zone, service, 0, 1);
-    struct pick_tried tried = {0};
-    unsigned in_flight[100] = {0}, most = 0, least = 1000;
-
-    for (unsigned i = 0; i < 100; i++) {
-        char address[8];
-        (void) snprintf(address, sizeof(address), "p%u", i);
-        add_peer(zone, service, address, TRACK_STABLE, 1);
-    }
-    for (unsigned i = 0; i < 1000; i++) {
-        uint32_t meta = 0;
-        int slot = pick_peer(zone, service, TRACK_STABLE, &tried, t_random(&random), &meta);
-        assert_true(slot >= 0);
-        struct pin *pin = zone_pin_get_locked(zone, row, (unsigned) slot);
-        assert_true(zone_pin_take(zone_peer_chunk(zone, service, (unsigned) slot), (unsigned) slot,
-                                  pin, meta));
-        in_flight[slot]++;
-    }
-    for (unsigned i = 0; i < 100; i++) {
-        most = in_flight[i] > most ? in_flight[i] : most;
-        least = in_flight[i] < least ? in_flight[i] : least;
-    }
-    print_message("# 1000 requests on 100 peers: %u to %u each\n", least, most);
-    assert_true(most <= 14); /* one choice alone gives 20 and more */
-}
-
-static void test_tried_draining_and_other_tracks_are_passed_over(void **state)
-{
-    (void) state;
-    struct t_random random = t_random_init();
-    struct zone *zone = fresh(SIZE);
-    struct service *service = shop(zone);
-    struct pick_tried tried = {0};
-    uint32_t meta = 0;
-
-    add_peer(zone, service, "a", TRACK_STABLE, 1);
-    add_peer(zone, service, "b", TRACK_STABLE, 1);
-    add_peer(zone, service, "c", TRACK_CANARY, 1);
-    zone_peer_set_locked(zone, service, 1, PEER_DRAINING, 1);
-    for (unsigned i = 0; i < 100; i++) {
-        assert_int_equal(pick_peer(zone, service, TRACK_STABLE, &tried, t_random(&random), &meta),
-                         0);
-    }
-    tried.slot[tried.count++] = 0;
-    assert_int_equal(pick_peer(zone, service, TRACK_STABLE, &tried, t_random(&random), &meta), -1);
-    assert_int_equal(pick_peer(zone, service, TRACK_CANARY, &tried, t_random(&random), &meta), 2);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,11 +231,7 @@ int main(void)
         cmocka_unit_test(test_a_full_zone_refuses_and_keeps_what_it_has),
         cmocka_unit_test(test_peers_come_go_and_their_slots_are_used_again),
         cmocka_unit_test(test_a_killed_process_leaks_nothing),
-        cmocka_unit_test(test_the_proof_of_drain_holds_in_every_order),
         cmocka_unit_test(test_statuses_have_names),
-        cmocka_unit_test(test_peers_are_chosen_by_weight),
-        cmocka_unit_test(test_the_peer_with_less_in_flight_is_taken),
-        cmocka_unit_test(test_tried_draining_and_other_tracks_are_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
