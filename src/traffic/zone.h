@@ -241,6 +241,7 @@ struct peer {
 
     uint64_t ramp_since_ms; /* CLOCK_MONOTONIC: when the slow start began; 0: full weight */
     struct peer_drain drain;
+    uint64_t cut_total; /* requests that the limits of its drains ended */
     struct peer_seen seen;
 
     /* of a name */

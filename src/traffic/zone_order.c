@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "traffic/flight.h"
 #include "traffic/zone_int.h"
 
 static _Atomic uint32_t *ready_of(struct service *service, uint32_t meta)
@@ -139,6 +140,9 @@ static void peer_order(struct zone *zone, struct service *service, unsigned slot
     }
     zone_meta_store(zone, service, slot,
                     META(state, track, META_HEALTH(old), weight, META_GENERATION(old)));
+    if (before == PEER_DRAINING && state != PEER_DRAINING) {
+        flights_forget_locked(zone, service, slot);
+    }
     if (state == PEER_REMOVED && before != PEER_REMOVED) {
         health_forget(zone, service, slot);
     }

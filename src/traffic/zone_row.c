@@ -1,6 +1,7 @@
 /* Rows: what each process counts of each service; see zone.h. */
 #include <string.h>
 
+#include "traffic/flight.h"
 #include "traffic/zone_int.h"
 
 static struct row *row_first(const struct zone *zone, const struct service *service)
@@ -266,5 +267,6 @@ unsigned zone_reap_locked(struct zone *zone, bool (*alive)(int32_t pid))
             atomic_store(&zone->worker[i].pid, 0);
         }
     }
+    flights_reap_locked(zone, alive);
     return reaped;
 }
