@@ -7,6 +7,7 @@
  *   ngx_http_pourover_zone.c       the shared zone through its life
  *   ngx_http_pourover_tick.c       a worker's life; what is done periodically
  *   ngx_http_pourover_conf_*.c     ... about services, peers, visitors
+ *   ngx_http_pourover_check*.c     active checks of peers
  *   ngx_http_pourover_request.c    a request's context and headers
  *   ngx_http_pourover_visitor.c    the visitor's id: read or drawn
  *   ngx_http_pourover_answer.c     the visitor's cookie sent
@@ -63,10 +64,15 @@ typedef struct {
     struct ngx_http_pourover_saver_s  *saver;     /* of state.c and save.c */
 
     ngx_uint_t                     fresh;         /* made by this cycle */
+    uint32_t                       generation;    /* the zone's by this cycle */
 
     ngx_cycle_t                   *cycle;         /* that configured it */
     ngx_log_t                     *log;
 } ngx_http_pourover_zone_t;
+
+
+/* of check.h */
+typedef struct ngx_http_pourover_check_s  ngx_http_pourover_check_t;
 
 
 /* a service as configured */
@@ -87,7 +93,10 @@ typedef struct {
     ngx_uint_t                     events;        /* kept; 0: as room allows */
 
     ngx_uint_t                     checked;       /* it has active checks */
+    ngx_http_pourover_check_t     *check;         /* NULL: none */
+    struct ngx_http_pourover_task_s  **tasks;     /* by slot, lazily */
     struct health_rule             rule;
+    ngx_uint_t                     passive_set;   /* the directive was there */
     ngx_uint_t                     passive_fails; /* in a row; 0: off */
     ngx_msec_t                     eject;
 
@@ -365,6 +374,10 @@ char *ngx_http_pourover_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pourover_conf_server(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_pourover_conf_active(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pourover_conf_passive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_pourover_conf_cut(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pourover_conf_service(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -435,6 +448,12 @@ ngx_http_pourover_main_conf_t *ngx_http_pourover_main_of(ngx_cycle_t *cycle);
 ngx_http_pourover_zone_t *ngx_http_pourover_zone_of(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_pourover_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 ngx_int_t ngx_http_pourover_init_module(ngx_cycle_t *cycle);
+
+
+/* check.c; holder: this worker does what is to be done once */
+
+void ngx_http_pourover_check_tick(ngx_http_pourover_zone_t *pz,
+    ngx_uint_t holder);
 
 
 /* tick.c */

@@ -1,7 +1,7 @@
 
 /* The peers of a service, as its upstream block names them. */
 
-#include "ngx_http_pourover.h"
+#include "ngx_http_pourover_check.h"
 
 
 /* the host of HOST:PORT, if HOST is a name; else the text as it is */
@@ -161,6 +161,18 @@ ngx_http_pourover_check_peers(ngx_conf_t *cf, ngx_http_pourover_service_t *ps,
                           peer[i].spec.address.ptr, peer[i].spec.weight,
                           (ngx_uint_t) ZONE_WEIGHT_MAX,
                           ps->file_name, ps->line);
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; ps->check && ps->check->port && i < ps->peers.nelts; i++) {
+        if (str_starts_with(peer[i].spec.address, STR("unix:"))) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "upstream \"%V\": \"%*s\" cannot be checked at "
+                          "another port; remove port= of pourover_check in "
+                          "%s:%ui",
+                          &us->host, peer[i].spec.address.len,
+                          peer[i].spec.address.ptr, ps->file_name, ps->line);
             return NGX_ERROR;
         }
     }

@@ -40,6 +40,20 @@ static ngx_command_t  ngx_http_pourover_commands[] = {
       0,
       NULL },
 
+    { ngx_string("pourover_check"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_1MORE,
+      ngx_http_pourover_conf_active,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pourover_passive"),
+      NGX_HTTP_UPS_CONF|NGX_CONF_1MORE,
+      ngx_http_pourover_conf_passive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("pourover_cut"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_pourover_conf_cut,

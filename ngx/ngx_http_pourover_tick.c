@@ -2,8 +2,8 @@
 /*
  * A worker's life, and its tick: every 100 ms in every worker.  One of them,
  * the holder of the lease, does what is to be done once: it reaps what a killed
- * worker left, sets hints right, brings slow starts and ejections forward and
- * keeps the state file fresh.
+ * worker left, sets hints right, brings slow starts and ejections forward,
+ * checks the peers and keeps the state file fresh.
  */
 
 #include "ngx_http_pourover.h"
@@ -173,6 +173,8 @@ ngx_http_pourover_tick(ngx_event_t *ev)
         zone_hints_set_next(pz->zone);
         ngx_http_pourover_bring_forward(pz);
     }
+
+    ngx_http_pourover_check_tick(pz, holder);
 
     if (pz->state.len) {
         ngx_http_pourover_state_tick(pz, holder);

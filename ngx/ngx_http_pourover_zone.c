@@ -398,7 +398,7 @@ ngx_http_pourover_init_module(ngx_cycle_t *cycle)
 
     ngx_shmtx_lock(&pz->shpool->mutex);
 
-    pz->zone->generation++;
+    pz->generation = ++pz->zone->generation;
     pz->zone->restored = pz->fresh ? RESTORED_FRESH : RESTORED_KEPT;
 
     for (i = 0; i < pmcf->services.nelts; i++) {

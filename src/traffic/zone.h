@@ -467,7 +467,7 @@ struct peer_note {
     uint32_t code;
     struct str text;
     uint64_t now_ms;  /* CLOCK_MONOTONIC */
-    uint32_t took_us; /* of a check */
+    uint32_t took_us; /* of a check; 0: what is noted was seen by a request */
 };
 /*
  * Lets the event come to the peer (health.h). note NULL: nothing is told. A peer that comes up

@@ -273,7 +273,7 @@ static void note_take(struct peer_seen *seen, enum health_event event, const str
     }
     seen->text_len = (uint32_t) len;
     atomic_store(&seen->noted_at_ms, note->now_ms);
-    if (event == HEALTH_PASS || event == HEALTH_FAIL) {
+    if (event == HEALTH_PASS || event == HEALTH_FAIL || note->took_us > 0) {
         atomic_store(&seen->checked_at_ms, note->now_ms);
         atomic_store(&seen->took_us, note->took_us);
     }
