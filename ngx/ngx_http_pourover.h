@@ -21,7 +21,7 @@
  *   ngx_http_pourover_guard.c      who may call the API
  *   ngx_http_pourover_api.c        the API: calls and answers
  *   ngx_http_pourover_put.c        ... the one that changes a split
- *   ngx_http_pourover_render.c     its bodies in JSON
+ *   ngx_http_pourover_render*.c    its bodies in JSON
  *   ngx_http_pourover_prometheus.c and as Prometheus text
  *
  * What can be decided without NGINX is decided in src/traffic.
@@ -550,6 +550,11 @@ struct json_writer;
 /* "split":{...} */
 void ngx_http_pourover_render_split(struct json_writer *w,
     const struct split *split);
+/* render_check.c: "health" and "check" of a peer, "checker" of the router */
+void ngx_http_pourover_json_health(struct json_writer *w, uint32_t meta,
+    const struct peer_seen *seen);
+void ngx_http_pourover_json_checker(struct json_writer *w,
+    const struct zone *zone);
 
 /* peers of a track by state, and requests in flight at them */
 

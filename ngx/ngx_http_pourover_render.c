@@ -143,6 +143,7 @@ ngx_http_pourover_render_status(struct buf *buf, ngx_http_pourover_zone_t *pz,
     json_kv_cstr(&w, "restored_reason", zone->restored_reason);
     ngx_http_pourover_json_state(&w, pz);
     json_kv_bool(&w, "upgrading", ngx_http_pourover_state_upgrading(pz));
+    ngx_http_pourover_json_checker(&w, zone);
     ngx_http_pourover_json_workers(&w, pz);
 
     json_key(&w, "services");
@@ -249,6 +250,7 @@ ngx_http_pourover_json_peer(struct json_writer *w, ngx_http_pourover_zone_t *pz,
     json_kv_str(w, "dc", (struct str) { peer.dc, peer.dc_len });
     json_kv_u64(w, "weight", peer.weight);
     json_kv_cstr(w, "state", zone_peer_state_name(META_STATE(meta)));
+    ngx_http_pourover_json_health(w, meta, &peer.seen);
     json_kv_i64(w, "in_flight", sum.in_flight);
     json_kv_u64(w, "requests", sum.requests);
     json_kv_u64(w, "failures", sum.failures);

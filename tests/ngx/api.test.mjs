@@ -66,7 +66,7 @@ test('status', async () => {
   assert.equal(headers['content-type'], 'application/json');
   assert.equal(headers['cache-control'], 'no-store');
   assert.equal(headers.etag, undefined);
-  const { epoch, instance, started_at_ms, now_ms, state, workers, ...rest } = body;
+  const { epoch, instance, started_at_ms, now_ms, state, checker, workers, ...rest } = body;
   assert.deepEqual(rest, {
     pourover: '0.1.0', nginx: rest.nginx, zone: 'main', restored: 'fresh', restored_reason: '', upgrading: false, services: ['shop', 'other'],
   });
@@ -75,6 +75,8 @@ test('status', async () => {
   assert.match(instance, /^[0-9a-f]{16}$/);
   assert.ok(started_at_ms <= now_ms && Math.abs(now_ms - Date.now()) < 10_000);
   assert.deepEqual({ ...state, saved_at_ms: 0 }, { file: `${nginx.dir}/state/router.json`, saved: true, saved_at_ms: 0, error: '' });
+  assert.ok(nginx.workers().includes(checker.pid) && checker.lease > 0);
+  assert.deepEqual([checker.checks, checker.late], [0, 0]);
   assert.deepEqual(workers.map(({ pid }) => pid).sort(), nginx.workers().sort());
   for (const { slot, generation, exiting } of workers) {
     assert.ok(Number.isInteger(slot));
@@ -93,7 +95,8 @@ test('services, one with its peers', async () => {
   const { epoch, peers, ...one } = (await get('v1/services/shop')).body;
   assert.ok(epoch > 0);
   assert.deepEqual(one, body.services[0]);
-  const idle = { state: 'ready', in_flight: 0, requests: 0, failures: 0 };
+  const check = { reason: 'none', text: '', at_ms: 0, took_us: 0, streak: 0, changes: 0 };
+  const idle = { state: 'ready', health: 'unchecked', check, in_flight: 0, requests: 0, failures: 0 };
   const [stable, canary] = [nginx.ports.stable, nginx.ports.canary].map((p) => `127.0.0.1:${p}`);
   assert.deepEqual(peers, [
     { address: stable, name: stable, track: 'stable', dc: '', weight: 1, ...idle },

@@ -35,6 +35,7 @@ class Call {
       Fail: () => this.fail(this.#wish('x-grpc-status', 5), 'as asked'),
       FailLate: () => this.#failLate(),
       Cut: () => this.#cut(),
+      ...(this.#upstream.serving && { Check: () => this.#check(this.#upstream.serving) }),
     };
     if (Object.hasOwn(answers, method)) answers[method]();
     else this.fail(12, `no method ${method}`);
@@ -69,6 +70,15 @@ class Call {
     const deframer = new Deframer();
     this.#stream.on('data', (chunk) => deframer.push(chunk).forEach(onText));
     this.#stream.on('end', onEnd);
+  }
+
+  /** grpc.health.v1.Health/Check; its request and an echo's are alike on the wire. */
+  #check(serving) {
+    this.#eachText((service) => {
+      if (!Object.hasOwn(serving, service)) return this.fail(5, `unknown service ${service}`);
+      this.#begin();
+      return this.#stream.end(Buffer.from([0, 0, 0, 0, 2, 8, serving[service]]));
+    }, () => {});
   }
 
   #say() {

@@ -10,6 +10,7 @@
 //   /sse?n=N&every=MS   N server-sent events                 /ws          websocket that echoes texts
 // gRPC (demo.Echo of examples/demo-service/echo.proto; a call's wishes come as metadata):
 //   Say   unary echo;   Watch  a message each x-every-ms (100) for x-seconds (1);   Chat  echoes each message
+//   Check of grpc.health.v1.Health, if `serving` is set: {"demo.Echo": 1} is SERVING, 2 is NOT_SERVING
 //   Fail  trailers-only answer with x-grpc-status (5);  FailLate  a message, then that status;  Cut  a message, then RST
 //
 // Every request is written into a ledger, with its X-Request-Number if it has one. A whole service can be made to
@@ -67,6 +68,7 @@ export class Upstream {
     Object.assign(this, { name, version, host, address, port: 0 });
     this.ledger = new ServiceLedger(version, host);
     this.mode = {};
+    this.serving = null;
     this.#tls = tls;
     const settings = { keepAliveTimeout: 0, requestTimeout: 0, maxRequestsPerSocket: 0 };
     this.#servers.http = http.createServer(settings, (request, response) => this.#onHttp(request, response));
