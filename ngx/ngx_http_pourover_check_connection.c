@@ -9,7 +9,7 @@
 #include "ngx_http_pourover_check.h"
 
 
-#define NGX_HTTP_POUROVER_CHECK_READS  16         /* before others have a turn */
+#define NGX_HTTP_POUROVER_CHECK_READS  16          /* then others have a turn */
 
 
 static void ngx_http_pourover_check_connected(ngx_http_pourover_task_t *task);

@@ -430,10 +430,18 @@ ngx_http_pourover_conf_ssl(ngx_http_pourover_check_conf_t *cc)
         return NGX_ERROR;
     }
 
-    if (verify->data
-        && (ngx_conf_full_name(cc->cf->cycle, verify, 1) != NGX_OK
-            || ngx_ssl_trusted_certificate(cc->cf, ssl, verify, 9) != NGX_OK))
+    if (verify->data == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_conf_full_name(cc->cf->cycle, verify, 1) != NGX_OK
+        || ngx_ssl_trusted_certificate(cc->cf, ssl, verify, 9) != NGX_OK)
     {
+        /* the reason was told without the place */
+        ngx_conf_log_error(NGX_LOG_EMERG, cc->cf, 0,
+                           "pourover_check: tls_verify cannot take \"%V\"; "
+                           "right is a file with the authorities' "
+                           "certificates in PEM", verify);
         return NGX_ERROR;
     }
 

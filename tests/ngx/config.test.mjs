@@ -141,6 +141,66 @@ refuses('a peer above its service', inUpstream, [
   ['pourover_server 127.0.0.1:9; pourover zone=main;', 'write "pourover zone=NAME;" above it'],
 ]);
 
+refuses('a wrong check', (text) => inUpstream(`pourover zone=main; pourover_check ${text};`), [
+  ['https', 'cannot be "https"', 'right is http, grpc or tcp'],
+  ['http interval=0', 'interval "0" is no time from 1ms to 1d', 'such as 2s or 500ms'],
+  ['http interval=soon', 'interval "soon" is no time'],
+  ['http interval=25h', 'interval "25h" is no time from 1ms to 1d'],
+  ['http interval=1s timeout=1001ms', 'timeout is 1001 ms', 'interval of 1000 ms', 'at most the interval is right'],
+  ['http timeout=', 'timeout "" is no time'],
+  ['http jitter=10', 'jitter "10" is no percentage from 0% to 50%', 'right is jitter=10%'],
+  ['http jitter=51%', 'jitter "51%" is no percentage'],
+  ['http jitter=%', 'jitter "%" is no percentage'],
+  ['http rise=0', 'rise "0" is no whole number from 1 to 1000'],
+  ['http fall=1001', 'fall "1001" is no whole number from 1 to 1000'],
+  ['http port=0', 'port "0" is no whole number from 1 to 65535'],
+  ['http port=http', 'port "http" is no whole number'],
+  ['http uri=healthz', 'uri is "healthz"', 'a path that begins with "/" is right'],
+  ['http "uri=/a b"', 'uri is "/a b"', 'others as %HH'],
+  ['http host=', 'host is ""', '1 to 255 visible ASCII characters'],
+  ['http "host=a b"', 'host is "a b"'],
+  ['http method=POST', 'method cannot be "POST"', 'right is GET or HEAD'],
+  ['http method=HEAD body=x', 'body asks for "x"', 'method=GET is right'],
+  ['http status=2xx', 'status has "2xx"', 'such as 200,204,300-399'],
+  ['http status=399-300', 'status has "399-300"'],
+  ['http status=', 'status has ""'],
+  ['http header=X-Version', 'header is "X-Version"', '"NAME: TEXT" is right'],
+  ['http "header=X-Version:"', 'the text of header is a text of 0 bytes'],
+  ['http body=', 'body is a text of 0 bytes', '1 to 1024 are right'],
+  ['http send=x', 'invalid parameter "send=x"', 'http takes uri= host= method= status= header= body= interval='],
+  ['http uri=/a uri=/b', 'uri= is there twice', 'once is right'],
+  ['http off', 'invalid parameter "off"', 'http takes uri='],
+  ['grpc uri=/', 'invalid parameter "uri=/"', 'grpc takes service= host= interval='],
+  ['grpc "service=a b"', 'service is "a b"', 'visible ASCII characters'],
+  ['tcp body=x', 'invalid parameter "body=x"', 'tcp takes send= expect= interval='],
+  ['tcp expect=', 'expect is a text of 0 bytes'],
+  ['tcp send=a\\q', 'send: "\\q" is no escape', '\\xHH'],
+  ['tcp expect=\\x4', 'expect: "\\x4" is no escape'],
+  ['http tls=yes', 'tls cannot be "yes"', 'on or off'],
+  ['http tls_name=a', 'tls_name and tls_verify are for checks over TLS', 'add tls=on'],
+  ['http tls=off tls_verify=DIR/short', 'are for checks over TLS'],
+  ['http tls=on tls_verify=DIR/short', 'no name to verify', 'add tls_name=NAME'],
+  ['http tls=on tls_name=a tls_verify=DIR/none', 'tls_verify cannot take', '/none"', 'in PEM'],
+  ['http tls=on tls_name=a tls_verify=DIR/short', 'tls_verify cannot take', '/short"', 'in PEM'],
+  ['http; pourover_check tcp', '"pourover_check" directive is duplicate'],
+]);
+
+refuses('a check', inUpstream, [
+  ['pourover_check http; pourover zone=main;', 'write "pourover zone=NAME;" above it'],
+  ['pourover_passive off; pourover zone=main;', 'write "pourover zone=NAME;" above it'],
+  ['pourover zone=main; pourover_check tcp port=80; server unix:/run/app.sock;', '"unix:/run/app.sock" cannot be checked', 'remove port='],
+]);
+
+refuses('a wrong ejection', (text) => inUpstream(`pourover zone=main; pourover_passive ${text};`), [
+  ['fails=0', 'fails "0" is no whole number from 1'],
+  ['fails=many', 'fails "many" is no whole number'],
+  ['eject=0', 'eject "0" is no time from 1ms to 1d'],
+  ['eject=2d', 'eject "2d" is no time'],
+  ['off fails=5', 'invalid parameter "off"', 'or off alone'],
+  ['fail=5', 'invalid parameter "fail=5"', '[fails=N] [eject=TIME]'],
+  ['off; pourover_passive off', '"pourover_passive" directive is duplicate'],
+]);
+
 refuses('a wrong visitor', (text) => inServer(`pourover_visitor ${text};`), [
   ['max_age=1y', 'no id', 'right is "pourover_visitor id=cookie:pourover_id;"'],
   ['id=', '"" is no variable', '$http_x_user_id'],

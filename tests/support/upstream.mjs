@@ -21,6 +21,7 @@ import { spawn } from 'node:child_process';
 import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
+import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { answerGrpc } from './upstream-grpc.mjs';
@@ -135,13 +136,12 @@ export class Upstream {
     });
   }
 
+  /** ALPN tells; http2's own secure server would answer streams a second time through its other interface. */
   #tlsListener() {
-    const server = http2.createSecureServer({ ...this.#tls, allowHTTP1: true });
-    server.on('request', (request, response) => {
-      if (request.httpVersionMajor === 1) this.#onHttp(request, response);
+    return tls.createServer({ ...this.#tls, ALPNProtocols: ['h2', 'http/1.1'] }, (socket) => {
+      const server = socket.alpnProtocol === 'h2' ? this.#servers.h2 : this.#servers.http;
+      server.emit('connection', socket);
     });
-    server.on('stream', (stream, headers) => this.#onStream(stream, headers));
-    return server;
   }
 
   #onHttp(request, response) {
