@@ -15,6 +15,8 @@
  *   ngx_http_pourover_upstream.c   choosing a peer, retries, TLS sessions
  *   ngx_http_pourover_variables.c  $pourover_...
  *   ngx_http_pourover_log.c        statistics when a request ends
+ *   ngx_http_pourover_event.c      events: in flight, at the end of an attempt
+ *   ngx_http_pourover_event_kind.c ... which kind it was
  *   ngx_http_pourover_state.c      the state file: restored, kept fresh
  *   ngx_http_pourover_state_*.c    ... checked, read, changed in a thread
  *   ngx_http_pourover_save.c       one change: compared, set, saved
@@ -38,6 +40,7 @@
 #include "base/buf.h"
 #include "traffic/cut.h"
 #include "traffic/decide.h"
+#include "traffic/event.h"
 #include "traffic/id.h"
 #include "traffic/pick.h"
 #include "traffic/split_change.h"
@@ -104,6 +107,9 @@ typedef struct {
     struct row                    *row;           /* this process's, lazily */
     ngx_queue_t                    attempts;      /* this process's, in flight:
                                                      of attempt_t, by link */
+    ngx_queue_t                    watched;       /* this process's, by start:
+                                                     of choice_t, by
+                                                     event.link */
 
     ngx_uint_t                     inited;        /* our init_upstream ran */
     u_char                        *file_name;     /* where it stands, for */
@@ -237,6 +243,33 @@ typedef enum {
 } ngx_http_pourover_id_kind_e;
 
 
+/* what may become an event of a request at one service; all zero: nothing can */
+
+typedef struct ngx_http_pourover_attempt_s  ngx_http_pourover_attempt_t;
+
+typedef struct {
+    ngx_queue_t                    link;          /* while watched is set */
+    ngx_http_request_t            *request;       /* that was handed over */
+    ngx_http_pourover_attempt_t   *attempt;       /* that the kind is of */
+    ngx_str_t                     *route;         /* name of the location */
+    uint64_t                       begun_us;      /* CLOCK_MONOTONIC */
+    uint32_t                       took_us;
+    uint32_t                       first_state;   /* in upstream_states */
+    uint16_t                       peer;          /* slot + 1, 0: none */
+    uint16_t                       peer_generation;
+    uint16_t                       status;
+    int8_t                         grpc;
+    uint8_t                        kind;          /* EVENT_KINDS: none yet */
+    uint8_t                        slow;          /* thresholds passed */
+    uint8_t                        served;        /* track */
+    unsigned                       watched:1;     /* the tick looks at it */
+    unsigned                       over:1;        /* the first attempt is */
+    unsigned                       fallback:1;    /* it was at stable, for
+                                                     want of a canary */
+    unsigned                       written:1;     /* the kind is recorded */
+} ngx_http_pourover_event_t;
+
+
 /* what was decided for one service in one request; frozen once made */
 
 typedef struct ngx_http_pourover_choice_s  ngx_http_pourover_choice_t;
@@ -259,6 +292,8 @@ struct ngx_http_pourover_choice_s {
     uint64_t                       first_get_us;  /* CLOCK_MONOTONIC */
     uint64_t                       header_us;
     uint64_t                       last_free_us;
+
+    ngx_http_pourover_event_t      event;
 };
 
 
@@ -268,8 +303,6 @@ struct ngx_http_pourover_choice_s {
  * that is tried; whoever walks the list may end requests, nothing else may.
  */
 
-typedef struct ngx_http_pourover_attempt_s  ngx_http_pourover_attempt_t;
-
 struct ngx_http_pourover_attempt_s {
     ngx_queue_t                    link;          /* while chunk is set */
     ngx_http_request_t            *request;
@@ -278,6 +311,7 @@ struct ngx_http_pourover_attempt_s {
     ngx_http_pourover_choice_t    *choice;
     struct counters               *counters;      /* NULL: the zone is full */
     struct row                    *row;
+    uint64_t                       begun_us;      /* CLOCK_MONOTONIC */
 
     enum track                     track;         /* of the present attempt */
     struct pick_tried              tried;
@@ -440,6 +474,59 @@ struct row *ngx_http_pourover_row(ngx_http_pourover_service_t *ps);
 
 ngx_int_t ngx_http_pourover_add_variables(ngx_conf_t *cf);
 ngx_int_t ngx_http_pourover_log_handler(ngx_http_request_t *r);
+ngx_uint_t ngx_http_pourover_is_grpc(ngx_http_request_t *r);
+/* 0 to 16, ZONE_GRPC_OTHER or ZONE_GRPC_MISSING */
+ngx_uint_t ngx_http_pourover_grpc_status(ngx_http_upstream_t *u);
+/* what the visitor got from the service */
+ngx_uint_t ngx_http_pourover_status(ngx_http_request_t *r,
+    ngx_http_pourover_choice_t *choice);
+
+
+/*
+ * event.c
+ *
+ * A request is watched from its hand-over to the service until nothing can come
+ * of it any more: the first attempt ended well, or its event is recorded.
+ */
+
+/* r is handed to the service; before the choice is marked as used */
+void ngx_http_pourover_event_begin(ngx_http_request_t *r,
+    ngx_http_pourover_choice_t *choice, uint64_t now_us);
+/* an attempt ends, its peer still being known */
+void ngx_http_pourover_event_attempt(ngx_http_pourover_attempt_t *attempt,
+    ngx_peer_connection_t *pc, ngx_uint_t state);
+/* ... and was none: the kept connection had died, the peer is asked again */
+void ngx_http_pourover_event_forget(ngx_http_pourover_attempt_t *attempt);
+/* there is no peer that could be asked */
+void ngx_http_pourover_event_nobody(ngx_http_pourover_attempt_t *attempt);
+/* the request ends */
+void ngx_http_pourover_event_end(ngx_http_request_t *r,
+    ngx_http_pourover_choice_t *choice);
+/* nothing can come of it any more */
+void ngx_http_pourover_event_unwatch(ngx_http_pourover_choice_t *choice);
+/* every tick of every worker, and when it starts */
+void ngx_http_pourover_event_tick(ngx_http_pourover_zone_t *pz);
+
+
+/* event_kind.c */
+
+typedef struct {
+    enum event_kind                kind;          /* EVENT_KINDS: none */
+    ngx_uint_t                     status;        /* of HTTP, 0: none came */
+    ngx_int_t                      grpc;          /* -1: none came */
+} ngx_http_pourover_outcome_t;
+
+/* of the attempt that ends with state; pc->connection may be NULL */
+ngx_http_pourover_outcome_t ngx_http_pourover_outcome(ngx_http_request_t *r,
+    ngx_peer_connection_t *pc, ngx_uint_t state);
+/* of the first attempt, when r has ended and no peer of ours was asked; first:
+ * where its states begin */
+ngx_http_pourover_outcome_t ngx_http_pourover_outcome_by_states(
+    ngx_http_request_t *r, ngx_uint_t first);
+/* has the header of the answer come? */
+ngx_uint_t ngx_http_pourover_is_answered(ngx_http_upstream_t *u);
+/* an answer without an end to wait for: upgraded, or server-sent events */
+ngx_uint_t ngx_http_pourover_is_stream(ngx_http_upstream_t *u);
 
 
 /* zone.c */

@@ -261,6 +261,7 @@ ngx_http_pourover_new_service(ngx_conf_t *cf,
     ps->passive_fails = 5;
     ps->eject = 10000;
     ngx_queue_init(&ps->attempts);
+    ngx_queue_init(&ps->watched);
 
     if (ngx_array_init(&ps->servers, cf->pool, 4,
                        sizeof(ngx_http_pourover_server_t)) != NGX_OK
@@ -295,7 +296,32 @@ ngx_http_pourover_slow_start(ngx_conf_t *cf, ngx_http_pourover_service_t *ps,
 }
 
 
-/* one of zone=NAME share=SHARE salt=SALT enabled=on|off slow_start=TIME */
+static ngx_int_t
+ngx_http_pourover_events(ngx_conf_t *cf, ngx_http_pourover_service_t *ps,
+    ngx_str_t *value, ngx_str_t *directive)
+{
+    uint64_t  n;
+
+    if (num_u64(ngx_http_pourover_str(*value), EVENT_CAPACITY_MIN,
+                EVENT_CAPACITY_MAX, &n)
+        != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%V: events \"%V\" is no number from %ui to %ui; "
+                           "right is events=4096", directive, value,
+                           (ngx_uint_t) EVENT_CAPACITY_MIN,
+                           (ngx_uint_t) EVENT_CAPACITY_MAX);
+        return NGX_ERROR;
+    }
+
+    ps->events = (ngx_uint_t) n;
+
+    return NGX_OK;
+}
+
+
+/* one of zone=NAME share=SHARE salt=SALT enabled=on|off slow_start=TIME
+ * events=N */
 
 static ngx_int_t
 ngx_http_pourover_service_param(ngx_conf_t *cf,
@@ -347,9 +373,14 @@ ngx_http_pourover_service_param(ngx_conf_t *cf,
         return ngx_http_pourover_slow_start(cf, ps, &v, directive);
     }
 
+    if (ngx_http_pourover_conf_param(arg, "events", &v)) {
+        return ngx_http_pourover_events(cf, ps, &v, directive);
+    }
+
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "%V: invalid parameter \"%V\"; it takes zone=NAME "
-                       "[share=SHARE] [salt=SALT] [enabled=on|off]%s",
+                       "[share=SHARE] [salt=SALT] [enabled=on|off]%s "
+                       "[events=N]",
                        directive, arg,
                        ps->kind == SERVICE_BALANCER ? " [slow_start=TIME]"
                                                     : "");

@@ -9,7 +9,7 @@
 #include "base/num.h"
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_pourover_status(ngx_http_request_t *r,
     ngx_http_pourover_choice_t *choice)
 {
@@ -23,16 +23,22 @@ ngx_http_pourover_status(ngx_http_request_t *r,
 }
 
 
-static ngx_uint_t
+/* "application/grpc", also with "+proto"; gRPC-Web has its status in the body */
+
+ngx_uint_t
 ngx_http_pourover_is_grpc(ngx_http_request_t *r)
 {
+    size_t            len;
     ngx_table_elt_t  *type;
 
     type = r->headers_in.content_type;
+    len = sizeof("application/grpc") - 1;
 
-    return type && type->value.len >= sizeof("application/grpc") - 1
+    return type && type->value.len >= len
            && ngx_strncasecmp(type->value.data, (u_char *) "application/grpc",
-                              sizeof("application/grpc") - 1) == 0;
+                              len)
+              == 0
+           && (type->value.len == len || type->value.data[len] != '-');
 }
 
 
@@ -51,7 +57,7 @@ ngx_http_pourover_find(ngx_list_t *headers, const char *name, size_t len)
 
 /* from the trailers, or from the headers of an answer that has only those */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_pourover_grpc_status(ngx_http_upstream_t *u)
 {
     uint64_t          status;
@@ -181,6 +187,7 @@ ngx_http_pourover_log_handler(ngx_http_request_t *r)
     for (choice = ctx->choices; choice; choice = choice->next) {
         if (choice->used || ctx->verify == NGX_HTTP_POUROVER_VERIFY_CUT) {
             ngx_http_pourover_count_choice(r, ctx, choice);
+            ngx_http_pourover_event_end(r, choice);
         }
     }
 

@@ -23,6 +23,14 @@ ngx_http_pourover_ctx_cleanup(void *data)
 {
     ngx_http_pourover_ctx_t  *ctx = data;
 
+    ngx_http_pourover_choice_t  *choice;
+
+    /* one that the access log made */
+
+    for (choice = ctx->choices; choice; choice = choice->next) {
+        ngx_http_pourover_event_unwatch(choice);
+    }
+
 #if defined(__SANITIZE_ADDRESS__)
     /* whoever still uses it is to be seen */
     ngx_free(ctx);

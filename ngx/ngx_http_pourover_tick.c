@@ -175,6 +175,7 @@ ngx_http_pourover_tick(ngx_event_t *ev)
     }
 
     ngx_http_pourover_check_tick(pz, holder);
+    ngx_http_pourover_event_tick(pz);
 
     if (pz->state.len) {
         ngx_http_pourover_state_tick(pz, holder);
@@ -203,6 +204,8 @@ ngx_http_pourover_init_process(ngx_cycle_t *cycle)
     zone_worker_start_locked(pz->zone, (int32_t) ngx_process_slot, ngx_pid,
                              pz->zone->generation);
     ngx_shmtx_unlock(&pz->shpool->mutex);
+
+    ngx_http_pourover_event_tick(pz);
 
     if (pz->state.len) {
         ngx_http_pourover_state_open(pz);

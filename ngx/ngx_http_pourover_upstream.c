@@ -161,6 +161,9 @@ ngx_http_pourover_init_peer(ngx_http_request_t *r,
     ngx_memzero(pd, sizeof(ngx_http_pourover_attempt_t));
 
     u = r->upstream;
+    pd->begun_us = clock_mono_us();
+
+    ngx_http_pourover_event_begin(r, choice, pd->begun_us);
     choice->used = 1;
 
     if (r == r->main && !r->header_sent) {
@@ -287,12 +290,14 @@ ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
     if (!ngx_http_pourover_take(pd)) {
 
         if (pd->track != TRACK_CANARY) {
+            ngx_http_pourover_event_nobody(pd);
             return NGX_BUSY;
         }
 
         pd->track = TRACK_STABLE;
 
         if (!ngx_http_pourover_take(pd)) {
+            ngx_http_pourover_event_nobody(pd);
             return NGX_BUSY;
         }
 
@@ -301,6 +306,10 @@ ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
 
     if (pd->attempts > 0 && !pd->redo) {
         ngx_http_pourover_count(pd, COUNTER_RETRIES);
+    }
+
+    if (pd->redo) {
+        ngx_http_pourover_event_forget(pd);
     }
 
     pd->attempts += !pd->redo;
@@ -343,7 +352,7 @@ ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
         choice->peer_name.len = peer->name_len;
 
         if (choice->first_get_us == 0) {
-            choice->first_get_us = clock_mono_us();
+            choice->first_get_us = pd->begun_us;
         }
     }
 
@@ -412,6 +421,8 @@ ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
     } else if (state & (NGX_PEER_FAILED|NGX_PEER_NEXT)) {
         ngx_http_pourover_note_failure(pd, state);
     }
+
+    ngx_http_pourover_event_attempt(pd, pc, state);
 
     ngx_queue_remove(&pd->link);
     ngx_http_pourover_drop(pd);

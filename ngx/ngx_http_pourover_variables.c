@@ -125,25 +125,28 @@ ngx_http_pourover_variable_epoch(ngx_http_request_t *r,
  * peers may be reached so too, its gRPC part by an upstream of its own, say;
  * then only the directive that passes the request on counts, which evaluates
  * its parameter before it gives the upstream its configuration.  What access
- * logs read comes after our own log handler and counts nothing.
+ * logs read comes after the answer and our own log handler, and counts nothing.
  */
 
 static void
 ngx_http_pourover_hand_over(ngx_http_request_t *r,
     ngx_http_pourover_choice_t *choice)
 {
-    if (choice->service->kind != SERVICE_CUT
-        && !(r->upstream && r->upstream->conf == NULL))
+    if (r->header_sent
+        || (choice->service->kind != SERVICE_CUT
+            && !(r->upstream && r->upstream->conf == NULL)))
     {
         return;
     }
 
-    choice->used = 1;
-    choice->by_main |= r == r->main;
-
     if (choice->first_get_us == 0) {
         choice->first_get_us = clock_mono_us();
     }
+
+    ngx_http_pourover_event_begin(r, choice, choice->first_get_us);
+
+    choice->used = 1;
+    choice->by_main |= r == r->main;
 }
 
 

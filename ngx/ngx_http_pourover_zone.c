@@ -119,6 +119,21 @@ ngx_http_pourover_new_peers(struct zone *zone, const struct service *service,
 }
 
 
+/* bytes of the ring of events that the service does not have yet, at least */
+
+static uint64_t
+ngx_http_pourover_missing_events(struct zone *zone,
+    const struct service *service, ngx_http_pourover_service_t *ps)
+{
+    if (service && event_ring_of(zone, service)) {
+        return 0;
+    }
+
+    return event_ring_bytes(ps->events ? (uint32_t) ps->events
+                                       : EVENT_CAPACITY_MIN);
+}
+
+
 /*
  * The rows that the present services may still need are counted too.  What adds
  * nothing is never refused: it has the zone already.
@@ -146,7 +161,8 @@ ngx_http_pourover_fits(ngx_http_pourover_main_conf_t *pmcf,
         peers = ngx_http_pourover_new_peers(pz->zone, service, ps[i]);
 
         added += peers + (service == NULL);
-        need += zone_missing(pz->zone, service, peers, processes);
+        need += zone_missing(pz->zone, service, peers, processes)
+                + ngx_http_pourover_missing_events(pz->zone, service, ps[i]);
     }
 
     if (added == 0 || need <= room) {
@@ -155,8 +171,8 @@ ngx_http_pourover_fits(ngx_http_pourover_main_conf_t *pmcf,
 
     ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                   "pourover_zone \"%V\" is too small: it has %uL bytes left, "
-                  "services and peers still need %uL; make it size=%uLk and "
-                  "restart",
+                  "services, peers and events still need %uL; make it "
+                  "size=%uLk and restart",
                   &pz->name, room, need,
                   (pz->zone->size + need - room) / 1024 + 64);
 
@@ -376,6 +392,93 @@ ngx_http_pourover_merge_service(ngx_http_pourover_zone_t *pz,
 }
 
 
+/* events=N holds from the start on; a ring is never made anew */
+
+static void
+ngx_http_pourover_make_ring(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_service_t *ps, uint32_t capacity, ngx_log_t *log)
+{
+    struct event_ring  *ring;
+
+    ring = event_ring_of(pz->zone, ps->service);
+
+    if (ring == NULL
+        && !event_ring_make_locked(pz->zone, ps->service, capacity))
+    {
+        ngx_log_error(NGX_LOG_ALERT, log, 0,
+                      "service \"%V\": no room for its events, none will be "
+                      "kept; make size= of pourover_zone larger and restart",
+                      &ps->name);
+        return;
+    }
+
+    if (ring && ps->events && event_ring_capacity(ring) != ps->events) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "service \"%V\": events=%ui takes effect with a restart, "
+                      "there are %uD until then",
+                      &ps->name, ps->events, event_ring_capacity(ring));
+    }
+}
+
+
+/*
+ * Services that do not say how many events they keep share half of what is
+ * left beyond the rows and 16 more peers of each service: the other half is for
+ * services to come.
+ */
+
+static void
+ngx_http_pourover_make_rings(ngx_http_pourover_main_conf_t *pmcf,
+    ngx_http_pourover_zone_t *pz, ngx_cycle_t *cycle)
+{
+    uint32_t                       processes;
+    uint64_t                       reserve, room;
+    ngx_uint_t                     i, waiting;
+    ngx_http_pourover_service_t  **ps;
+
+    ps = pmcf->services.elts;
+    processes = ngx_http_pourover_processes(cycle);
+    reserve = 0;
+    waiting = 0;
+
+    for (i = 0; i < pmcf->services.nelts; i++) {
+
+        if (ps[i]->service == NULL) {
+            continue;
+        }
+
+        if (ps[i]->events) {
+            ngx_http_pourover_make_ring(pz, ps[i], (uint32_t) ps[i]->events,
+                                        cycle->log);
+
+        } else if (event_ring_of(pz->zone, ps[i]->service) == NULL) {
+            waiting++;
+        }
+
+        reserve += zone_missing(pz->zone, ps[i]->service, ZONE_CHUNK_PEERS,
+                                processes);
+    }
+
+    if (waiting == 0) {
+        return;
+    }
+
+    room = zone_free(pz->zone);
+    room = room > reserve ? (room - reserve) / 2 / waiting : 0;
+    room = room * EVENT_CAPACITY_DEFAULT
+           / event_ring_bytes(EVENT_CAPACITY_DEFAULT);
+    room = ngx_min(room, EVENT_CAPACITY_DEFAULT);
+    room = ngx_max(room, EVENT_CAPACITY_MIN);
+
+    for (i = 0; i < pmcf->services.nelts; i++) {
+        if (ps[i]->service && !ps[i]->events) {
+            ngx_http_pourover_make_ring(pz, ps[i], (uint32_t) room,
+                                        cycle->log);
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_pourover_init_module(ngx_cycle_t *cycle)
 {
@@ -404,6 +507,8 @@ ngx_http_pourover_init_module(ngx_cycle_t *cycle)
     for (i = 0; i < pmcf->services.nelts; i++) {
         ngx_http_pourover_merge_service(pz, ps[i], cycle->log);
     }
+
+    ngx_http_pourover_make_rings(pmcf, pz, cycle);
 
     /* the others, only now: the API is asked meanwhile */
 

@@ -216,7 +216,7 @@ test('a service or a state file that comes with a reload begins with what the fi
 
 test('a zone that is too small for a new configuration: refused, the old one serves on', async (t) => {
   const peers = await startPeers(t);
-  const small = { size: '96k', services: ['shop'] };
+  const small = { size: '128k', services: ['shop'] };
   const router = await startRouter(t, peers, { config: small, allow: [/is too small/] });
   const split = await router.set(10_000);
   const workers = router.nginx.workers();
@@ -319,7 +319,7 @@ test('worker_shutdown_timeout ends requests without a trace', async (t) => {
 });
 
 test('a zone that gets full while it runs: requests are served, changes work, it is told', async (t) => {
-  const config = { size: '96k', services: ['shop'] };
+  const config = { size: '128k', services: ['shop'] };
   const allow = [/\[alert\].*"main" is full/];
   const router = await startRouter(t, await startPeers(t), { workers: 1, config, allow });
   const wires = [];
