@@ -8,6 +8,7 @@
  *   ngx_http_pourover_tick.c       a worker's life; what is done periodically
  *   ngx_http_pourover_conf_*.c     ... about services, peers, visitors
  *   ngx_http_pourover_check*.c     active checks of peers
+ *   ngx_http_pourover_resolve.c    names whose addresses are peers
  *   ngx_http_pourover_request.c    a request's context and headers
  *   ngx_http_pourover_visitor.c    the visitor's id: read or drawn
  *   ngx_http_pourover_answer.c     the visitor's cookie sent
@@ -131,17 +132,36 @@ typedef struct {
     ngx_str_t                      dc;
     enum track                     track;
     ngx_uint_t                     weight;
+    ngx_uint_t                     resolve;       /* name is HOST:PORT then */
+    in_port_t                      port;
 } ngx_http_pourover_server_t;
 
 typedef struct {
     struct peer_spec               spec;
     ngx_uint_t                     down;
+    in_port_t                      port;          /* of a name's addresses */
 } ngx_http_pourover_peer_t;
+
+
+/* a name that is resolved again and again */
+
+typedef struct {
+    ngx_http_pourover_service_t   *service;
+    ngx_http_pourover_peer_t      *peer;
+
+    /* in the worker that does so */
+    ngx_uint_t                     asked;         /* an answer is awaited */
+    uint64_t                       lease;         /* ... under this number */
+    uint64_t                       next_ms;       /* CLOCK_MONOTONIC */
+    ngx_uint_t                     failed;        /* times in a row */
+} ngx_http_pourover_name_t;
 
 
 typedef struct {
     ngx_http_pourover_zone_t      *zone;          /* NULL: module not used */
     ngx_array_t                    services;      /* of service_t * */
+    ngx_array_t                    names;         /* of name_t: all services' */
+    ngx_http_core_loc_conf_t      *clcf;          /* of the http block */
     ngx_array_t                    apis;          /* of api_conf_t * */
     ngx_uint_t                     peers;         /* of all services */
 } ngx_http_pourover_main_conf_t;
@@ -541,6 +561,14 @@ ngx_int_t ngx_http_pourover_init_module(ngx_cycle_t *cycle);
 
 void ngx_http_pourover_check_tick(ngx_http_pourover_zone_t *pz,
     ngx_uint_t holder);
+
+
+/* resolve.c */
+
+/* all is read: EMERG when there are names and no resolver */
+ngx_int_t ngx_http_pourover_resolve_check(ngx_conf_t *cf);
+/* every tick of the worker that does what is to be done once */
+void ngx_http_pourover_resolve_tick(ngx_http_pourover_zone_t *pz);
 
 
 /* tick.c */

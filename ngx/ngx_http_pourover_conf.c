@@ -19,6 +19,8 @@ ngx_http_pourover_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&pmcf->services, cf->pool, 4,
                        sizeof(ngx_http_pourover_service_t *)) != NGX_OK
+        || ngx_array_init(&pmcf->names, cf->pool, 4,
+                          sizeof(ngx_http_pourover_name_t)) != NGX_OK
         || ngx_array_init(&pmcf->apis, cf->pool, 4,
                           sizeof(ngx_http_pourover_api_conf_t *)) != NGX_OK)
     {

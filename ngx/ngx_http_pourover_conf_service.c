@@ -1,6 +1,7 @@
 
 /*
- * The directives about services: zone, upstream, servers, cut, service.
+ * The directives about services: zone, upstream, cut, service.  Those about
+ * their servers are in conf_peers.c.
  */
 
 #include "ngx_http_pourover.h"
@@ -479,103 +480,6 @@ ngx_http_pourover_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
                   |NGX_HTTP_UPSTREAM_MAX_FAILS
                   |NGX_HTTP_UPSTREAM_FAIL_TIMEOUT
                   |NGX_HTTP_UPSTREAM_DOWN;
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_http_pourover_server_param(ngx_conf_t *cf,
-    ngx_http_pourover_server_t *server, ngx_str_t *arg)
-{
-    uint64_t   weight;
-    ngx_str_t  v;
-
-    if (ngx_strcmp(arg->data, "track=stable") == 0) {
-        server->track = TRACK_STABLE;
-        return NGX_OK;
-    }
-
-    if (ngx_strcmp(arg->data, "track=canary") == 0) {
-        server->track = TRACK_CANARY;
-        return NGX_OK;
-    }
-
-    if (ngx_http_pourover_conf_param(arg, "weight", &v)
-        && num_u64(ngx_http_pourover_str(v), 1, ZONE_WEIGHT_MAX, &weight) == 0)
-    {
-        server->weight = (ngx_uint_t) weight;
-        return NGX_OK;
-    }
-
-    if (ngx_http_pourover_conf_param(arg, "dc", &v)
-        && v.len > 0 && v.len <= ZONE_DC_MAX)
-    {
-        server->dc = v;
-        return NGX_OK;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "pourover_server: invalid parameter \"%V\"; it takes "
-                       "track=stable|canary, weight=1..%ui, dc=NAME of at most "
-                       "%d bytes",
-                       arg, (ngx_uint_t) ZONE_WEIGHT_MAX, ZONE_DC_MAX);
-
-    return NGX_ERROR;
-}
-
-
-char *
-ngx_http_pourover_conf_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_url_t                      u;
-    ngx_str_t                     *value;
-    ngx_uint_t                     i;
-    ngx_http_pourover_server_t    *server;
-    ngx_http_pourover_service_t   *ps;
-    ngx_http_pourover_srv_conf_t  *pscf;
-
-    pscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_pourover_module);
-    ps = pscf->service;
-
-    if (ps == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "pourover_server: write \"pourover zone=NAME;\" "
-                           "above it in the same upstream");
-        return NGX_CONF_ERROR;
-    }
-
-    server = ngx_array_push(&ps->servers);
-    if (server == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(server, sizeof(ngx_http_pourover_server_t));
-    server->weight = 1;
-
-    value = cf->args->elts;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-    u.url = value[1];
-    u.default_port = 80;
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "pourover_server: %s \"%V\"; right is ADDRESS:PORT, "
-                           "NAME:PORT or unix:PATH",
-                           u.err ? u.err : "invalid address", &u.url);
-        return NGX_CONF_ERROR;
-    }
-
-    server->addrs = u.addrs;
-    server->naddrs = u.naddrs;
-    server->name = u.url;
-
-    for (i = 2; i < cf->args->nelts; i++) {
-        if (ngx_http_pourover_server_param(cf, server, &value[i]) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-    }
 
     return NGX_CONF_OK;
 }

@@ -175,6 +175,7 @@ ngx_http_pourover_init(ngx_conf_t *cf)
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pourover_module);
 
     if (ngx_http_pourover_conf_check(cf) != NGX_OK
+        || ngx_http_pourover_resolve_check(cf) != NGX_OK
         || ngx_http_pourover_api_check(cf) != NGX_OK)
     {
         return NGX_ERROR;

@@ -3,7 +3,7 @@
  * A worker's life, and its tick: every 100 ms in every worker.  One of them,
  * the holder of the lease, does what is to be done once: it reaps what a killed
  * worker left, sets hints right, brings slow starts and ejections forward,
- * checks the peers and keeps the state file fresh.
+ * resolves names, checks the peers and keeps the state file fresh.
  */
 
 #include "ngx_http_pourover.h"
@@ -172,6 +172,7 @@ ngx_http_pourover_tick(ngx_event_t *ev)
     if (holder) {
         zone_hints_set_next(pz->zone);
         ngx_http_pourover_bring_forward(pz);
+        ngx_http_pourover_resolve_tick(pz);
     }
 
     ngx_http_pourover_check_tick(pz, holder);
@@ -220,7 +221,8 @@ ngx_http_pourover_init_process(ngx_cycle_t *cycle)
     tick->cancelable = 1;
     pz->log = cycle->log;
 
-    ngx_add_timer(tick, NGX_HTTP_POUROVER_TICK);
+    /* at once: names have no peers before they are resolved */
+    ngx_add_timer(tick, 1);
 
     return NGX_OK;
 }

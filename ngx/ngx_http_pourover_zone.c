@@ -21,6 +21,8 @@
 #include "base/rand.h"
 
 
+#define NGX_HTTP_POUROVER_NAME_PEERS  8
+
 ngx_http_pourover_zone_t *
 ngx_http_pourover_zone_of(ngx_cycle_t *cycle)
 {
@@ -98,7 +100,8 @@ ngx_http_pourover_find_peer(struct zone *zone, const struct service *service,
 }
 
 
-/* how many peers of a configuration the zone does not have yet */
+/* how many peers of a configuration the zone does not have yet; a name will
+ * have some */
 
 static uint32_t
 ngx_http_pourover_new_peers(struct zone *zone, const struct service *service,
@@ -111,8 +114,11 @@ ngx_http_pourover_new_peers(struct zone *zone, const struct service *service,
     peer = ps->peers.elts;
 
     for (i = 0, n = 0; i < ps->peers.nelts; i++) {
-        n += service == NULL
-             || ngx_http_pourover_find_peer(zone, service, &peer[i].spec) < 0;
+        if (service == NULL
+            || ngx_http_pourover_find_peer(zone, service, &peer[i].spec) < 0)
+        {
+            n += peer[i].spec.is_name ? 1 + NGX_HTTP_POUROVER_NAME_PEERS : 1;
+        }
     }
 
     return n;

@@ -126,6 +126,11 @@ refuses('a service', afterZone, [
 refuses('a wrong peer', (text) => inUpstream(`pourover zone=main; ${text}`), [
   ['pourover_server 127.0.0.1:99999;', 'invalid port "127.0.0.1:99999"', 'right is ADDRESS:PORT'],
   ['pourover_server no.such.host.invalid:80;', 'host not found "no.such.host.invalid:80"'],
+  ['pourover_server 127.0.0.1:9 resolve;', '"127.0.0.1:9" is an address', 'leave resolve out'],
+  ['pourover_server unix:/run/app.sock resolve;', '"unix:/run/app.sock" is an address', 'leave resolve out'],
+  ['pourover_server app:9/path resolve;', 'invalid host "app:9/path"', 'right is ADDRESS:PORT'],
+  ['pourover_server app:9 resolve;', 'no resolver for "app:9"', 'write "resolver ADDRESS valid=5s;" into the http block'],
+  [`pourover_server ${'a'.repeat(126)}:9 resolve;`, 'is longer than 128 bytes'],
   ['pourover_server unix:;', 'no path', '"unix:"', 'unix:PATH'],
   ['pourover_server 127.0.0.1:9/path;', 'invalid host "127.0.0.1:9/path"', 'right is ADDRESS:PORT'],
   ['pourover_server 127.0.0.1:9 track=beta;', 'invalid parameter "track=beta"', 'track=stable|canary'],

@@ -1,0 +1,199 @@
+// Peers by name: addresses that the resolver gives come, change and go; what happens while it does not answer.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { startDns } from '../support/dns.mjs';
+import { startLoad } from '../support/load.mjs';
+import { alive, startNginx } from '../support/nginx.mjs';
+import { startUpstream } from '../support/upstream.mjs';
+import { freePort, waitUntil } from '../support/wait.mjs';
+import { api, ask } from './client.mjs';
+
+const hosts = {}; // by name: services that listen on one port of several addresses
+let dns;
+let port;
+let nginx;
+
+const config = ({ ports }) => `
+  pourover_zone name=main size=4m;
+  resolver 127.0.0.1:${dns.port} valid=1s;
+  resolver_timeout 1s;
+  proxy_http_version 1.1;
+  proxy_set_header Connection '';
+  upstream shop {
+    pourover zone=main;
+    pourover_server App.test:${port} resolve weight=2 dc=east;
+    pourover_server next.test:${port} resolve track=canary;
+    keepalive 8;
+  }
+  upstream mixed {
+    pourover zone=main;
+    pourover_server 127.0.0.9:${port};
+    pourover_server app.test:${port} resolve;
+  }
+  server {
+    listen 127.0.0.1:${ports.http};
+    add_header X-Peer-Name $pourover_peer_name;
+    pourover_visitor id=$arg_id;
+    pourover_force header:X-Track;
+    location / { pourover_service shop; proxy_pass http://shop; }
+    location /mixed/ { pourover_service mixed; proxy_pass http://mixed/; }
+  }
+  server { listen 127.0.0.1:${ports.api}; location /pourover/ { pourover_api; } }`;
+
+async function start(name, address) {
+  hosts[name] = await startUpstream({ version: name, host: name, address, port });
+}
+
+before(async () => {
+  dns = await startDns();
+  port = await freePort();
+  await start('a', '127.0.0.2');
+  await start('b', '127.0.0.3');
+  await start('six', '::1');
+  await start('fixed', '127.0.0.9');
+  dns.fail('silent');
+  nginx = await startNginx({ ports: ['http', 'api'], http: config });
+});
+
+after(async () => {
+  await nginx.stop();
+  nginx.assertCleanLog();
+  await Promise.all(Object.values(hosts).map((host) => host.stop()));
+  await dns.stop();
+});
+
+const get = (url = '/', headers = {}) => ask(nginx.ports.http, url, { headers });
+const peers = async (name = 'shop') => (await api(nginx.ports.api, `v1/services/${name}`)).peers;
+const at = (...addresses) => addresses.map((address) => `${address.includes(':') ? `[${address}]` : address}:${port}`).sort();
+const addresses = async (track = 'stable', name = 'shop') =>
+  (await peers(name)).filter((peer) => peer.track === track).map((peer) => peer.address).sort();
+
+/** The resolver says this of app.test from now on; waits until it is so in the zone. */
+async function resolves(...list) {
+  dns.set('app.test', list);
+  const wanted = JSON.stringify(at(...list));
+  await waitUntil(async () => JSON.stringify(await addresses()) === wanted, 10_000, `peers ${wanted}`);
+}
+
+/** Requests one after the other; how often each host answered. */
+async function answers(count, url = '/') {
+  const seen = {};
+  for (let n = 0; n < count; n += 1) {
+    const answer = await get(url);
+    const who = answer.status === 200 ? answer.header('x-host') : String(answer.status);
+    seen[who] = (seen[who] ?? 0) + 1;
+  }
+  return seen;
+}
+
+test('nginx starts without an answer of the resolver, without peers', async () => {
+  assert.deepEqual(await addresses(), []);
+  assert.deepEqual(await answers(1), { 502: 1 });
+  assert.deepEqual(await answers(3, '/mixed/'), { fixed: 3 });
+  await waitUntil(() => /"app\.test:\d+": the resolver failed: Operation timed out; the last addresses stay/.test(nginx.errorLog()), 10_000, 'a line of the log');
+});
+
+test('peers come when the resolver answers, with what nginx.conf says of their name', async () => {
+  dns.set('app.test', ['127.0.0.2', '127.0.0.3']);
+  dns.set('next.test', ['::1']);
+  dns.fail(null);
+  await waitUntil(async () => (await peers()).length === 3, 15_000, 'three peers');
+  assert.deepEqual(await addresses(), at('127.0.0.2', '127.0.0.3'));
+  assert.deepEqual(await addresses('canary'), at('::1'));
+  const [peer] = (await peers()).filter(({ address }) => address === at('127.0.0.2')[0]);
+  assert.deepEqual([peer.name, peer.dc, peer.weight, peer.state], ['app.test', 'east', 2, 'ready']);
+  assert.deepEqual(Object.keys(await answers(30)).sort(), ['a', 'b']);
+  const canary = await get('/', { 'x-track': 'canary' });
+  assert.deepEqual([canary.header('x-host'), canary.header('x-peer-name')], ['six', 'next.test']);
+  assert.match(nginx.errorLog(), /"app\.test:\d+": is resolved again/);
+});
+
+test('one that goes gets no more requests, one that stays keeps its counts', async () => {
+  await resolves('127.0.0.3');
+  assert.deepEqual(await answers(10), { b: 10 });
+  const [before] = await peers();
+  await resolves('127.0.0.3', '::1');
+  const after = (await peers()).find(({ address }) => address === before.address);
+  assert.equal(after.requests, before.requests);
+  assert.deepEqual(Object.keys(await answers(40)).sort(), ['b', 'six']);
+});
+
+test('a name without an address has no peers, the others of the service go on', async () => {
+  await resolves();
+  assert.deepEqual(await answers(3), { 502: 3 });
+  assert.deepEqual(await answers(3, '/mixed/'), { fixed: 3 });
+  dns.set('app.test', undefined);
+  await waitUntil(() => /"app\.test:\d+": it has no address/.test(nginx.errorLog()), 5000, 'a line of the log');
+  await resolves('127.0.0.2');
+});
+
+test('under load a container is made again with another address: nobody notices', async () => {
+  await resolves('127.0.0.2', '127.0.0.3');
+  const load = startLoad({ target: { http: `127.0.0.1:${nginx.ports.http}` }, rate: 150, connections: 16, mix: { http1: 1 } });
+  try {
+    for (const [name, next] of [['a', '127.0.0.4'], ['b', '127.0.0.5'], ['a', '127.0.0.2'], ['b', '127.0.0.3']]) {
+      const others = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'];
+      const present = others.filter((address) => Object.values(hosts).some((host) => host.port && host.address === address));
+      const old = hosts[name];
+      await resolves(...present.filter((address) => address !== old.address));
+      await waitUntil(async () => old.ledger.entries.every(({ status }) => status), 5000, 'answers to all that came');
+      await old.stop();
+      old.port = 0;
+      await start(name, next);
+      await resolves(...present.filter((address) => address !== old.address), next);
+      const served = hosts[name].ledger.entries.length;
+      await waitUntil(() => hosts[name].ledger.entries.length > served + 10, 10_000, `requests at ${next}`);
+    }
+  } finally {
+    const ledger = await load.stop();
+    const bad = ledger.entries.filter(({ failed }) => failed).map(({ failed }) => failed);
+    assert.deepEqual(bad, []);
+    assert.ok(ledger.entries.length > 300);
+  }
+});
+
+describe('while the resolver fails', () => {
+  test('the last addresses stay, it is told once, and what it says later is done', async () => {
+    await resolves('127.0.0.2');
+    const told = () => nginx.errorLog().match(/"app\.test:\d+": the resolver failed/g)?.length ?? 0;
+    const before = told();
+    dns.fail('failure');
+    dns.set('app.test', ['127.0.0.3']);
+    await waitUntil(() => told() > before, 10_000, 'a line of the log');
+    const { asked } = dns;
+    await waitUntil(() => dns.asked > asked + 6, 15_000, 'more queries');
+    assert.equal(told() - before, 2, 'one line for each of two services');
+    assert.deepEqual(await answers(5), { a: 5 });
+    dns.fail(null);
+    await resolves('127.0.0.3');
+    assert.deepEqual(await answers(5), { b: 5 });
+  });
+
+  test('a dead one is the same, and a reload keeps the addresses and does not wait', async () => {
+    await resolves('127.0.0.2');
+    await dns.stop();
+    const { asked } = dns;
+    const old = nginx.workers();
+    const load = startLoad({ target: { http: `127.0.0.1:${nginx.ports.http}` }, rate: 50, connections: 4, mix: { http1: 1 } });
+    await nginx.reload();
+    await waitUntil(() => old.every((pid) => !alive(pid)), 5000, 'the end of the old workers');
+    const bad = (await load.stop()).entries.filter(({ failed }) => failed);
+    assert.deepEqual(bad, []);
+    assert.deepEqual(await addresses(), at('127.0.0.2'));
+    dns.set('app.test', ['127.0.0.3']);
+    await dns.start(dns.port);
+    assert.equal(dns.asked, asked);
+    await resolves('127.0.0.3');
+  });
+});
+
+test('when a worker is killed another resolves', async () => {
+  let next = ['127.0.0.2', '127.0.0.3'];
+  for (const pid of nginx.workers()) {
+    await nginx.killWorker(pid);
+    await resolves(next[0]);
+    next = next.reverse();
+  }
+  assert.equal((await get()).status, 200);
+});
