@@ -14,6 +14,8 @@
  *   ngx_http_pourover_answer.c     the visitor's cookie sent
  *   ngx_http_pourover_track.c      a request's track; headers for upstreams
  *   ngx_http_pourover_upstream.c   choosing a peer, retries, TLS sessions
+ *   ngx_http_pourover_maintenance.c  services out of service by command
+ *   ngx_http_pourover_healthcheck.c  health checks answered, or failed, here
  *   ngx_http_pourover_variables.c  $pourover_...
  *   ngx_http_pourover_log.c        statistics when a request ends
  *   ngx_http_pourover_event.c      events: in flight, at the end of an attempt
@@ -157,12 +159,25 @@ typedef struct {
 } ngx_http_pourover_name_t;
 
 
+/* where, among a location's configurations, those of the modules lie that
+ * pass requests on; each of them begins with an ngx_http_upstream_conf_t */
+
+#define NGX_HTTP_POUROVER_PASSING  6
+
+typedef struct {
+    ngx_uint_t                     n;
+    ngx_uint_t                     index[NGX_HTTP_POUROVER_PASSING];
+} ngx_http_pourover_passing_t;
+
+
 typedef struct {
     ngx_http_pourover_zone_t      *zone;          /* NULL: module not used */
     ngx_array_t                    services;      /* of service_t * */
     ngx_array_t                    names;         /* of name_t: all services' */
     ngx_http_core_loc_conf_t      *clcf;          /* of the http block */
     ngx_array_t                    apis;          /* of api_conf_t * */
+    ngx_array_t                    healthchecks;  /* of healthcheck_t * */
+    ngx_http_pourover_passing_t    passing;
     ngx_uint_t                     peers;         /* of all services */
 } ngx_http_pourover_main_conf_t;
 
@@ -229,6 +244,26 @@ typedef struct {
 #define NGX_HTTP_POUROVER_HEADERS_OFF   1
 #define NGX_HTTP_POUROVER_HEADERS_PASS  2         /* set before us */
 
+/* pourover_maintenance */
+
+typedef struct {
+    ngx_str_t                      page;          /* len 0: our own */
+    ngx_str_t                      retry_after;   /* seconds */
+    ngx_array_t                   *allow;         /* of ngx_cidr_t, or NULL */
+} ngx_http_pourover_maintenance_t;
+
+
+/* pourover_healthcheck */
+
+typedef struct {
+    ngx_array_t                    names;         /* of ngx_str_t */
+    ngx_array_t                    services;      /* ... of service_t * */
+    ngx_http_core_loc_conf_t      *clcf;          /* its location */
+    u_char                        *file_name;
+    ngx_uint_t                     line;
+} ngx_http_pourover_healthcheck_t;
+
+
 typedef struct {
     ngx_str_t                      service_name;  /* data NULL: unset */
     u_char                        *service_file;
@@ -236,6 +271,11 @@ typedef struct {
     ngx_http_pourover_service_t   *service;       /* NULL: off, or several */
     ngx_http_pourover_force_t     *force;         /* NULL: off */
     ngx_uint_t                     headers;
+    ngx_http_pourover_maintenance_t  *maintenance;   /* NULL: off */
+    ngx_http_pourover_healthcheck_t  *healthcheck;   /* NULL: none */
+
+    ngx_uint_t                     looked;        /* passes_to is known */
+    ngx_http_pourover_service_t   *passes_to;     /* NULL: to none */
 } ngx_http_pourover_loc_conf_t;
 
 
@@ -363,6 +403,7 @@ struct ngx_http_pourover_ctx_s {
     ngx_str_t                      set_cookie;    /* made at the first header */
     ngx_http_pourover_choice_t    *choices;
     ngx_http_pourover_visitor_t   *visitor;       /* of its server, or NULL */
+    ngx_uint_t                     maintained;    /* answered by command */
 
     ngx_table_elt_t               *h_track;       /* ours in headers_in */
     ngx_table_elt_t               *h_unit;
@@ -410,6 +451,8 @@ ngx_int_t ngx_http_pourover_visitor_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_pourover_version_wish(ngx_http_request_t *r,
     ngx_http_pourover_version_t *version, enum wish *ret_wish);
 ngx_int_t ngx_http_pourover_answer_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_pourover_push_header(ngx_http_request_t *r, const char *key,
+    ngx_str_t *value);
 
 
 /* conf.c */
@@ -452,6 +495,9 @@ ngx_array_t *ngx_http_pourover_conf_cidrs(ngx_conf_t *cf, ngx_str_t *list);
 /* a file's bytes without the white space around them; at least min bytes */
 ngx_int_t ngx_http_pourover_conf_secret(ngx_conf_t *cf, ngx_str_t *path,
     size_t min, ngx_str_t *ret_secret);
+/* a service by its name; NULL with the nearest name if there is one */
+ngx_http_pourover_service_t *ngx_http_pourover_find_service(
+    ngx_http_pourover_main_conf_t *pmcf, ngx_str_t *name, const char **near);
 /* what is wrong with the services as a whole, once all is read */
 ngx_int_t ngx_http_pourover_conf_check(ngx_conf_t *cf);
 
@@ -488,6 +534,27 @@ ngx_int_t ngx_http_pourover_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
 /* this process's row of the service, NULL when the zone is full */
 struct row *ngx_http_pourover_row(ngx_http_pourover_service_t *ps);
+
+
+/* maintenance.c */
+
+char *ngx_http_pourover_conf_maintenance(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_pourover_merge_maintenance(ngx_http_pourover_loc_conf_t *prev,
+    ngx_http_pourover_loc_conf_t *conf);
+/* what a command says of this request */
+ngx_int_t ngx_http_pourover_command_handler(ngx_http_request_t *r);
+
+
+/* healthcheck.c */
+
+char *ngx_http_pourover_conf_healthcheck(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+/* all is read: refuses those that could not tell the truth */
+ngx_int_t ngx_http_pourover_healthcheck_check(ngx_conf_t *cf);
+/* in its location, before the access rules */
+ngx_int_t ngx_http_pourover_healthcheck_enter(ngx_http_request_t *r);
+ngx_int_t ngx_http_pourover_healthcheck_init(ngx_conf_t *cf);
 
 
 /* variables.c, log.c */

@@ -16,7 +16,7 @@
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_pourover_push_header(ngx_http_request_t *r, const char *key,
     ngx_str_t *value)
 {

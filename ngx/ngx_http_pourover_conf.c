@@ -21,6 +21,8 @@ ngx_http_pourover_create_main_conf(ngx_conf_t *cf)
                        sizeof(ngx_http_pourover_service_t *)) != NGX_OK
         || ngx_array_init(&pmcf->names, cf->pool, 4,
                           sizeof(ngx_http_pourover_name_t)) != NGX_OK
+        || ngx_array_init(&pmcf->healthchecks, cf->pool, 1,
+                          sizeof(ngx_http_pourover_healthcheck_t *)) != NGX_OK
         || ngx_array_init(&pmcf->apis, cf->pool, 4,
                           sizeof(ngx_http_pourover_api_conf_t *)) != NGX_OK)
     {
@@ -85,14 +87,13 @@ ngx_http_pourover_create_loc_conf(ngx_conf_t *cf)
 
     plcf->force = NGX_CONF_UNSET_PTR;
     plcf->headers = NGX_CONF_UNSET_UINT;
+    plcf->maintenance = NGX_CONF_UNSET_PTR;
 
     return plcf;
 }
 
 
-/* a service by its name; NULL with the nearest name if there is one */
-
-static ngx_http_pourover_service_t *
+ngx_http_pourover_service_t *
 ngx_http_pourover_find_service(ngx_http_pourover_main_conf_t *pmcf,
     ngx_str_t *name, const char **near)
 {
@@ -169,6 +170,16 @@ ngx_http_pourover_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_pourover_loc_conf_t  *prev = parent;
     ngx_http_pourover_loc_conf_t  *conf = child;
 
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && conf->healthcheck == NULL) {
+        /* "if" and "limit_except" are their location */
+        conf->healthcheck = prev->healthcheck;
+    }
+
+    ngx_http_pourover_merge_maintenance(prev, conf);
     ngx_conf_merge_ptr_value(conf->force, prev->force, NULL);
     ngx_conf_merge_uint_value(conf->headers, prev->headers,
                               NGX_HTTP_POUROVER_HEADERS_ON);
@@ -217,6 +228,31 @@ ngx_http_pourover_check_service(ngx_conf_t *cf,
 }
 
 
+static void
+ngx_http_pourover_find_passing(ngx_conf_t *cf,
+    ngx_http_pourover_passing_t *passing)
+{
+    ngx_uint_t     i, j;
+    ngx_module_t  *module;
+
+    static const char *const  names[NGX_HTTP_POUROVER_PASSING] = {
+        "ngx_http_proxy_module", "ngx_http_grpc_module",
+        "ngx_http_fastcgi_module", "ngx_http_uwsgi_module",
+        "ngx_http_scgi_module", "ngx_http_memcached_module"
+    };
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+        module = cf->cycle->modules[i];
+
+        for (j = 0; j < NGX_HTTP_POUROVER_PASSING; j++) {
+            if (ngx_strcmp(module->name, names[j]) == 0) {
+                passing->index[passing->n++] = module->ctx_index;
+            }
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_pourover_conf_check(ngx_conf_t *cf)
 {
@@ -226,6 +262,8 @@ ngx_http_pourover_conf_check(ngx_conf_t *cf)
 
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pourover_module);
     ps = pmcf->services.elts;
+
+    ngx_http_pourover_find_passing(cf, &pmcf->passing);
 
     for (i = 0; i < pmcf->services.nelts; i++) {
         if (ngx_http_pourover_check_service(cf, pmcf, ps[i]) != NGX_OK) {

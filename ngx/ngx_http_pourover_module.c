@@ -6,6 +6,7 @@
  *
  *   POST_READ     who is it?          visitor.c   id from header, cookie, draw
  *   PREACCESS     which track?        track.c     frozen; headers for upstreams
+ *                 by command?         maintenance.c, healthcheck.c
  *   peer.init     which peer?         upstream.c  two choices, retries, pins
  *   header filter the cookie          answer.c    once, on every kind of answer
  *   LOG           what came of it?    log.c       counted in this process's row
@@ -96,6 +97,20 @@ static ngx_command_t  ngx_http_pourover_commands[] = {
       0,
       NULL },
 
+    { ngx_string("pourover_maintenance"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_pourover_conf_maintenance,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pourover_healthcheck"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      ngx_http_pourover_conf_healthcheck,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("pourover_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_pourover_api,
@@ -176,6 +191,7 @@ ngx_http_pourover_init(ngx_conf_t *cf)
 
     if (ngx_http_pourover_conf_check(cf) != NGX_OK
         || ngx_http_pourover_resolve_check(cf) != NGX_OK
+        || ngx_http_pourover_healthcheck_check(cf) != NGX_OK
         || ngx_http_pourover_api_check(cf) != NGX_OK)
     {
         return NGX_ERROR;
@@ -196,9 +212,16 @@ ngx_http_pourover_init(ngx_conf_t *cf)
                                ngx_http_pourover_visitor_handler) != NGX_OK
         || ngx_http_pourover_push(cf, NGX_HTTP_PREACCESS_PHASE,
                                   ngx_http_pourover_track_handler) != NGX_OK
+        || ngx_http_pourover_push(cf, NGX_HTTP_PREACCESS_PHASE,
+                                  ngx_http_pourover_command_handler) != NGX_OK
         || ngx_http_pourover_push(cf, NGX_HTTP_LOG_PHASE,
                                   ngx_http_pourover_log_handler) != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    /* ours comes after the one that takes such a header out of an answer */
+    if (ngx_http_pourover_healthcheck_init(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 
