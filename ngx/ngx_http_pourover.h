@@ -543,7 +543,7 @@ char *ngx_http_pourover_conf_maintenance(ngx_conf_t *cf, ngx_command_t *cmd,
 void ngx_http_pourover_merge_maintenance(ngx_http_pourover_loc_conf_t *prev,
     ngx_http_pourover_loc_conf_t *conf);
 /* what a command says of this request */
-ngx_int_t ngx_http_pourover_command_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_pourover_told_handler(ngx_http_request_t *r);
 
 
 /* healthcheck.c */

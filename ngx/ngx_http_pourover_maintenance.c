@@ -466,7 +466,7 @@ ngx_http_pourover_maintenance_answer(ngx_http_request_t *r)
  */
 
 ngx_int_t
-ngx_http_pourover_command_handler(ngx_http_request_t *r)
+ngx_http_pourover_told_handler(ngx_http_request_t *r)
 {
     ngx_http_pourover_loc_conf_t  *plcf;
 
