@@ -130,7 +130,7 @@ refuses('a wrong peer', (text) => inUpstream(`pourover zone=main; ${text}`), [
   ['pourover_server unix:/run/app.sock resolve;', '"unix:/run/app.sock" is an address', 'leave resolve out'],
   ['pourover_server app:9/path resolve;', 'invalid host "app:9/path"', 'right is ADDRESS:PORT'],
   ['pourover_server app:9 resolve;', 'no resolver for "app:9"', 'write "resolver ADDRESS valid=5s;" into the http block'],
-  [`pourover_server ${'a'.repeat(126)}:9 resolve;`, 'is longer than 128 bytes'],
+  [`pourover_server ${'a'.repeat(127)}:9 resolve;`, 'is longer than 128 bytes'],
   ['pourover_server unix:;', 'no path', '"unix:"', 'unix:PATH'],
   ['pourover_server 127.0.0.1:9/path;', 'invalid host "127.0.0.1:9/path"', 'right is ADDRESS:PORT'],
   ['pourover_server 127.0.0.1:9 track=beta;', 'invalid parameter "track=beta"', 'track=stable|canary'],
@@ -275,6 +275,44 @@ refuses('a wrong version cookie', (text) => inServer(`pourover_version_cookie ${
   ['"re lease" stable=a canary=b', '"re lease" is no name of a cookie', 'a token'],
   ['release stable=a canary=b; pourover_version_cookie off', '"pourover_version_cookie" directive is duplicate'],
 ]);
+
+refuses('a wrong word about maintenance', (text) => inLocation(`pourover_maintenance ${text};`), [
+  ['page=down.html', 'invalid parameter "page=down.html"', 'it takes [page=/URI|@NAME]'],
+  ['on', 'invalid parameter "on"', 'or off alone'],
+  ['off page=/down.html', 'invalid parameter "off"', 'or off alone'],
+  ['retry_after=soon', 'retry_after "soon" is no time', 'right is retry_after=60s'],
+  ['allow=office', '"office" is no address or network'],
+  ['page=/a; pourover_maintenance off', '"pourover_maintenance" directive is duplicate'],
+]);
+
+const CHECKED = 'upstream checked { pourover zone=main; pourover_check tcp; server 127.0.0.1:9; }';
+const CACHE = 'proxy_cache_path DIR/cache keys_zone=cache:1m;';
+
+refuses('a health check that could not tell the truth', (text) => [CACHE.replace('DIR', dir), CHECKED, ...inLocation(text)], [
+  ['pourover_healthcheck;', 'have to reach the application', 'proxy_pass or grpc_pass', 'or name the services'],
+  ['pourover_healthcheck; return 200;', 'have to reach the application'],
+  ['pourover_healthcheck chekced;', 'no service "chekced", did you mean "checked"?'],
+  ['pourover_healthcheck nothing;', 'no service "nothing" in'],
+  ['pourover_healthcheck app;', 'nobody checks the peers of service "app"', 'pourover_check http'],
+  ['pourover_healthcheck checked; proxy_pass http://app;', 'answers by itself', 'leave proxy_pass'],
+  ['proxy_pass http://app; pourover_healthcheck checked;', 'answers by itself', 'leave proxy_pass'],
+  ['pourover_healthcheck; proxy_pass http://app; proxy_cache cache;', 'a cache would answer for the application', 'proxy_cache off;'],
+  ['pourover_healthcheck; proxy_pass http://$host; proxy_cache $host;', 'a cache would answer for the application'],
+  ['pourover_healthcheck checked; pourover_healthcheck checked;', '"pourover_healthcheck" directive is duplicate'],
+]);
+
+test('a health check may go without the cache of the locations around it', async () => {
+  const around = [ZONE, CACHE.replace('DIR', dir), APP, 'proxy_cache cache; server { listen 127.0.0.1:9;'];
+  const checks = ['location = /a { pourover_healthcheck; proxy_pass http://app; proxy_cache off; }', 'location = /b { pourover_healthcheck; grpc_pass app; }'];
+  const { code, output } = await check([...around, ...checks, '}'].join('\n'));
+  assert.equal(code, 0, output);
+});
+
+test('a health check needs a zone', async () => {
+  const { code, output } = await check('server { listen 127.0.0.1:9; location / { pourover_healthcheck; proxy_pass http://127.0.0.1:8; } }');
+  assert.notEqual(code, 0);
+  assert.match(output, /pourover_healthcheck needs a zone; write "pourover_zone name=main/);
+});
 
 refuses('a wrong word about services and headers', inLocation, [
   ['pourover_service ap;', 'no service "ap"', 'did you mean "app"'],
