@@ -262,21 +262,34 @@ ngx_http_pourover_set_header(ngx_http_request_t *r, ngx_table_elt_t **h,
 }
 
 
-/* milliseconds since 1970: 13 digits until the year 2286 */
+/*
+ * Milliseconds since 1970: 13 digits until the year 2286.  Most requests start
+ * in the second of the one before.
+ */
 
 static void
 ngx_http_pourover_start_text(ngx_http_request_t *r,
     u_char text[NGX_HTTP_POUROVER_START_LEN])
 {
-    uint64_t    ms;
-    ngx_uint_t  i;
+    time_t            rest;
+    ngx_uint_t        i;
 
-    ms = (uint64_t) r->start_sec * 1000 + r->start_msec;
+    static time_t     sec;
+    static u_char     digits[NGX_HTTP_POUROVER_START_LEN - 3];
 
-    for (i = NGX_HTTP_POUROVER_START_LEN; i; i--) {
-        text[i - 1] = (u_char) ('0' + ms % 10);
-        ms /= 10;
+    if (r->start_sec != sec) {
+        sec = r->start_sec;
+
+        for (i = sizeof(digits), rest = sec; i; i--) {
+            digits[i - 1] = (u_char) ('0' + rest % 10);
+            rest /= 10;
+        }
     }
+
+    text = ngx_cpymem(text, digits, sizeof(digits));
+    text[0] = (u_char) ('0' + r->start_msec / 100);
+    text[1] = (u_char) ('0' + r->start_msec / 10 % 10);
+    text[2] = (u_char) ('0' + r->start_msec % 10);
 }
 
 

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 
+#include <endian.h>
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
@@ -308,10 +309,31 @@ int num_hex64(struct str s, uint64_t *ret)
     return 0;
 }
 
+/*
+ * Eight digits at once, as one word of eight bytes: the nibbles are spread, one a byte, the highest
+ * into the lowest byte; then '0' is added to each, and to those above 9 what 'a' lies behind '9'.
+ */
+static uint64_t hex32_word(uint32_t value)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t x = __builtin_bswap32(value);
+
+    x = (x | x << 16) & 0x0000ffff0000ffffu;
+    x = (x | x << 8) & 0x00ff00ff00ff00ffu;
+    x = (x >> 4 & 0x000f000f000f000fu) | (x & 0x000f000f000f000fu) << 8;
+    uint64_t above_9 = (x + 6 * ones) >> 4 & ones;
+    return x + '0' * ones + above_9 * ('a' - '9' - 1);
+}
+
+void num_hex64_digits(uint64_t value, char out[16])
+{
+    uint64_t word[2] = {htole64(hex32_word((uint32_t) (value >> 32))),
+                        htole64(hex32_word((uint32_t) value))};
+    memcpy(out, word, sizeof(word));
+}
+
 void num_hex64_text(uint64_t value, char out[17])
 {
-    for (unsigned i = 0; i < 16; i++) {
-        out[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 0xf];
-    }
+    num_hex64_digits(value, out);
     out[16] = '\0';
 }

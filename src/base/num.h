@@ -55,3 +55,5 @@ void num_share_text(uint32_t ppm, char out[16]);
 NUM_CHECKED int num_hex64(struct str s, uint64_t *ret);
 /* 16 hex digits 0-9a-f and NUL. */
 void num_hex64_text(uint64_t value, char out[17]);
+/* The same without the NUL; quick, for the path of requests. */
+void num_hex64_digits(uint64_t value, char out[16]);

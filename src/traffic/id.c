@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/ct.h"
+#include "base/num.h"
 #include "base/sha256.h"
 
 static const char HEX[] = "0123456789abcdef";
@@ -31,9 +32,7 @@ static void id_mac(const char id[ID_LEN], struct id_key key, char out[32])
 
 size_t id_write(uint64_t id, struct id_key key, char out[ID_SIGNED_LEN])
 {
-    for (unsigned i = ID_LEN; i > 0; i--, id >>= 4) {
-        out[i - 1] = HEX[id & 15];
-    }
+    num_hex64_digits(id, out);
     if (key.len == 0) {
         return ID_LEN;
     }
