@@ -613,7 +613,7 @@ ngx_http_pourover_outcome_t ngx_http_pourover_outcome_by_states(
 /* has the header of the answer come? */
 ngx_uint_t ngx_http_pourover_is_answered(ngx_http_upstream_t *u);
 /* an answer without an end to wait for: upgraded, or server-sent events */
-ngx_uint_t ngx_http_pourover_is_stream(ngx_http_upstream_t *u);
+ngx_uint_t ngx_http_pourover_is_endless(ngx_http_upstream_t *u);
 
 
 /* zone.c */
@@ -720,8 +720,6 @@ void ngx_http_pourover_render_services(struct buf *buf,
     ngx_http_pourover_zone_t *pz, const struct service *unused);
 void ngx_http_pourover_render_service(struct buf *buf,
     ngx_http_pourover_zone_t *pz, const struct service *service);
-void ngx_http_pourover_render_stats(struct buf *buf,
-    ngx_http_pourover_zone_t *pz, const struct service *service);
 void ngx_http_pourover_render_verify(struct buf *buf,
     ngx_http_pourover_zone_t *pz, const struct service *unused);
 void ngx_http_pourover_render_metrics(struct buf *buf,
@@ -732,6 +730,14 @@ struct json_writer;
 /* "split":{...} */
 void ngx_http_pourover_render_split(struct json_writer *w,
     const struct split *split);
+/* "name":"0123456789abcdef" */
+void ngx_http_pourover_json_hex64(struct json_writer *w, const char *name,
+    uint64_t value);
+/* render_events.c: "watch":{...}, "units_error":..,"units":[...] */
+void ngx_http_pourover_render_watch(struct json_writer *w,
+    const struct service *service);
+void ngx_http_pourover_render_units(struct json_writer *w,
+    const struct service *service, ngx_uint_t registers);
 /* render_check.c: "health" and "check" of a peer, "checker" of the router */
 void ngx_http_pourover_json_health(struct json_writer *w, uint32_t meta,
     const struct peer_seen *seen);

@@ -21,30 +21,33 @@ static const char  ngx_http_pourover_text[] =
 static const ngx_http_pourover_route_t  ngx_http_pourover_routes[] = {
 
     { { "v1/services/", 12 }, { "/split", 6 }, 1,
-      NULL, NULL },
+      NULL, NULL, NULL },
 
     { { "v1/services/", 12 }, { "/stats", 6 }, 1,
-      ngx_http_pourover_render_stats, NGX_HTTP_POUROVER_JSON },
+      NULL, NULL, ngx_http_pourover_get_stats },
+
+    { { "v1/services/", 12 }, { "/events", 7 }, 1,
+      NULL, NULL, ngx_http_pourover_get_events },
 
     { { "v1/services/", 12 }, { "", 0 }, 1,
-      ngx_http_pourover_render_service, NGX_HTTP_POUROVER_JSON },
+      ngx_http_pourover_render_service, NGX_HTTP_POUROVER_JSON, NULL },
 
     { { "v1/services", 11 }, { "", 0 }, 0,
-      ngx_http_pourover_render_services, NGX_HTTP_POUROVER_JSON },
+      ngx_http_pourover_render_services, NGX_HTTP_POUROVER_JSON, NULL },
 
     { { "v1/status", 9 }, { "", 0 }, 0,
-      ngx_http_pourover_render_status, NGX_HTTP_POUROVER_JSON },
+      ngx_http_pourover_render_status, NGX_HTTP_POUROVER_JSON, NULL },
 
     { { "v1/verify", 9 }, { "", 0 }, 0,
-      ngx_http_pourover_render_verify, NGX_HTTP_POUROVER_JSON },
+      ngx_http_pourover_render_verify, NGX_HTTP_POUROVER_JSON, NULL },
 
     { { "metrics", 7 }, { "", 0 }, 0,
-      ngx_http_pourover_render_metrics, ngx_http_pourover_text },
+      ngx_http_pourover_render_metrics, ngx_http_pourover_text, NULL },
 };
 
 static const char *const  ngx_http_pourover_paths[] = {
     "v1/status", "v1/services", "v1/services/S", "v1/services/S/split",
-    "v1/services/S/stats", "v1/verify", "metrics"
+    "v1/services/S/stats", "v1/services/S/events", "v1/verify", "metrics"
 };
 
 
@@ -184,8 +187,8 @@ ngx_http_pourover_no_call(ngx_http_pourover_call_t *call)
                            sizeof(ngx_http_pourover_paths)
                            / sizeof(ngx_http_pourover_paths[0])),
                "calls are v1/status, v1/services, v1/services/S, "
-               "v1/services/S/split, v1/services/S/stats, v1/verify and "
-               "metrics");
+               "v1/services/S/split, v1/services/S/stats, "
+               "v1/services/S/events, v1/verify and metrics");
 }
 
 
@@ -306,8 +309,9 @@ ngx_http_pourover_guess(ngx_http_pourover_call_t *call)
 }
 
 
-static ngx_int_t
-ngx_http_pourover_get(ngx_http_pourover_call_t *call)
+ngx_int_t
+ngx_http_pourover_send_body(ngx_http_pourover_call_t *call, const char *type,
+    ngx_http_pourover_body_pt body)
 {
     void                *mem;
     size_t               size;
@@ -329,20 +333,39 @@ ngx_http_pourover_get(ngx_http_pourover_call_t *call)
         }
 
         buf_init_fixed(&buf, mem, size);
-        call->route->render(&buf, call->zone, call->service);
+        body(&buf, call);
 
         if (!buf.failed) {
             cln->handler = free;
             cln->data = mem;
 
-            return ngx_http_pourover_send(call->r, NGX_HTTP_OK,
-                                          call->route->type, buf_str(&buf));
+            return ngx_http_pourover_send(call->r, NGX_HTTP_OK, type,
+                                          buf_str(&buf));
         }
 
         ngx_free(mem);
     }
 
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+static void
+ngx_http_pourover_rendered(struct buf *buf, ngx_http_pourover_call_t *call)
+{
+    call->route->render(buf, call->zone, call->service);
+}
+
+
+static ngx_int_t
+ngx_http_pourover_get(ngx_http_pourover_call_t *call)
+{
+    if (call->route->get) {
+        return call->route->get(call);
+    }
+
+    return ngx_http_pourover_send_body(call, call->route->type,
+                                       ngx_http_pourover_rendered);
 }
 
 
@@ -428,7 +451,7 @@ ngx_http_pourover_wrong_method(ngx_http_pourover_call_t *call)
     const char  *allow;
     struct err   err;
 
-    allow = call->route->render ? "GET, HEAD" : "PUT";
+    allow = call->route->render || call->route->get ? "GET, HEAD" : "PUT";
 
     if (ngx_http_pourover_header(call->r, "Allow", allow) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -462,7 +485,7 @@ ngx_http_pourover_api_handler(ngx_http_request_t *r)
     guard = ngx_http_pourover_guard(r, api, &message);
 
     if (guard == NGX_OK && call->route && call->route->render == NULL
-        && call->service && r->method == NGX_HTTP_PUT)
+        && call->route->get == NULL && call->service && r->method == NGX_HTTP_PUT)
     {
         return ngx_http_pourover_put(call);
     }
@@ -480,7 +503,8 @@ ngx_http_pourover_api_handler(ngx_http_request_t *r)
         return ngx_http_pourover_no_call(call);
     }
 
-    if (call->route->render ? !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+    if (call->route->render || call->route->get
+        ? !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
                             : r->method != NGX_HTTP_PUT)
     {
         return ngx_http_pourover_wrong_method(call);

@@ -16,18 +16,24 @@
 
 /* HEAD, or HEAD NAME TAIL with the name of a service; the first that fits */
 
+typedef struct ngx_http_pourover_call_s  ngx_http_pourover_call_t;
+
+typedef void (*ngx_http_pourover_body_pt)(struct buf *buf,
+    ngx_http_pourover_call_t *call);
+
 typedef struct {
     struct str                    head;
     struct str                    tail;
     ngx_uint_t                    named;
     ngx_http_pourover_render_pt   render;         /* NULL: it is the PUT */
     const char                   *type;
+    ngx_int_t                   (*get)(ngx_http_pourover_call_t *call);
 } ngx_http_pourover_route_t;
 
 
 /* what a request asks for */
 
-typedef struct {
+struct ngx_http_pourover_call_s {
     ngx_http_request_t               *r;
     ngx_http_pourover_zone_t         *zone;
     const ngx_http_pourover_route_t  *route;
@@ -35,7 +41,10 @@ typedef struct {
     struct str                        name;       /* of a service */
     struct service                   *service;
     ngx_http_pourover_change_t        change;
-} ngx_http_pourover_call_t;
+    struct event_cursor               after;      /* of events */
+    uint64_t                          limit;
+    ngx_uint_t                        registers;  /* of the statistics */
+};
 
 
 /* NULL: no memory */
@@ -52,6 +61,14 @@ ngx_int_t ngx_http_pourover_error(ngx_http_pourover_call_t *call,
     const char *message);
 
 ngx_int_t ngx_http_pourover_put(ngx_http_pourover_call_t *call);
+
+/* answers with what body writes into a buf that is large enough */
+ngx_int_t ngx_http_pourover_send_body(ngx_http_pourover_call_t *call,
+    const char *type, ngx_http_pourover_body_pt body);
+
+/* calls that have arguments */
+ngx_int_t ngx_http_pourover_get_events(ngx_http_pourover_call_t *call);
+ngx_int_t ngx_http_pourover_get_stats(ngx_http_pourover_call_t *call);
 
 
 #endif /* _NGX_HTTP_POUROVER_API_H_INCLUDED_ */

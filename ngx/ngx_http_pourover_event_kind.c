@@ -18,7 +18,7 @@ ngx_http_pourover_is_answered(ngx_http_upstream_t *u)
 
 
 ngx_uint_t
-ngx_http_pourover_is_stream(ngx_http_upstream_t *u)
+ngx_http_pourover_is_endless(ngx_http_upstream_t *u)
 {
     ngx_table_elt_t  *type;
 
@@ -45,17 +45,18 @@ ngx_http_pourover_client_gone(ngx_http_request_t *r)
 }
 
 
-/* what becomes of a body */
+/* what became of a body; a client that leaves in the middle is nobody's fault,
+ * streams end so */
 
 typedef enum {
     NGX_HTTP_POUROVER_BODY_WHOLE = 0,             /* or not asked for */
-    NGX_HTTP_POUROVER_BODY_LEFT,                  /* by us, or the client */
+    NGX_HTTP_POUROVER_BODY_LEFT,                  /* by the client, or by us */
     NGX_HTTP_POUROVER_BODY_CUT
 } ngx_http_pourover_body_e;
 
 
 static ngx_http_pourover_body_e
-ngx_http_pourover_buffered_body(ngx_event_pipe_t *p)
+ngx_http_pourover_buffered_body(ngx_http_request_t *r, ngx_event_pipe_t *p)
 {
     if (p == NULL || p->upstream_done
         || (p->upstream_eof && p->length == -1))
@@ -63,36 +64,29 @@ ngx_http_pourover_buffered_body(ngx_event_pipe_t *p)
         return NGX_HTTP_POUROVER_BODY_WHOLE;
     }
 
-    return p->upstream_eof || p->upstream_error ? NGX_HTTP_POUROVER_BODY_CUT
-                                                : NGX_HTTP_POUROVER_BODY_LEFT;
+    return !p->upstream_eof && !p->upstream_error
+           && (p->downstream_error || ngx_http_pourover_client_gone(r))
+           ? NGX_HTTP_POUROVER_BODY_LEFT : NGX_HTTP_POUROVER_BODY_CUT;
 }
 
 
 /*
- * A length of -1 is that of a body that ends with its connection.  When the
- * connection is not there any more, a known length tells.
+ * A length of -1 is that of a body that ends with its connection, which is not
+ * there any more when the request has ended.
  */
 
 static ngx_http_pourover_body_e
 ngx_http_pourover_unbuffered_body(ngx_http_request_t *r,
     ngx_http_upstream_t *u, ngx_connection_t *c)
 {
-    if (u->length == 0) {
+    if (u->length == 0
+        || (u->length == -1 && (c == NULL || c->read->eof)))
+    {
         return NGX_HTTP_POUROVER_BODY_WHOLE;
     }
 
-    if (c == NULL) {
-        return u->length == -1 ? NGX_HTTP_POUROVER_BODY_WHOLE
-               : ngx_http_pourover_client_gone(r) ? NGX_HTTP_POUROVER_BODY_LEFT
-               : NGX_HTTP_POUROVER_BODY_CUT;
-    }
-
-    if (c->read->eof && u->length == -1) {
-        return NGX_HTTP_POUROVER_BODY_WHOLE;
-    }
-
-    return c->read->eof || c->read->error || c->read->timedout || u->error
-           ? NGX_HTTP_POUROVER_BODY_CUT : NGX_HTTP_POUROVER_BODY_LEFT;
+    return ngx_http_pourover_client_gone(r) ? NGX_HTTP_POUROVER_BODY_LEFT
+                                            : NGX_HTTP_POUROVER_BODY_CUT;
 }
 
 
@@ -103,16 +97,12 @@ ngx_http_pourover_body(ngx_http_request_t *r, ngx_connection_t *c)
 
     u = r->upstream;
 
-    if (!u->header_sent || u->upgrade) {
+    if (!u->header_sent || u->upgrade || r->header_only) {
         return NGX_HTTP_POUROVER_BODY_WHOLE;
     }
 
-    if (u->buffering) {
-        return ngx_http_pourover_buffered_body(u->pipe);
-    }
-
-    return r->header_only ? NGX_HTTP_POUROVER_BODY_WHOLE
-                          : ngx_http_pourover_unbuffered_body(r, u, c);
+    return u->buffering ? ngx_http_pourover_buffered_body(r, u->pipe)
+                        : ngx_http_pourover_unbuffered_body(r, u, c);
 }
 
 
@@ -192,13 +182,8 @@ ngx_http_pourover_kind_of_answer(ngx_http_request_t *r, ngx_connection_t *c,
     if (body == NGX_HTTP_POUROVER_BODY_CUT) {
         outcome->kind = EVENT_TRUNCATED;
 
-    } else if (body == NGX_HTTP_POUROVER_BODY_LEFT) {
-
-        if (ngx_http_pourover_client_gone(r)) {
-            outcome->kind = EVENT_CLIENT_GONE;
-        }
-
-    } else if (outcome->status == NGX_HTTP_OK && r->upstream->header_sent
+    } else if (body == NGX_HTTP_POUROVER_BODY_WHOLE
+               && outcome->status == NGX_HTTP_OK && r->upstream->header_sent
                && ngx_http_pourover_is_grpc(r))
     {
         ngx_http_pourover_kind_by_grpc(r->upstream, outcome);

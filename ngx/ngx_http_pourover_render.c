@@ -5,7 +5,7 @@
  * looked at again.
  */
 
-#include "ngx_http_pourover.h"
+#include "ngx_http_pourover_api.h"
 
 #include <math.h>
 
@@ -24,7 +24,7 @@ ngx_http_pourover_json_begin(struct json_writer *w, struct buf *buf,
 }
 
 
-static void
+void
 ngx_http_pourover_json_hex64(struct json_writer *w, const char *name,
     uint64_t value)
 {
@@ -415,6 +415,25 @@ ngx_http_pourover_json_statuses(struct json_writer *w,
 
 
 static void
+ngx_http_pourover_json_event_counts(struct json_writer *w,
+    const struct counters_sum *sum)
+{
+    enum event_kind  kind;
+
+    json_key(w, "events");
+    json_obj_begin(w);
+
+    for (kind = 0; kind < EVENT_KINDS; kind++) {
+        if (sum->event[kind]) {
+            json_kv_u64(w, event_kind_name(kind), sum->event[kind]);
+        }
+    }
+
+    json_obj_end(w);
+}
+
+
+static void
 ngx_http_pourover_json_track(struct json_writer *w,
     const struct service *service, enum track t,
     const struct counters_sum *sum)
@@ -439,24 +458,33 @@ ngx_http_pourover_json_track(struct json_writer *w,
     json_kv_u64(w, "retries", sum->count[COUNTER_RETRIES]);
     json_kv_u64(w, "crossed", sum->count[COUNTER_CROSSED]);
     json_kv_u64(w, "bytes_sent", sum->count[COUNTER_BYTES_SENT]);
+    json_kv_u64(w, "panic", sum->count[COUNTER_PANIC]);
+    json_kv_u64(w, "other_track", sum->count[COUNTER_OTHER_TRACK]);
+    json_kv_u64(w, "maintenance", sum->count[COUNTER_MAINTENANCE]);
+    json_kv_u64(w, "cut", sum->count[COUNTER_CUT]);
     json_kv_u64(w, "bytes_received", sum->count[COUNTER_BYTES_RECEIVED]);
     json_kv_u64(w, "verify_requests", sum->count[COUNTER_VERIFY_REQUESTS]);
+    ngx_http_pourover_json_event_counts(w, sum);
     ngx_http_pourover_json_hist(w, "header_time", &service->header_time[t]);
     ngx_http_pourover_json_hist(w, "upstream_time", &service->upstream_time[t]);
     json_obj_end(w);
 }
 
 
-void
-ngx_http_pourover_render_stats(struct buf *buf, ngx_http_pourover_zone_t *pz,
-    const struct service *service)
+static void
+ngx_http_pourover_render_stats(struct buf *buf, ngx_http_pourover_call_t *call)
 {
-    enum track           t;
-    ngx_uint_t           i;
-    enum counter         counter;
-    struct split         split;
-    struct json_writer   w;
-    struct counters_sum  sum[TRACK_COUNT];
+    enum track                 t;
+    ngx_uint_t                 i;
+    enum counter               counter;
+    struct split               split;
+    struct json_writer         w;
+    struct counters_sum        sum[TRACK_COUNT];
+    const struct service      *service;
+    ngx_http_pourover_zone_t  *pz;
+
+    pz = call->zone;
+    service = call->service;
 
     (void) zone_split_read(service, &split);
 
@@ -488,7 +516,23 @@ ngx_http_pourover_render_stats(struct buf *buf, ngx_http_pourover_zone_t *pz,
     }
 
     json_obj_end(&w);
+
+    ngx_http_pourover_render_units(&w, service, call->registers);
     json_obj_end(&w);
+}
+
+
+ngx_int_t
+ngx_http_pourover_get_stats(ngx_http_pourover_call_t *call)
+{
+    ngx_str_t  value;
+
+    call->registers = ngx_http_arg(call->r, (u_char *) "registers", 9, &value)
+                      == NGX_OK
+                      && value.len == 1 && value.data[0] == '1';
+
+    return ngx_http_pourover_send_body(call, NGX_HTTP_POUROVER_JSON,
+                                       ngx_http_pourover_render_stats);
 }
 
 

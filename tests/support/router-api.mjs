@@ -1,5 +1,6 @@
 // Calls of a router's API from tests, and a reader of its state file that shares no code with the router's.
 
+import { createHash } from 'node:crypto';
 import http from 'node:http';
 
 /**
@@ -36,10 +37,11 @@ export function call(target, method, path, body, headers = {}) {
 const MASK = (1n << 64n) - 1n;
 const rotate = (x, n) => ((x << n) | (x >> (64n - n))) & MASK;
 
-/** SipHash-2-4 with a key of zeros, as 16 hex digits (from the paper, not from src/base). */
-export function siphash(text) {
+/** SipHash-2-4 as 16 hex digits (from the paper, not from src/base); the key has 16 bytes. */
+export function siphash(text, key = Buffer.alloc(16)) {
   const data = Buffer.from(text);
-  let v = [0x736f6d6570736575n, 0x646f72616e646f6dn, 0x6c7967656e657261n, 0x7465646279746573n];
+  const [k0, k1] = [key.readBigUInt64LE(0), key.readBigUInt64LE(8)];
+  let v = [0x736f6d6570736575n ^ k0, 0x646f72616e646f6dn ^ k1, 0x6c7967656e657261n ^ k0, 0x7465646279746573n ^ k1];
   const round = () => {
     let [a, b, c, d] = v;
     a = (a + b) & MASK;
@@ -68,6 +70,12 @@ export function siphash(text) {
   for (let i = 0; i < 4; i += 1) round();
   return (v[0] ^ v[1] ^ v[2] ^ v[3]).toString(16).padStart(16, '0');
 }
+
+/** The unit of a visitor's id in a train, as 16 hex digits (docs/reference/cut.md). */
+export const unitOf = (salt, id) => siphash(id, createHash('sha256').update(`pourover/cut/${salt}`).digest().subarray(0, 16));
+
+/** The bucket of a unit: 0 .. 999999. */
+export const bucketOf = (unit) => Number((BigInt(`0x${unit}`) * 1_000_000n) >> 64n);
 
 /** A line of a state file with its sum: {a: 1} becomes {"a":1,"sum":"..."} and a line feed. */
 export function stateLine(values) {

@@ -1,0 +1,281 @@
+// Events against the ledger of bad outcomes, to the last one; what thins them, what is lost, what must not falsify them.
+
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { startNginx } from '../support/nginx.mjs';
+import { bucketOf, unitOf } from '../support/router-api.mjs';
+import { startUpstream } from '../support/upstream.mjs';
+import { seeded } from '../support/visitors.mjs';
+import { waitUntil } from '../support/wait.mjs';
+import { api, ask, call2, connect2, setSplit } from './client.mjs';
+
+const SALT = 'r1';
+const SHARE = 300_000;
+let nginx;
+let versions;
+
+const peers = () => `server ${versions.stable.peer}; pourover_server ${versions.canary.peer} track=canary;`;
+const service = (name, lines, more = '') => `upstream ${name} { pourover zone=main share=30% salt=${SALT} ${more}; pourover_passive off; ${lines} }`;
+
+const config = ({ ports, dir }) => `
+  pourover_zone name=main size=16m;
+  log_format attempts '$http_x_user_id|$upstream_addr|$status|$pourover_track';
+  ${service('app', `${peers()} keepalive 16;`)}
+  ${service('grpc', `${peers()} keepalive 16;`)}
+  ${service('gone', `server 127.0.0.1:${ports.dead}; pourover_server 127.0.0.1:${ports.dead} track=canary;`)}
+  ${service('empty', `server 127.0.0.1:${ports.dead} down; pourover_server 127.0.0.1:${ports.dead} track=canary;`)}
+  ${service('half', `${peers()} server 127.0.0.1:${ports.dead}; pourover_server 127.0.0.1:${ports.dead} track=canary;`)}
+  ${service('mixed', `server ${versions.stable.peer}; server ${versions.broken.peer};`)}
+  ${service('small', peers(), 'events=256')}
+  ${service('thin', peers())}
+  proxy_cache_path ${dir}/cache keys_zone=cache:1m;
+  server {
+    listen 127.0.0.1:${ports.http};
+    listen 127.0.0.1:${ports.h2} http2;
+    pourover_visitor id=$http_x_user_id;
+    pourover_service app;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    location / { proxy_pass http://app; }
+    location /raw/ { proxy_buffering off; proxy_pass http://app/; }
+    location /late/ { proxy_read_timeout 100ms; proxy_pass http://app/; }
+    location /page/ { proxy_intercept_errors on; error_page 500 503 =200 /fine; proxy_pass http://app/; }
+    location /moved/ { proxy_intercept_errors on; error_page 500 /fine; proxy_pass http://app/; }
+    location /gone/ { pourover_service gone; error_page 502 =200 /fine; proxy_pass http://gone/; }
+    location /empty/ { pourover_service empty; proxy_pass http://empty/; }
+    location /half/ { pourover_service half; access_log ${dir}/half.log attempts; proxy_pass http://half/; }
+    location /mixed/ { pourover_service mixed; access_log ${dir}/mixed.log attempts; proxy_next_upstream http_503; proxy_pass http://mixed/; }
+    location /small/ { pourover_service small; proxy_pass http://small/; }
+    location /thin/ { pourover_service thin; proxy_pass http://thin/; }
+    location = /fine { internal; return 200 fine; }
+    location /demo.Echo/ { pourover_service grpc; grpc_pass grpc://grpc; }
+  }
+  server { listen 127.0.0.1:${ports.api}; location /pourover/ { pourover_api; } }`;
+
+before(async () => {
+  versions = {
+    stable: await startUpstream({ version: 'stable' }),
+    canary: await startUpstream({ version: 'canary' }),
+    broken: await startUpstream({ version: 'broken' }),
+  };
+  versions.broken.setMode({ status: 503 });
+  nginx = await startNginx({ ports: ['http', 'h2', 'api', 'dead'], http: config });
+});
+
+after(async () => {
+  await nginx?.stop();
+  await Promise.all(Object.values(versions).map((version) => version.stop()));
+  nginx.assertCleanLog();
+});
+
+const user = (id) => ({ 'x-user-id': id });
+const get = (url, id) => ask(nginx.ports.http, url, { headers: user(id) });
+const stats = (name) => api(nginx.ports.api, `v1/services/${name}/stats`);
+const page = (name, after = '0', more = '') => api(nginx.ports.api, `v1/services/${name}/events?after=${after}${more}`);
+const total = ({ tracks }) => tracks.stable.requests + tracks.canary.requests;
+
+/** All events of a service once `count` of its requests have ended, and the cursor behind them. */
+async function eventsOf(name, count) {
+  await waitUntil(async () => total(await stats(name)) >= count, 10_000, `${count} requests of ${name}`);
+  const events = [];
+  let next = '0.0';
+  for (;;) {
+    const answer = await page(name, next, '&limit=100');
+    assert.deepEqual(answer.lost, { stable: 0, canary: 0 });
+    events.push(...answer.events);
+    next = answer.next;
+    if (answer.events.length === 0) break;
+  }
+  assert.equal(total(await stats(name)), count);
+  return { events, next };
+}
+
+const trackOf = (id, share = SHARE) => (bucketOf(unitOf(SALT, id)) < share ? 'canary' : 'stable');
+
+/** Has the request with this number come to an upstream? */
+const arrived = (number) => Object.values(versions).some(({ ledger }) => ledger.entries.some((entry) => entry.number === number));
+
+/** A GET that its client gives up as soon as it is at the upstream. */
+async function giveUp(url, id) {
+  const headers = { ...user(id), 'x-request-number': id };
+  const request = http.get({ host: '127.0.0.1', port: nginx.ports.http, path: url, headers, agent: false });
+  request.on('error', () => {});
+  await waitUntil(() => arrived(id), 5000, 'the request at the upstream');
+  request.destroy();
+}
+
+/** Calls for each of 0 .. count - 1, some at once. */
+async function forEach(count, callback) {
+  let next = 0;
+  const one = async () => {
+    while (next < count) await callback(next++);
+  };
+  await Promise.all(Array.from({ length: 24 }, one));
+}
+
+const brief = ({ unit, kind, status, grpc, final_status: final, assigned, served, reason, nth, revision, share_ppm: share }) =>
+  [unit, kind, status, grpc, final, assigned, served, reason, nth, revision, share].join(' ');
+
+const kindsOf = async (name) => {
+  const { tracks } = await stats(name);
+  const sum = {};
+  for (const { events } of Object.values(tracks)) {
+    for (const [kind, count] of Object.entries(events)) sum[kind] = (sum[kind] ?? 0) + count;
+  }
+  return sum;
+};
+
+/** Lines of an access log of the format "attempts", once there are so many. */
+async function attemptsIn(name, count) {
+  const read = () => readFileSync(path.join(nginx.dir, name), 'utf8').split('\n').filter(Boolean);
+  await waitUntil(() => read().length >= count, 5000, `${count} lines of ${name}`);
+  return read().map((line) => {
+    const [id, addresses, status] = line.split('|');
+    return { id, first: addresses.split(', ')[0], status: Number(status) };
+  });
+}
+
+describe('each bad outcome is an event, and nothing else is', () => {
+  // what is asked for: [url, kind, HTTP status of the first attempt, what the visitor gets]
+  const HTTP = [
+    ['/', null],
+    ['/status/404', null],
+    ['/status/301', null],
+    ['/bytes/70000', null],
+    ['/raw/bytes/70000', null],
+    ['/status/500', 'app', 500, 500],
+    ['/status/503', 'app', 503, 503],
+    ['/raw/status/599', 'app', 599, 599],
+    ['/page/status/500', 'app', 500, 200],
+    ['/moved/status/500', 'app', 500, 500],
+    ['/close', 'reset', 0, 502],
+    ['/reset', 'reset', 0, 502],
+    ['/late/hang', 'timeout', 0, 504],
+    ['/cut', 'truncated', 200, 200],
+    ['/raw/cut', 'truncated', 200, 200],
+    ['/hang', 'client-gone', 0, 499],
+  ];
+
+  test('of HTTP', async () => {
+    const draw = seeded(7);
+    const own = [];
+    const starts = new Map();
+    const [{ split }, COUNT] = [await api(nginx.ports.api, 'v1/services/app'), 1200];
+    await forEach(COUNT, async (n) => {
+      const [url, kind, status, final] = HTTP[Math.floor(draw() * HTTP.length)];
+      const id = `http-${n}`;
+      const unit = unitOf(SALT, id);
+      const sent = Date.now();
+      if (url === '/hang') await giveUp(url, id);
+      else await get(url, id).catch(() => {});
+      starts.set(unit, { sent, ended: Date.now(), url });
+      const [assigned, place] = [trackOf(id), `split 1 ${split.revision} ${SHARE}`];
+      if (kind) own.push(`${unit} ${kind} ${status} -1 ${final} ${assigned} ${assigned} ${place}`);
+    });
+    const { events } = await eventsOf('app', COUNT);
+    assert.deepEqual(events.map(brief).sort(), own.sort());
+    assert.deepEqual(events.map(({ seq }) => seq), events.map((_, i) => i + 1));
+
+    const counted = {};
+    for (const { kind } of events) counted[kind] = (counted[kind] ?? 0) + 1;
+    assert.deepEqual(await kindsOf('app'), counted);
+    assert.equal(Object.keys(counted).length, 5);
+
+    const { peers: known } = await api(nginx.ports.api, 'v1/services/app');
+    for (const event of events) {
+      const { sent, ended, url } = starts.get(event.unit);
+      assert.ok(event.start_ms >= sent - 1 && event.start_ms <= ended + 1, `${event.start_ms} not in ${sent}..${ended}`);
+      if (url !== '/hang') assert.ok(event.took_us <= (ended - sent + 2) * 1000);
+      if (event.kind === 'timeout') assert.ok(event.took_us >= 95_000, String(event.took_us));
+      assert.equal(known.find(({ address }) => address === event.peer)?.track, event.assigned);
+      assert.equal(event.route, /^\/(raw|late|page|moved)\//.exec(url)?.[0] ?? '/');
+    }
+  });
+
+  // method, the status that is wished for, kind, status of the event
+  const GRPC = [
+    ['Say', 0, null],
+    ['Fail', 5, null],
+    ['FailLate', 7, null],
+    ...[2, 4, 12, 13, 14, 15].flatMap((code) => [['Fail', code, 'grpc', code], ['FailLate', code, 'grpc', code]]),
+    ['Fail', 99, 'grpc', 2],
+    ['None', 0, 'grpc', 12],
+    ['Cut', 0, 'truncated', -1],
+  ];
+
+  test('of gRPC, whose status comes in trailers or with headers alone', async () => {
+    const session = connect2(nginx.ports.h2);
+    const own = [];
+    const COUNT = 3 * GRPC.length;
+    await forEach(COUNT, async (n) => {
+      const [method, wish, kind, code] = GRPC[n % GRPC.length];
+      const id = `grpc-${n}`;
+      await call2(session, method, { ...user(id), 'x-grpc-status': String(wish) }).catch(() => {});
+      const track = trackOf(id);
+      if (kind) own.push(`${unitOf(SALT, id)} ${kind} 200 ${code} 200 ${track} ${track} split 1 0 ${SHARE}`);
+    });
+    session.close();
+    const { events } = await eventsOf('grpc', COUNT);
+    assert.deepEqual(events.map(brief).sort(), own.sort());
+  });
+
+  test('of gRPC-Web, which has its status in the body, by the status of HTTP', async () => {
+    const before = (await page('app')).appended;
+    const headers = { ...user('web'), 'content-type': 'application/grpc-web+proto' };
+    assert.equal((await ask(nginx.ports.http, '/', { method: 'POST', headers, body: 'x' })).status, 200);
+    await ask(nginx.ports.http, '/status/500', { method: 'POST', headers, body: 'x' });
+    await waitUntil(async () => (await page('app')).appended > before, 5000, 'the event');
+    assert.equal((await page('app', String(before))).events.length, 1);
+  });
+
+  test('of a service that nobody can connect to, whatever page the visitor sees', async () => {
+    const own = [];
+    for (let n = 0; n < 20; n += 1) {
+      const id = `gone-${n}`;
+      assert.equal((await get('/gone/', id)).status, 200);
+      own.push(`${unitOf(SALT, id)} connect 0 -1 200 ${trackOf(id)} ${trackOf(id)} split 1 0 ${SHARE}`);
+    }
+    const { events } = await eventsOf('gone', 20);
+    assert.deepEqual(events.map(brief).sort(), own.sort());
+    assert.ok(events.every(({ peer }) => peer === `127.0.0.1:${nginx.ports.dead}`));
+  });
+
+  test('of a track without a peer, under the track that was chosen', async () => {
+    const own = [];
+    for (let n = 0; n < 20; n += 1) {
+      const id = `empty-${n}`;
+      assert.equal((await get('/empty/', id)).status, 502);
+      own.push(`${unitOf(SALT, id)} connect 0 -1 502 ${trackOf(id)} ${trackOf(id)} split 1 0 ${SHARE}`);
+    }
+    const { events } = await eventsOf('empty', 20);
+    assert.deepEqual(events.map(brief).sort(), own.sort());
+    assert.ok(events.every(({ peer, assigned }) => (peer === '') === (assigned === 'stable')));
+  });
+
+  test('of first attempts, when the request succeeds elsewhere', async () => {
+    const COUNT = 150;
+    await forEach(COUNT, async (n) => assert.equal((await get('/half/', `half-${n}`)).status, 200));
+    await forEach(COUNT, async (n) => assert.equal((await get('/mixed/', `mixed-${n}`)).status, 200));
+    const half = await eventsOf('half', COUNT);
+    const refused = (await attemptsIn('half.log', COUNT)).filter(({ first }) => first === `127.0.0.1:${nginx.ports.dead}`);
+    assert.ok(refused.length > 20);
+    assert.deepEqual(
+      half.events.map(brief).sort(),
+      refused.map(({ id }) => `${unitOf(SALT, id)} connect 0 -1 200 ${trackOf(id)} ${trackOf(id)} split 1 0 ${SHARE}`).sort(),
+    );
+    const mixed = await eventsOf('mixed', COUNT);
+    const failed = (await attemptsIn('mixed.log', COUNT)).filter(({ first }) => first === versions.broken.peer);
+    assert.ok(failed.length > 20);
+    assert.deepEqual(
+      mixed.events.map(({ unit, kind, status, final_status: final, assigned, served, reason }) =>
+        [unit, kind, status, final, assigned, served, reason].join(' ')).sort(),
+      failed.map(({ id }) => {
+        const how = trackOf(id) === 'canary' ? 'canary stable fallback' : 'stable stable split';
+        return `${unitOf(SALT, id)} app 503 200 ${how}`; // there is no canary
+      }).sort(),
+    );
+  });
+});
