@@ -31,6 +31,12 @@ const config = ({ ports, dir }) => `
   ${service('mixed', `server ${versions.stable.peer}; server ${versions.broken.peer};`)}
   ${service('small', peers(), 'events=256')}
   ${service('thin', peers())}
+  ${['cached', 'mirrored', 'copy', 'guard', 'guarded', 'parts', 'moving'].map((name) => service(name, peers())).join('')}
+  pourover_cut host zone=main share=30% salt=${SALT};
+  upstream host_stable { server ${versions.stable.peer}; }
+  upstream host_canary { server ${versions.canary.peer}; }
+  upstream host_half { server 127.0.0.1:${ports.dead} max_fails=0; server ${versions.stable.peer} max_fails=0; }
+  upstream host_dead { server 127.0.0.1:${ports.dead}; }
   proxy_cache_path ${dir}/cache keys_zone=cache:1m;
   server {
     listen 127.0.0.1:${ports.http};
@@ -51,6 +57,34 @@ const config = ({ ports, dir }) => `
     location /small/ { pourover_service small; proxy_pass http://small/; }
     location /thin/ { pourover_service thin; proxy_pass http://thin/; }
     location = /fine { internal; return 200 fine; }
+    location /cached/ {
+      pourover_service cached;
+      proxy_cache cache;
+      proxy_cache_valid 200 1s;
+      proxy_cache_use_stale error timeout http_500 updating;
+      proxy_cache_background_update on;
+      proxy_pass http://cached/;
+    }
+    location /stale/ {
+      pourover_service cached;
+      proxy_cache cache;
+      proxy_cache_valid 200 1s;
+      proxy_cache_use_stale error timeout http_500;
+      proxy_pass http://cached/;
+    }
+    location /mirrored/ { pourover_service mirrored; mirror /same; mirror /copy; proxy_pass http://mirrored/; }
+    location = /same { internal; proxy_pass http://mirrored/status/500; }
+    location = /copy { internal; proxy_pass http://copy/status/500; }
+    location /guarded/ { pourover_service guarded; auth_request /guard; proxy_pass http://guarded/; }
+    location = /guard { internal; rewrite ^ /status/$http_x_guard break; proxy_pass http://guard; }
+    location /parts/ { pourover_service parts; ssi on; ssi_types text/plain; proxy_pass http://parts/; }
+    location /part/ { pourover_service parts; proxy_pass http://parts/; }
+    location /moving/ { pourover_service moving; proxy_pass http://moving/; }
+    location ~ ^/host(/.*) { pourover_service host; proxy_pass http://host_$pourover_track$1; }
+    location ~ ^/host_raw(/.*) { pourover_service host; proxy_buffering off; proxy_pass http://host_$pourover_track$1; }
+    location ~ ^/host_late(/.*) { pourover_service host; proxy_read_timeout 100ms; proxy_pass http://host_$pourover_track$1; }
+    location /host_half/ { pourover_service host; set $read $pourover_track; access_log ${dir}/host.log attempts; proxy_pass http://host_half/; }
+    location /host_dead/ { pourover_service host; set $read $pourover_track; proxy_pass http://host_dead/; }
     location /demo.Echo/ { pourover_service grpc; grpc_pass grpc://grpc; }
   }
   server { listen 127.0.0.1:${ports.api}; location /pourover/ { pourover_api; } }`;
@@ -277,5 +311,141 @@ describe('each bad outcome is an event, and nothing else is', () => {
         return `${unitOf(SALT, id)} app 503 200 ${how}`; // there is no canary
       }).sort(),
     );
+  });
+});
+
+/** The events of a service that came while `callback` ran, once it has had `count` more requests. */
+async function during(name, count, callback) {
+  const before = total(await stats(name));
+  const { appended } = await page(name);
+  await callback();
+  await waitUntil(async () => total(await stats(name)) >= before + count, 10_000, `${count} more requests of ${name}`);
+  assert.equal(total(await stats(name)), before + count);
+  return (await page(name, String(appended))).events;
+}
+
+const short = ({ unit, kind, status, final_status: final }) => `${unit} ${kind} ${status} ${final}`;
+
+describe('of a service without peers of ours', () => {
+  const ASKED = [
+    ['/host/', null],
+    ['/host/status/404', null],
+    ['/host/bytes/70000', null],
+    ['/host_raw/bytes/70000', null],
+    ['/host/status/500', 'app', 500, 500],
+    ['/host/close', 'reset', 0, 502],
+    ['/host_late/hang', 'timeout', 0, 504],
+    ['/host/cut', 'truncated', 200, 200],
+    ['/host_raw/cut', 'truncated', 200, 200],
+    ['/host_dead/', 'connect', 0, 502],
+    ['/host/hang', 'client-gone', 0, 499],
+  ];
+
+  test('the first attempt is known all the same', async () => {
+    const own = [];
+    const COUNT = 10 * ASKED.length;
+    const events = await during('host', COUNT, () => forEach(COUNT, async (n) => {
+      const [url, kind, status, final] = ASKED[n % ASKED.length];
+      const id = `host-${n}`;
+      if (url === '/host/hang') await giveUp(url, id);
+      else await get(url, id).catch(() => {});
+      if (kind) own.push(`${unitOf(SALT, id)} ${kind} ${status} ${final}`);
+    }));
+    assert.deepEqual(events.map(short).sort(), own.sort());
+    assert.ok(events.every(({ peer }) => peer === ''));
+  });
+
+  test('and when the request succeeds elsewhere, too', async () => {
+    const COUNT = 40;
+    const events = await during('host', COUNT, () =>
+      forEach(COUNT, async (n) => assert.equal((await get('/host_half/', `host-half-${n}`)).status, 200)));
+    const refused = (await attemptsIn('host.log', COUNT)).filter(({ first }) => first === `127.0.0.1:${nginx.ports.dead}`);
+    assert.ok(refused.length > 5);
+    assert.deepEqual(events.map(short).sort(), refused.map(({ id }) => `${unitOf(SALT, id)} connect 0 200`).sort());
+  });
+});
+
+describe('what NGINX does about an answer falsifies no event:', () => {
+  /** Every version answers so from now on; the modes of before come back. */
+  async function withMode(mode, callback) {
+    const good = [versions.stable, versions.canary];
+    good.forEach((version) => version.setMode(mode));
+    await callback();
+    good.forEach((version) => version.setMode({}));
+  }
+
+  const unit = (id) => unitOf(SALT, id);
+
+  test('hits of a cache ask nobody, so they count nobody', async () => {
+    const before = total(await stats('cached'));
+    assert.equal((await get('/cached/hit', 'cache-0')).status, 200);
+    const events = await during('cached', 0, async () => {
+      await withMode({ status: 500 }, async () => {
+        for (let n = 1; n < 20; n += 1) await get('/cached/hit', `cache-${n}`);
+      });
+    });
+    assert.deepEqual(events, []);
+    assert.ok(total(await stats('cached')) === before + 1);
+  });
+
+  /** Asks until the entry of the cache has run out, which costs a request at the service. */
+  const runOut = (url) => waitUntil(async () => {
+    const before = total(await stats('cached'));
+    await get(url, 'cache-again');
+    return total(await stats('cached')) > before;
+  }, 10_000, `${url} to run out of the cache`);
+
+  test('a stale answer hides no failure', async () => {
+    assert.equal((await get('/stale/page', 'stale-0')).status, 200);
+    const { appended } = await page('cached');
+    await withMode({ status: 500 }, () => runOut('/stale/page'));
+    const { events } = await page('cached', String(appended));
+    assert.deepEqual(events.map(short), [`${unit('cache-again')} app 500 200`]);
+  });
+
+  test('the failure of an update in the background is the visitor\'s whose request began it', async () => {
+    assert.equal((await get('/cached/page', 'update-0')).status, 200);
+    const { appended } = await page('cached');
+    await withMode({ status: 500 }, () => waitUntil(async () => {
+      assert.equal((await get('/cached/page', 'update-1')).status, 200);
+      return (await page('cached')).appended > appended;
+    }, 10_000, 'the update'));
+    const { events } = await page('cached', String(appended));
+    assert.deepEqual([...new Set(events.map(({ unit: of, kind, status }) => `${of} ${kind} ${status}`))], [`${unit('update-1')} app 500`]);
+  });
+
+  test('a mirror that fails is an event of the service that it asks, unless the visitor asks that one too', async () => {
+    const copies = await during('copy', 10, async () => {
+      const own = await during('mirrored', 10, () => forEach(10, async (n) => get('/mirrored/', `mirror-${n}`)));
+      assert.deepEqual(own, []);
+    });
+    assert.deepEqual(copies.map(({ unit: of, kind, status }) => `${of} ${kind} ${status}`).sort(),
+      Array.from({ length: 10 }, (_, n) => `${unit(`mirror-${n}`)} app 500`).sort());
+    const failed = await during('mirrored', 10, () => forEach(10, async (n) => get('/mirrored/close', `mirror-${n}`)));
+    assert.deepEqual(failed.map(short).sort(), Array.from({ length: 10 }, (_, n) => `${unit(`mirror-${n}`)} reset 0 502`).sort());
+  });
+
+  test('auth_request: its refusal is no event, its failure one of the service that guards', async () => {
+    const guarded = (id, guard, url = '/guarded/') =>
+      ask(nginx.ports.http, url, { headers: { ...user(id), 'x-guard': guard } });
+    const events = await during('guard', 4, async () => {
+      const own = await during('guarded', 2, async () => {
+        assert.equal((await guarded('guard-ok', '204')).status, 200);
+        assert.equal((await guarded('guard-no', '403')).status, 403);
+        assert.equal((await guarded('guard-bad', '500')).status, 500);
+        assert.equal((await guarded('guard-ok', '204', '/guarded/status/502')).status, 502);
+      });
+      assert.deepEqual(own.map(short), [`${unit('guard-ok')} app 502 502`]);
+    });
+    assert.deepEqual(events.map(short), [`${unit('guard-bad')} app 500 500`]);
+  });
+
+  test('a part of a page that fails is the page\'s', async () => {
+    const body = encodeURIComponent('<!--#include virtual="/part/status/204" --><!--#include virtual="/part/status/500" -->');
+    const events = await during('parts', 2, async () => {
+      assert.equal((await get(`/parts/reply?body=${body}`, 'page-1')).status, 200);
+      await get('/parts/', 'page-2');
+    });
+    assert.deepEqual(events.map(short), [`${unit('page-1')} app 500 200`]);
   });
 });
