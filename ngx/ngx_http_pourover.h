@@ -77,8 +77,10 @@ typedef struct {
 } ngx_http_pourover_zone_t;
 
 
-/* of check.h */
+/* of check.h and told.h */
 typedef struct ngx_http_pourover_check_s  ngx_http_pourover_check_t;
+typedef struct ngx_http_pourover_maintenance_s  ngx_http_pourover_maintenance_t;
+typedef struct ngx_http_pourover_healthcheck_s  ngx_http_pourover_healthcheck_t;
 
 
 /* a service as configured */
@@ -145,39 +147,17 @@ typedef struct {
 } ngx_http_pourover_peer_t;
 
 
-/* a name that is resolved again and again */
-
-typedef struct {
-    ngx_http_pourover_service_t   *service;
-    ngx_http_pourover_peer_t      *peer;
-
-    /* in the worker that does so */
-    ngx_uint_t                     asked;         /* an answer is awaited */
-    uint64_t                       lease;         /* ... under this number */
-    uint64_t                       next_ms;       /* CLOCK_MONOTONIC */
-    ngx_uint_t                     failed;        /* times in a row */
-} ngx_http_pourover_name_t;
-
-
-/* where, among a location's configurations, those of the modules lie that
- * pass requests on; each of them begins with an ngx_http_upstream_conf_t */
-
 #define NGX_HTTP_POUROVER_PASSING  6
-
-typedef struct {
-    ngx_uint_t                     n;
-    ngx_uint_t                     index[NGX_HTTP_POUROVER_PASSING];
-} ngx_http_pourover_passing_t;
-
 
 typedef struct {
     ngx_http_pourover_zone_t      *zone;          /* NULL: module not used */
     ngx_array_t                    services;      /* of service_t * */
-    ngx_array_t                    names;         /* of name_t: all services' */
+    ngx_array_t                    names;         /* of name_t, of resolve.c */
     ngx_http_core_loc_conf_t      *clcf;          /* of the http block */
     ngx_array_t                    apis;          /* of api_conf_t * */
     ngx_array_t                    healthchecks;  /* of healthcheck_t * */
-    ngx_http_pourover_passing_t    passing;
+    ngx_uint_t                     npassing;      /* modules that pass on: */
+    ngx_uint_t                     passing[NGX_HTTP_POUROVER_PASSING];
     ngx_uint_t                     peers;         /* of all services */
 } ngx_http_pourover_main_conf_t;
 
@@ -243,26 +223,6 @@ typedef struct {
 #define NGX_HTTP_POUROVER_HEADERS_ON    0
 #define NGX_HTTP_POUROVER_HEADERS_OFF   1
 #define NGX_HTTP_POUROVER_HEADERS_PASS  2         /* set before us */
-
-/* pourover_maintenance */
-
-typedef struct {
-    ngx_str_t                      page;          /* len 0: our own */
-    ngx_str_t                      retry_after;   /* seconds */
-    ngx_array_t                   *allow;         /* of ngx_cidr_t, or NULL */
-} ngx_http_pourover_maintenance_t;
-
-
-/* pourover_healthcheck */
-
-typedef struct {
-    ngx_array_t                    names;         /* of ngx_str_t */
-    ngx_array_t                    services;      /* ... of service_t * */
-    ngx_http_core_loc_conf_t      *clcf;          /* its location */
-    u_char                        *file_name;
-    ngx_uint_t                     line;
-} ngx_http_pourover_healthcheck_t;
-
 
 typedef struct {
     ngx_str_t                      service_name;  /* data NULL: unset */
@@ -495,9 +455,6 @@ ngx_array_t *ngx_http_pourover_conf_cidrs(ngx_conf_t *cf, ngx_str_t *list);
 /* a file's bytes without the white space around them; at least min bytes */
 ngx_int_t ngx_http_pourover_conf_secret(ngx_conf_t *cf, ngx_str_t *path,
     size_t min, ngx_str_t *ret_secret);
-/* a service by its name; NULL with the nearest name if there is one */
-ngx_http_pourover_service_t *ngx_http_pourover_find_service(
-    ngx_http_pourover_main_conf_t *pmcf, ngx_str_t *name, const char **near);
 /* what is wrong with the services as a whole, once all is read */
 ngx_int_t ngx_http_pourover_conf_check(ngx_conf_t *cf);
 
@@ -534,27 +491,6 @@ ngx_int_t ngx_http_pourover_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
 /* this process's row of the service, NULL when the zone is full */
 struct row *ngx_http_pourover_row(ngx_http_pourover_service_t *ps);
-
-
-/* maintenance.c */
-
-char *ngx_http_pourover_conf_maintenance(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-void ngx_http_pourover_merge_maintenance(ngx_http_pourover_loc_conf_t *prev,
-    ngx_http_pourover_loc_conf_t *conf);
-/* what a command says of this request */
-ngx_int_t ngx_http_pourover_told_handler(ngx_http_request_t *r);
-
-
-/* healthcheck.c */
-
-char *ngx_http_pourover_conf_healthcheck(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-/* all is read: refuses those that could not tell the truth */
-ngx_int_t ngx_http_pourover_healthcheck_check(ngx_conf_t *cf);
-/* in its location, before the access rules */
-ngx_int_t ngx_http_pourover_healthcheck_enter(ngx_http_request_t *r);
-ngx_int_t ngx_http_pourover_healthcheck_init(ngx_conf_t *cf);
 
 
 /* variables.c, log.c */
@@ -628,14 +564,6 @@ ngx_int_t ngx_http_pourover_init_module(ngx_cycle_t *cycle);
 
 void ngx_http_pourover_check_tick(ngx_http_pourover_zone_t *pz,
     ngx_uint_t holder);
-
-
-/* resolve.c */
-
-/* all is read: EMERG when there are names and no resolver */
-ngx_int_t ngx_http_pourover_resolve_check(ngx_conf_t *cf);
-/* every tick of the worker that does what is to be done once */
-void ngx_http_pourover_resolve_tick(ngx_http_pourover_zone_t *pz);
 
 
 /* tick.c */

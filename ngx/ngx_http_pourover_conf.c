@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_pourover.h"
+#include "ngx_http_pourover_told.h"
 
 
 void *
@@ -19,8 +20,6 @@ ngx_http_pourover_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&pmcf->services, cf->pool, 4,
                        sizeof(ngx_http_pourover_service_t *)) != NGX_OK
-        || ngx_array_init(&pmcf->names, cf->pool, 4,
-                          sizeof(ngx_http_pourover_name_t)) != NGX_OK
         || ngx_array_init(&pmcf->healthchecks, cf->pool, 1,
                           sizeof(ngx_http_pourover_healthcheck_t *)) != NGX_OK
         || ngx_array_init(&pmcf->apis, cf->pool, 4,
@@ -228,31 +227,6 @@ ngx_http_pourover_check_service(ngx_conf_t *cf,
 }
 
 
-static void
-ngx_http_pourover_find_passing(ngx_conf_t *cf,
-    ngx_http_pourover_passing_t *passing)
-{
-    ngx_uint_t     i, j;
-    ngx_module_t  *module;
-
-    static const char *const  names[NGX_HTTP_POUROVER_PASSING] = {
-        "ngx_http_proxy_module", "ngx_http_grpc_module",
-        "ngx_http_fastcgi_module", "ngx_http_uwsgi_module",
-        "ngx_http_scgi_module", "ngx_http_memcached_module"
-    };
-
-    for (i = 0; cf->cycle->modules[i]; i++) {
-        module = cf->cycle->modules[i];
-
-        for (j = 0; j < NGX_HTTP_POUROVER_PASSING; j++) {
-            if (ngx_strcmp(module->name, names[j]) == 0) {
-                passing->index[passing->n++] = module->ctx_index;
-            }
-        }
-    }
-}
-
-
 ngx_int_t
 ngx_http_pourover_conf_check(ngx_conf_t *cf)
 {
@@ -263,7 +237,7 @@ ngx_http_pourover_conf_check(ngx_conf_t *cf)
     pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pourover_module);
     ps = pmcf->services.elts;
 
-    ngx_http_pourover_find_passing(cf, &pmcf->passing);
+    ngx_http_pourover_find_passing(cf);
 
     for (i = 0; i < pmcf->services.nelts; i++) {
         if (ngx_http_pourover_check_service(cf, pmcf, ps[i]) != NGX_OK) {

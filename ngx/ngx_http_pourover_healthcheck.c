@@ -5,8 +5,7 @@
  * flag says so they fail, and every answer of a service says it too.
  */
 
-#include "ngx_http_pourover.h"
-#include "ngx_http_pourover_compat.h"
+#include "ngx_http_pourover_told.h"
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -128,13 +127,13 @@ ngx_http_pourover_healthcheck_cache(ngx_conf_t *cf,
     /* inherited settings of a module that the location does not use are
      * nothing; which one it uses is known unless a variable is in between */
 
-    for (i = 0, fixed = 0; i < pmcf->passing.n; i++) {
-        conf = hc->clcf->loc_conf[pmcf->passing.index[i]];
+    for (i = 0, fixed = 0; i < pmcf->npassing; i++) {
+        conf = hc->clcf->loc_conf[pmcf->passing[i]];
         fixed |= conf->upstream != NULL;
     }
 
-    for (i = 0; i < pmcf->passing.n; i++) {
-        conf = hc->clcf->loc_conf[pmcf->passing.index[i]];
+    for (i = 0; i < pmcf->npassing; i++) {
+        conf = hc->clcf->loc_conf[pmcf->passing[i]];
 
         if (conf->cache && (conf->upstream || !fixed)) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -269,7 +268,8 @@ ngx_http_pourover_healthcheck_fail(ngx_http_request_t *r)
     pmcf = ngx_http_get_module_main_conf(r, ngx_http_pourover_module);
     failing = &pmcf->zone->zone->failing;
 
-    text.data = ngx_pnalloc(r->pool, sizeof("told to fail by \n") + ZONE_BY_MAX);
+    text.data = ngx_pnalloc(r->pool,
+                            sizeof("told to fail by \n") + ZONE_BY_MAX);
     if (text.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -7,8 +7,7 @@
  * is the one that pourover_service names.  Static files are nobody's.
  */
 
-#include "ngx_http_pourover.h"
-#include "ngx_http_pourover_compat.h"
+#include "ngx_http_pourover_told.h"
 
 
 #define NGX_HTTP_POUROVER_GRPC_UNAVAILABLE  "14"
@@ -134,7 +133,38 @@ ngx_http_pourover_merge_maintenance(ngx_http_pourover_loc_conf_t *prev,
 }
 
 
-/* which service the requests of a location go to */
+/*
+ * Which service the requests of a location go to.  nginx does not tell what a
+ * location passes on to before it does; but the configuration of each of its
+ * modules that do so begins with an ngx_http_upstream_conf_t, which has it.
+ */
+
+void
+ngx_http_pourover_find_passing(ngx_conf_t *cf)
+{
+    ngx_uint_t                      i, j;
+    ngx_module_t                   *module;
+    ngx_http_pourover_main_conf_t  *pmcf;
+
+    static const char *const  names[NGX_HTTP_POUROVER_PASSING] = {
+        "ngx_http_proxy_module", "ngx_http_grpc_module",
+        "ngx_http_fastcgi_module", "ngx_http_uwsgi_module",
+        "ngx_http_scgi_module", "ngx_http_memcached_module"
+    };
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pourover_module);
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+        module = cf->cycle->modules[i];
+
+        for (j = 0; j < NGX_HTTP_POUROVER_PASSING; j++) {
+            if (ngx_strcmp(module->name, names[j]) == 0) {
+                pmcf->passing[pmcf->npassing++] = module->ctx_index;
+            }
+        }
+    }
+}
+
 
 static ngx_http_pourover_service_t *
 ngx_http_pourover_passes_to(ngx_http_request_t *r,
@@ -149,8 +179,8 @@ ngx_http_pourover_passes_to(ngx_http_request_t *r,
     pmcf = ngx_http_get_module_main_conf(r, ngx_http_pourover_module);
     fixed = 0;
 
-    for (i = 0; i < pmcf->passing.n; i++) {
-        conf = r->loc_conf[pmcf->passing.index[i]];
+    for (i = 0; i < pmcf->npassing; i++) {
+        conf = r->loc_conf[pmcf->passing[i]];
         us = conf->upstream;
 
         if (us == NULL) {
@@ -461,7 +491,7 @@ ngx_http_pourover_maintenance_answer(ngx_http_request_t *r)
 
 
 /*
- * PREACCESS, after the track was decided.  The answer is given as content, so
+ * In PREACCESS, after the track was decided.  The answer is given as content, so
  * that a location's access rules hold for it.
  */
 

@@ -13,6 +13,8 @@
  */
 
 #include "ngx_http_pourover.h"
+#include "ngx_http_pourover_resolve.h"
+#include "ngx_http_pourover_told.h"
 
 
 static ngx_int_t ngx_http_pourover_init(ngx_conf_t *cf);

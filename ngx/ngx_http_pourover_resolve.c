@@ -9,16 +9,30 @@
  * resolver's connections are known to nginx as such.
  */
 
-#include "ngx_http_pourover.h"
+#include "ngx_http_pourover_resolve.h"
 
 #include "base/clock.h"
 #include "traffic/resolve.h"
 
 
 #define NGX_HTTP_POUROVER_RESOLVE_AT_ONCE  32     /* queries begun in a tick */
-#define NGX_HTTP_POUROVER_RESOLVE_TIMEOUT  5000   /* ms; nginx asks again then */
+#define NGX_HTTP_POUROVER_RESOLVE_TIMEOUT  5000   /* ms; nginx asks anew then */
 #define NGX_HTTP_POUROVER_RESOLVE_AGAIN    1000   /* ms; after a failure */
 #define NGX_HTTP_POUROVER_RESOLVE_LONGEST  10000  /* ms; after many */
+
+
+/* a name that is resolved again and again */
+
+typedef struct {
+    ngx_http_pourover_service_t   *service;
+    ngx_http_pourover_peer_t      *peer;
+
+    /* in the worker that does so */
+    ngx_uint_t                     asked;         /* an answer is awaited */
+    uint64_t                       lease;         /* ... under this number */
+    uint64_t                       next_ms;       /* CLOCK_MONOTONIC */
+    ngx_uint_t                     failed;        /* times in a row */
+} ngx_http_pourover_name_t;
 
 
 /* an answer's addresses with their ports, as resolve_answer_locked() takes
@@ -46,6 +60,12 @@ ngx_http_pourover_resolve_check(ngx_conf_t *cf)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     ps = pmcf->services.elts;
     pmcf->clcf = clcf;
+
+    if (ngx_array_init(&pmcf->names, cf->pool, 4,
+                       sizeof(ngx_http_pourover_name_t)) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     for (i = 0; i < pmcf->services.nelts; i++) {
         peer = ps[i]->peers.elts;

@@ -7,6 +7,7 @@
  */
 
 #include "ngx_http_pourover.h"
+#include "ngx_http_pourover_resolve.h"
 
 #include "base/clock.h"
 

@@ -1,0 +1,17 @@
+
+/* Names whose addresses are peers; see resolve.c. */
+
+#ifndef _NGX_HTTP_POUROVER_RESOLVE_H_INCLUDED_
+#define _NGX_HTTP_POUROVER_RESOLVE_H_INCLUDED_
+
+
+#include "ngx_http_pourover.h"
+
+
+/* all is read: EMERG when there are names and no resolver */
+ngx_int_t ngx_http_pourover_resolve_check(ngx_conf_t *cf);
+/* every tick of the worker that does what is to be done once */
+void ngx_http_pourover_resolve_tick(ngx_http_pourover_zone_t *pz);
+
+
+#endif /* _NGX_HTTP_POUROVER_RESOLVE_H_INCLUDED_ */
