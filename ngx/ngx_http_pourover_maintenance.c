@@ -7,6 +7,7 @@
  * is the one that pourover_service names.  Static files are nobody's.
  */
 
+#include "ngx_http_pourover_resolve.h"
 #include "ngx_http_pourover_told.h"
 
 
@@ -205,17 +206,14 @@ ngx_http_pourover_passes_to(ngx_http_request_t *r,
 }
 
 
-/* the service, if the request is to be answered by us */
+/* the service that the request goes to, or NULL */
 
 static ngx_http_pourover_service_t *
-ngx_http_pourover_maintained(ngx_http_request_t *r,
+ngx_http_pourover_asked(ngx_http_request_t *r,
     ngx_http_pourover_loc_conf_t *plcf)
 {
-    ngx_http_pourover_service_t  *ps;
-
     if (r->content_handler == NULL
-        || r->content_handler == ngx_http_pourover_api_handler
-        || plcf->maintenance == NULL)
+        || r->content_handler == ngx_http_pourover_api_handler)
     {
         return NULL;
     }
@@ -225,20 +223,22 @@ ngx_http_pourover_maintained(ngx_http_request_t *r,
         plcf->looked = 1;
     }
 
-    ps = plcf->passes_to;
+    return plcf->passes_to && plcf->passes_to->service ? plcf->passes_to
+                                                       : NULL;
+}
 
-    if (ps == NULL || ps->service == NULL
-        || !atomic_load_explicit(&ps->service->maintenance.on,
-                                 memory_order_relaxed)
-        || (plcf->maintenance->allow
-            && ngx_cidr_match(r->connection->sockaddr,
-                              plcf->maintenance->allow)
-               == NGX_OK))
-    {
-        return NULL;
-    }
 
-    return ps;
+static ngx_uint_t
+ngx_http_pourover_maintained(ngx_http_request_t *r,
+    ngx_http_pourover_maintenance_t *maintenance,
+    ngx_http_pourover_service_t *ps)
+{
+    return atomic_load_explicit(&ps->service->maintenance.on,
+                                memory_order_relaxed)
+           && maintenance
+           && !(maintenance->allow
+                && ngx_cidr_match(r->connection->sockaddr, maintenance->allow)
+                   == NGX_OK);
 }
 
 
@@ -491,13 +491,14 @@ ngx_http_pourover_maintenance_answer(ngx_http_request_t *r)
 
 
 /*
- * In PREACCESS, after the track was decided.  The answer is given as content, so
- * that a location's access rules hold for it.
+ * In PREACCESS, after the track was decided.  The answer is given as content,
+ * so that a location's access rules hold for it.
  */
 
 ngx_int_t
 ngx_http_pourover_told_handler(ngx_http_request_t *r)
 {
+    ngx_http_pourover_service_t   *ps;
     ngx_http_pourover_loc_conf_t  *plcf;
 
     plcf = ngx_http_get_module_loc_conf(r, ngx_http_pourover_module);
@@ -506,8 +507,14 @@ ngx_http_pourover_told_handler(ngx_http_request_t *r)
         return ngx_http_pourover_healthcheck_enter(r);
     }
 
-    if (ngx_http_pourover_maintained(r, plcf) == NULL) {
+    ps = ngx_http_pourover_asked(r, plcf);
+
+    if (ps == NULL) {
         return NGX_DECLINED;
+    }
+
+    if (!ngx_http_pourover_maintained(r, plcf->maintenance, ps)) {
+        return ngx_http_pourover_resolve_wait(r, ps);
     }
 
     if (r != r->main) {

@@ -7,6 +7,9 @@
  * A query goes on when the lease is lost meanwhile; what it brings is dropped
  * then.  It keeps no worker that shuts down: its timer is cancelable and the
  * resolver's connections are known to nginx as such.
+ *
+ * Requests that come before the first answer of all wait for it: for some
+ * milliseconds after a start, and while a binary upgrade has two masters.
  */
 
 #include "ngx_http_pourover_resolve.h"
@@ -19,6 +22,8 @@
 #define NGX_HTTP_POUROVER_RESOLVE_TIMEOUT  5000   /* ms; nginx asks anew then */
 #define NGX_HTTP_POUROVER_RESOLVE_AGAIN    1000   /* ms; after a failure */
 #define NGX_HTTP_POUROVER_RESOLVE_LONGEST  10000  /* ms; after many */
+#define NGX_HTTP_POUROVER_RESOLVE_WAIT     1000   /* ms; of a request */
+#define NGX_HTTP_POUROVER_RESOLVE_LOOK     10     /* ms; how often it looks */
 
 
 /* a name that is resolved again and again */
@@ -253,8 +258,8 @@ ngx_http_pourover_resolve_merge(ngx_http_pourover_zone_t *pz,
                                    answer->count, now);
 
     peer = zone_peer(pz->zone, name->service->service, (unsigned) slot);
-    error = (struct str) { text, peer->error_len };
-    ngx_memcpy(text, peer->error, peer->error_len);
+    error = (struct str) { text, atomic_load(&peer->error_len) };
+    ngx_memcpy(text, peer->error, error.len);
 
     ngx_shmtx_unlock(&pz->shpool->mutex);
 
@@ -384,4 +389,68 @@ ngx_http_pourover_resolve_tick(ngx_http_pourover_zone_t *pz)
             break;
         }
     }
+}
+
+
+/* a request may be looked at again */
+
+static void
+ngx_http_pourover_resolve_wake(ngx_http_request_t *r)
+{
+    ngx_event_t  *wev;
+
+    wev = r->connection->write;
+
+    if (wev->delayed) {
+
+        if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        }
+
+        return;
+    }
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+}
+
+
+ngx_int_t
+ngx_http_pourover_resolve_wait(ngx_http_request_t *r,
+    ngx_http_pourover_service_t *ps)
+{
+    ngx_time_t                *tp;
+    ngx_http_pourover_zone_t  *pz;
+
+    if (zone_level(ps->service, TRACK_STABLE) != LEVEL_NONE || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    pz = ngx_http_pourover_zone_of((ngx_cycle_t *) ngx_cycle);
+    tp = ngx_timeofday();
+
+    if (!resolve_awaited(pz->zone, ps->service)
+        || (tp->sec - r->start_sec) * 1000 + (time_t) tp->msec
+           - (time_t) r->start_msec >= NGX_HTTP_POUROVER_RESOLVE_WAIT)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_pourover_resolve_wake;
+    r->connection->write->delayed = 1;
+    ngx_add_timer(r->connection->write, NGX_HTTP_POUROVER_RESOLVE_LOOK);
+
+    return NGX_AGAIN;
 }

@@ -31,6 +31,24 @@ int resolve_find(const struct zone *zone, const struct service *service, struct 
     return -1;
 }
 
+bool resolve_awaited(const struct zone *zone, const struct service *service)
+{
+    unsigned slots = atomic_load_explicit(&service->slots, memory_order_acquire);
+
+    if (zone_level(service, TRACK_STABLE) != LEVEL_NONE ||
+        zone_level(service, TRACK_CANARY) != LEVEL_NONE) {
+        return false;
+    }
+    for (unsigned slot = 0; slot < slots; slot++) {
+        const struct peer *peer = zone_peer(zone, service, slot);
+        if (META_STATE(zone_peer_meta(zone, service, slot)) == PEER_NAME &&
+            atomic_load(&peer->resolved_at_ms) == 0 && atomic_load(&peer->error_len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void children_read(struct children *children, const struct zone *zone,
                           const struct service *service, unsigned name)
 {
@@ -161,13 +179,14 @@ static bool error_tell(struct peer *name, struct str text)
 {
     size_t len = text.len < ZONE_TEXT_MAX ? text.len : ZONE_TEXT_MAX;
 
-    if (str_eq((struct str){name->error, name->error_len}, (struct str){text.ptr, len})) {
+    if (str_eq((struct str){name->error, atomic_load(&name->error_len)},
+               (struct str){text.ptr, len})) {
         return false;
     }
     if (len > 0) {
         memcpy(name->error, text.ptr, len);
     }
-    name->error_len = (uint32_t) len;
+    atomic_store(&name->error_len, (uint32_t) len);
     return true;
 }
 

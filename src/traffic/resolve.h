@@ -40,6 +40,9 @@ struct resolve_change {
 int resolve_find(const struct zone *zone, const struct service *service, struct str address,
                  enum track track);
 
+/* Has the service no ready peer at all, and a name whose first answer is still to come? */
+bool resolve_awaited(const struct zone *zone, const struct service *service);
+
 /*
  * Takes an answer for the name in slot. count 0: the name has no address, and so no peers. What
  * there is no room for is told in the name's error.
@@ -48,6 +51,7 @@ struct resolve_change resolve_answer_locked(struct zone *zone, struct service *s
                                             unsigned slot, const struct resolve_address *address,
                                             size_t count, struct resolve_now now);
 
-/* The resolver failed, and says why. Returns whether the name's error is another one now. */
+/* The resolver failed, and says why (not empty). Returns whether the name's error is another one
+ * now. */
 bool resolve_failed_locked(struct zone *zone, struct service *service, unsigned slot,
                            struct str why);

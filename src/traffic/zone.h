@@ -246,7 +246,7 @@ struct peer {
 
     /* of a name */
     _Atomic uint64_t resolved_at_ms; /* wall clock, 0: never */
-    uint32_t error_len;
+    _Atomic uint32_t error_len;
     char error[ZONE_TEXT_MAX]; /* why it has no addresses, or only old ones */
 };
 

@@ -34,6 +34,7 @@ const config = ({ ports }) => `
   server {
     listen 127.0.0.1:${ports.http};
     add_header X-Peer-Name $pourover_peer_name;
+    add_header X-Worker $pid always;
     pourover_visitor id=$arg_id;
     pourover_force header:X-Track;
     location / { pourover_service shop; proxy_pass http://shop; }
@@ -186,6 +187,25 @@ describe('while the resolver fails', () => {
     assert.equal(dns.asked, asked);
     await resolves('127.0.0.3');
   });
+});
+
+test('a binary upgrade, whose new master knows no address yet, fails no request', async () => {
+  await resolves('127.0.0.2');
+  dns.delay = 100;
+  const answers = [];
+  let stop = false;
+  const visitors = Array.from({ length: 4 }, async () => {
+    while (!stop) answers.push(await get()); // each on a connection of its own
+  });
+  await nginx.upgradeBegin();
+  const workers = nginx.workers().map(String);
+  const ofNew = () => answers.filter((answer) => workers.includes(answer.header('x-worker')));
+  await waitUntil(() => ofNew().length > 50, 10_000, 'answers of the new master\'s workers');
+  await nginx.upgradeFinish();
+  stop = true;
+  await Promise.all(visitors);
+  dns.delay = 0;
+  assert.deepEqual(answers.filter(({ status }) => status !== 200).map(({ status }) => status), []);
 });
 
 test('when a worker is killed another resolves', async () => {

@@ -20,6 +20,7 @@ export class Dns {
   constructor() {
     this.port = 0;
     this.ttl = 1;
+    this.delay = 0; // ms before an answer
     this.asked = 0; // queries that came
   }
 
@@ -28,7 +29,7 @@ export class Dns {
     this.#socket = dgram.createSocket('udp4');
     this.#socket.on('message', (message, { address, port: to }) => {
       const answer = this.#answer(message);
-      if (answer) this.#socket.send(answer, to, address);
+      if (answer) setTimeout(() => this.#socket.send(answer, to, address), this.delay);
     });
     return new Promise((resolve, reject) => {
       this.#socket.once('error', reject);

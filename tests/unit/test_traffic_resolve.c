@@ -218,6 +218,23 @@ static void test_no_address_and_a_failure_are_told_once(void **state)
     assert_false(answer(&world, first, 0, 7000).told);
 }
 
+static void test_only_the_first_answer_is_awaited(void **state)
+{
+    (void) state;
+    struct world world = fresh(false);
+    const unsigned first[] = {1};
+
+    assert_true(resolve_awaited(world.zone, world.service));
+    (void) answer(&world, first, 1, 5000);
+    assert_false(resolve_awaited(world.zone, world.service));
+    (void) answer(&world, first, 0, 6000);
+    assert_false(resolve_awaited(world.zone, world.service));
+
+    world = fresh(false);
+    (void) resolve_failed_locked(world.zone, world.service, world.name, STR("it sleeps"));
+    assert_false(resolve_awaited(world.zone, world.service));
+}
+
 static void
 test_more_addresses_than_a_name_may_have_are_told_and_those_that_are_there_stay(void **state)
 {
@@ -439,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_what_was_asked_of_a_name_holds_for_addresses_that_come_later),
         cmocka_unit_test(test_a_removed_name_takes_its_addresses_along_and_is_not_found),
         cmocka_unit_test(test_no_address_and_a_failure_are_told_once),
+        cmocka_unit_test(test_only_the_first_answer_is_awaited),
         cmocka_unit_test(
             test_more_addresses_than_a_name_may_have_are_told_and_those_that_are_there_stay),
         cmocka_unit_test(test_a_full_zone_is_told_and_the_slots_of_the_old_ones_do_for_the_new),
