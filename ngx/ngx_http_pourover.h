@@ -431,10 +431,6 @@ char *ngx_http_pourover_conf_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pourover_conf_server(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_pourover_conf_active(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_pourover_conf_passive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 char *ngx_http_pourover_conf_cut(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_pourover_conf_service(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -560,12 +556,6 @@ ngx_int_t ngx_http_pourover_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 ngx_int_t ngx_http_pourover_init_module(ngx_cycle_t *cycle);
 
 
-/* check.c; holder: this worker does what is to be done once */
-
-void ngx_http_pourover_check_tick(ngx_http_pourover_zone_t *pz,
-    ngx_uint_t holder);
-
-
 /* tick.c */
 
 ngx_int_t ngx_http_pourover_init_process(ngx_cycle_t *cycle);
@@ -666,11 +656,6 @@ void ngx_http_pourover_render_watch(struct json_writer *w,
     const struct service *service);
 void ngx_http_pourover_render_units(struct json_writer *w,
     const struct service *service, ngx_uint_t registers);
-/* render_check.c: "health" and "check" of a peer, "checker" of the router */
-void ngx_http_pourover_json_health(struct json_writer *w, uint32_t meta,
-    const struct peer_seen *seen);
-void ngx_http_pourover_json_checker(struct json_writer *w,
-    const struct zone *zone);
 
 /* peers of a track by state, and requests in flight at them */
 

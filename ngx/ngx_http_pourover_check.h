@@ -5,6 +5,7 @@
  *   ngx_http_pourover_conf_check.c        pourover_check and pourover_passive
  *   ngx_http_pourover_check.c             who is checked when; what comes of it
  *   ngx_http_pourover_check_connection.c  one check over one connection
+ *   ngx_http_pourover_render_check.c      what the API tells of it
  *
  * What is said over the connection, and whether the answer is right, is decided
  * in src/check; what that makes of a peer's health, in src/traffic/health.h.
@@ -76,7 +77,16 @@ typedef struct ngx_http_pourover_task_s {
 } ngx_http_pourover_task_t;
 
 
-/* check.c: a check came to its end; the connection is closed and forgotten */
+/* conf_check.c */
+char *ngx_http_pourover_conf_active(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pourover_conf_passive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* check.c; holder: this worker does what is to be done once */
+void ngx_http_pourover_check_tick(ngx_http_pourover_zone_t *pz,
+    ngx_uint_t holder);
+/* a check came to its end; the connection is closed and forgotten */
 void ngx_http_pourover_check_done(ngx_http_pourover_task_t *task,
     enum check_code code, const char *text);
 
@@ -86,6 +96,12 @@ void ngx_http_pourover_check_start(ngx_http_pourover_task_t *task);
 void ngx_http_pourover_check_timed_out(ngx_http_pourover_task_t *task);
 /* without a result; a task without a check is fine */
 void ngx_http_pourover_check_close(ngx_http_pourover_task_t *task);
+
+/* render_check.c: "health" and "check" of a peer, "checker" of the router */
+void ngx_http_pourover_json_health(struct json_writer *w, uint32_t meta,
+    const struct peer_seen *seen);
+void ngx_http_pourover_json_checker(struct json_writer *w,
+    const struct zone *zone);
 
 
 #endif /* _NGX_HTTP_POUROVER_CHECK_H_INCLUDED_ */

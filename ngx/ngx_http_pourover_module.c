@@ -12,7 +12,7 @@
  *   LOG           what came of it?    log.c       counted in this process's row
  */
 
-#include "ngx_http_pourover.h"
+#include "ngx_http_pourover_check.h"
 #include "ngx_http_pourover_resolve.h"
 #include "ngx_http_pourover_told.h"
 

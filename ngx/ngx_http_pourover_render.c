@@ -6,6 +6,7 @@
  */
 
 #include "ngx_http_pourover_api.h"
+#include "ngx_http_pourover_check.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 
 /* The API's words about health and the one who checks it, in JSON. */
 
-#include "ngx_http_pourover.h"
+#include "ngx_http_pourover_check.h"
 
 #include "base/clock.h"
 #include "base/json.h"

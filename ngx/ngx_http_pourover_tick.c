@@ -6,7 +6,7 @@
  * resolves names, checks the peers and keeps the state file fresh.
  */
 
-#include "ngx_http_pourover.h"
+#include "ngx_http_pourover_check.h"
 #include "ngx_http_pourover_resolve.h"
 
 #include "base/clock.h"
