@@ -15,7 +15,7 @@
  *
  * Invariants: a task is in `all`; it waits (in `waiting`, no timer), or runs (a
  * stage, a timer that keeps an exiting worker until the tick drops it), or
- * sleeps (a timer that does not).
+ * sleeps (a timer that does not), or its peer is gone and so will it be.
  */
 
 #include "ngx_http_pourover_check.h"
@@ -27,6 +27,12 @@
 
 /* a timer that is later than this tells of this worker, not of the peer */
 #define NGX_HTTP_POUROVER_STALL_MS    100
+
+
+/* the task that has this member */
+
+#define ngx_http_pourover_task_of(p, member)                                  \
+    (void *) ((u_char *) (p) - offsetof(ngx_http_pourover_task_t, member))
 
 
 static void ngx_http_pourover_task_timer(ngx_event_t *ev);
@@ -44,7 +50,14 @@ static struct {
     ngx_uint_t         running;
     ngx_event_t        begin;                     /* posted */
     ngx_connection_t   dummy;                     /* what timers belong to */
-} ngx_http_pourover_checker;
+} ngx_http_pourover_checker = {
+    .all = { &ngx_http_pourover_checker.all, &ngx_http_pourover_checker.all },
+    .waiting = { &ngx_http_pourover_checker.waiting,
+                 &ngx_http_pourover_checker.waiting },
+    .begin = { .handler = ngx_http_pourover_begin_checks,
+               .data = &ngx_http_pourover_checker.dummy },
+    .dummy = { .fd = (ngx_socket_t) -1 },
+};
 
 
 static ngx_uint_t
@@ -97,12 +110,15 @@ ngx_http_pourover_task_free(ngx_http_pourover_task_t *task)
 static void
 ngx_http_pourover_drop_tasks(void)
 {
-    ngx_queue_t               *q;
+    ngx_queue_t               *q, *next;
     ngx_http_pourover_task_t  *task;
 
-    while (!ngx_queue_empty(&ngx_http_pourover_checker.all)) {
-        q = ngx_queue_head(&ngx_http_pourover_checker.all);
-        task = ngx_queue_data(q, ngx_http_pourover_task_t, all);
+    for (q = ngx_queue_head(&ngx_http_pourover_checker.all);
+         q != ngx_queue_sentinel(&ngx_http_pourover_checker.all);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        task = ngx_http_pourover_task_of(q, all);
         ngx_http_pourover_task_free(task);
     }
 }
@@ -178,8 +194,8 @@ ngx_http_pourover_scan_service(ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_task_t  *task;
 
     if (ps->tasks == NULL) {
-        ps->tasks = ngx_pcalloc(ngx_cycle->pool,
-                                ZONE_PEERS_MAX * sizeof(task));
+        ps->tasks = ngx_pcalloc(pz->cycle->pool,
+                                ZONE_PEERS_MAX * sizeof(void *));
         if (ps->tasks == NULL) {
             return;
         }
@@ -203,17 +219,6 @@ ngx_http_pourover_scan_service(ngx_http_pourover_zone_t *pz,
 }
 
 
-static void
-ngx_http_pourover_checker_init(void)
-{
-    ngx_queue_init(&ngx_http_pourover_checker.all);
-    ngx_queue_init(&ngx_http_pourover_checker.waiting);
-    ngx_http_pourover_checker.dummy.fd = (ngx_socket_t) -1;
-    ngx_http_pourover_checker.begin.handler = ngx_http_pourover_begin_checks;
-    ngx_http_pourover_checker.begin.data = &ngx_http_pourover_checker.dummy;
-}
-
-
 void
 ngx_http_pourover_check_tick(ngx_http_pourover_zone_t *pz, ngx_uint_t holder)
 {
@@ -221,10 +226,6 @@ ngx_http_pourover_check_tick(ngx_http_pourover_zone_t *pz, ngx_uint_t holder)
     ngx_uint_t                       i;
     ngx_http_pourover_service_t    **ps;
     ngx_http_pourover_main_conf_t   *pmcf;
-
-    if (ngx_http_pourover_checker.cycle == NULL) {
-        ngx_http_pourover_checker_init();
-    }
 
     lease = 0;
 
@@ -318,28 +319,31 @@ ngx_http_pourover_run(ngx_http_pourover_zone_t *pz,
 static void
 ngx_http_pourover_begin_checks(ngx_event_t *ev)
 {
-    ngx_queue_t               *q;
+    ngx_queue_t               *q, *next;
     ngx_http_pourover_task_t  *task;
     ngx_http_pourover_zone_t  *pz;
 
     pz = ngx_http_pourover_zone_of((ngx_cycle_t *) ngx_cycle);
 
-    while (pz && !ngx_exiting
-           && !ngx_queue_empty(&ngx_http_pourover_checker.waiting)
-           && ngx_http_pourover_checker.running
-              < ngx_http_pourover_checks_max())
+    if (pz == NULL || ngx_exiting) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&ngx_http_pourover_checker.waiting);
+         q != ngx_queue_sentinel(&ngx_http_pourover_checker.waiting)
+         && ngx_http_pourover_checker.running < ngx_http_pourover_checks_max();
+         q = next)
     {
-        q = ngx_queue_head(&ngx_http_pourover_checker.waiting);
+        next = ngx_queue_next(q);
         ngx_queue_remove(q);
 
-        task = ngx_queue_data(q, ngx_http_pourover_task_t, waiting);
+        task = ngx_http_pourover_task_of(q, waiting);
         task->in_waiting = 0;
+
+        /* else its peer is gone, which the next tick finds */
 
         if (ngx_http_pourover_task_current(task, pz->zone)) {
             ngx_http_pourover_run(pz, task);
-
-        } else {
-            ngx_http_pourover_task_free(task);
         }
     }
 }
@@ -353,7 +357,7 @@ ngx_http_pourover_task_timer(ngx_event_t *ev)
     uint64_t                   took_ms;
     ngx_http_pourover_task_t  *task;
 
-    task = (void *) ((u_char *) ev - offsetof(ngx_http_pourover_task_t, timer));
+    task = ngx_http_pourover_task_of(ev, timer);
 
     if (task->stage == NGX_HTTP_POUROVER_CHECK_IDLE) {
         task->in_waiting = 1;

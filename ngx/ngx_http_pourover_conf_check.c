@@ -141,8 +141,8 @@ ngx_http_pourover_conf_bad_param(ngx_conf_t *cf, enum check_kind kind,
     ngx_str_t *arg)
 {
     static const char *const  takes[] = {
-        [CHECK_KIND_HTTP] = "http takes uri= host= method= status= header= "
-                            "body=",
+        [CHECK_KIND_HTTP] = ("http takes uri= host= method= status= header= "
+                             "body="),
         [CHECK_KIND_GRPC] = "grpc takes service= host=",
         [CHECK_KIND_TCP] = "tcp takes send= expect=",
     };
@@ -165,6 +165,7 @@ ngx_http_pourover_conf_collect(ngx_http_pourover_check_conf_t *cc)
 
     value = cc->cf->args->elts;
     kind = cc->check->plan.kind;
+    ngx_str_null(&v);
 
     for (i = 2; i < cc->cf->args->nelts; i++) {
 
@@ -598,6 +599,7 @@ ngx_http_pourover_conf_passive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ps->passive_set = 1;
     value = cf->args->elts;
+    fails = 0;
 
     if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
         ps->passive_fails = 0;
