@@ -215,6 +215,11 @@ struct resolve_change resolve_answer_locked(struct zone *zone, struct service *s
 
     if (count == 0) {
         buf_add_cstr(&text, "it has no address");
+    } else if (err.code == ERR_FULL) {
+        buf_addf(&text,
+                 "not all its addresses have room: a service has at most %u peers, and the "
+                 "zone %llu bytes left",
+                 ZONE_PEERS_MAX, (unsigned long long) zone_free(zone));
     } else if (err.code != ERR_NONE) {
         buf_addf(&text, "%.190s", err.msg);
     } else if (left_out(&children, zone, service, address, count)) {
