@@ -240,6 +240,7 @@ struct peer {
     uint32_t base_weight;
 
     uint64_t ramp_since_ms; /* CLOCK_MONOTONIC: when the slow start began; 0: full weight */
+    bool cold;              /* added while all went on: the first check that passes begins one */
     struct peer_drain drain;
     uint64_t cut_total; /* requests that the limits of its drains ended */
     struct peer_seen seen;
@@ -471,7 +472,7 @@ struct peer_note {
 };
 /*
  * Lets the event come to the peer (health.h). note NULL: nothing is told. A peer that comes up
- * begins its slow start, unless it was unknown. Returns whether its health changed.
+ * begins its slow start, unless it was unknown since all began. Returns whether its health changed.
  */
 bool zone_peer_health_locked(struct zone *zone, struct service *service, unsigned slot,
                              enum health_event event, const struct health_rule *rule,

@@ -301,7 +301,10 @@ bool zone_peer_health_locked(struct zone *zone, struct service *service, unsigne
     if (before != HEALTH_UNKNOWN || peer->seen.state.health == HEALTH_DOWN) {
         atomic_fetch_add(&peer->seen.changes, 1);
     }
-    if (before == HEALTH_DOWN && META_STATE(old) == PEER_READY && note != NULL) {
+    bool starts = before == HEALTH_DOWN || (peer->cold && before == HEALTH_UNKNOWN);
+    peer->cold = false;
+    if (starts && META_STATE(old) == PEER_READY && note != NULL &&
+        peer->seen.state.health != HEALTH_DOWN) {
         weight = zone_ramp_begin(service, peer, note->now_ms);
     }
     zone_meta_store(zone, service, slot,

@@ -121,6 +121,7 @@ int zone_peer_add_locked(struct zone *zone, struct service *service, const struc
     uint32_t old = zone_peer_meta(zone, service, (unsigned) slot);
     enum peer_state state = spec->is_name ? PEER_NAME : spec->state;
     uint32_t weight = spec->weight * ZONE_WEIGHT_UNIT;
+    peer->cold = spec->checked && now_ms > 0;
     if (state == PEER_READY && !spec->checked && now_ms > 0) {
         weight = zone_ramp_begin(service, peer, now_ms);
     }
