@@ -49,24 +49,24 @@ ngx_http_pourover_client_gone(ngx_http_request_t *r)
  * streams end so */
 
 typedef enum {
-    NGX_HTTP_POUROVER_BODY_WHOLE = 0,             /* or not asked for */
-    NGX_HTTP_POUROVER_BODY_LEFT,                  /* by the client, or by us */
-    NGX_HTTP_POUROVER_BODY_CUT
-} ngx_http_pourover_body_e;
+    NGX_HTTP_POUROVER_REST_WHOLE = 0,             /* or not asked for */
+    NGX_HTTP_POUROVER_REST_LEFT,                  /* by the client, or by us */
+    NGX_HTTP_POUROVER_REST_CUT
+} ngx_http_pourover_rest_e;
 
 
-static ngx_http_pourover_body_e
+static ngx_http_pourover_rest_e
 ngx_http_pourover_buffered_body(ngx_http_request_t *r, ngx_event_pipe_t *p)
 {
     if (p == NULL || p->upstream_done
         || (p->upstream_eof && p->length == -1))
     {
-        return NGX_HTTP_POUROVER_BODY_WHOLE;
+        return NGX_HTTP_POUROVER_REST_WHOLE;
     }
 
     return !p->upstream_eof && !p->upstream_error
            && (p->downstream_error || ngx_http_pourover_client_gone(r))
-           ? NGX_HTTP_POUROVER_BODY_LEFT : NGX_HTTP_POUROVER_BODY_CUT;
+           ? NGX_HTTP_POUROVER_REST_LEFT : NGX_HTTP_POUROVER_REST_CUT;
 }
 
 
@@ -75,22 +75,22 @@ ngx_http_pourover_buffered_body(ngx_http_request_t *r, ngx_event_pipe_t *p)
  * there any more when the request has ended.
  */
 
-static ngx_http_pourover_body_e
+static ngx_http_pourover_rest_e
 ngx_http_pourover_unbuffered_body(ngx_http_request_t *r,
     ngx_http_upstream_t *u, ngx_connection_t *c)
 {
     if (u->length == 0
         || (u->length == -1 && (c == NULL || c->read->eof)))
     {
-        return NGX_HTTP_POUROVER_BODY_WHOLE;
+        return NGX_HTTP_POUROVER_REST_WHOLE;
     }
 
-    return ngx_http_pourover_client_gone(r) ? NGX_HTTP_POUROVER_BODY_LEFT
-                                            : NGX_HTTP_POUROVER_BODY_CUT;
+    return ngx_http_pourover_client_gone(r) ? NGX_HTTP_POUROVER_REST_LEFT
+                                            : NGX_HTTP_POUROVER_REST_CUT;
 }
 
 
-static ngx_http_pourover_body_e
+static ngx_http_pourover_rest_e
 ngx_http_pourover_body(ngx_http_request_t *r, ngx_connection_t *c)
 {
     ngx_http_upstream_t  *u;
@@ -98,7 +98,7 @@ ngx_http_pourover_body(ngx_http_request_t *r, ngx_connection_t *c)
     u = r->upstream;
 
     if (!u->header_sent || u->upgrade || r->header_only) {
-        return NGX_HTTP_POUROVER_BODY_WHOLE;
+        return NGX_HTTP_POUROVER_REST_WHOLE;
     }
 
     return u->buffering ? ngx_http_pourover_buffered_body(r, u->pipe)
@@ -169,7 +169,7 @@ static void
 ngx_http_pourover_kind_of_answer(ngx_http_request_t *r, ngx_connection_t *c,
     ngx_http_pourover_outcome_t *outcome)
 {
-    ngx_http_pourover_body_e  body;
+    ngx_http_pourover_rest_e  body;
 
     outcome->kind = ngx_http_pourover_kind_by_status(outcome->status);
 
@@ -179,10 +179,10 @@ ngx_http_pourover_kind_of_answer(ngx_http_request_t *r, ngx_connection_t *c,
 
     body = ngx_http_pourover_body(r, c);
 
-    if (body == NGX_HTTP_POUROVER_BODY_CUT) {
+    if (body == NGX_HTTP_POUROVER_REST_CUT) {
         outcome->kind = EVENT_TRUNCATED;
 
-    } else if (body == NGX_HTTP_POUROVER_BODY_WHOLE
+    } else if (body == NGX_HTTP_POUROVER_REST_WHOLE
                && outcome->status == NGX_HTTP_OK && r->upstream->header_sent
                && ngx_http_pourover_is_grpc(r))
     {
