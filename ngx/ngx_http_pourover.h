@@ -18,8 +18,8 @@
  *   ngx_http_pourover_healthcheck.c  health checks answered, or failed, here
  *   ngx_http_pourover_variables.c  $pourover_...
  *   ngx_http_pourover_log.c        statistics when a request ends
- *   ngx_http_pourover_event.c      events: in flight, at the end of an attempt
- *   ngx_http_pourover_event_kind.c ... which kind it was
+ *   ngx_http_pourover_event.c      events: requests watched, what came of them
+ *   ngx_http_pourover_event_*.c    ... which kind, by the tick, recorded
  *   ngx_http_pourover_state.c      the state file: restored, kept fresh
  *   ngx_http_pourover_state_*.c    ... checked, read, changed in a thread
  *   ngx_http_pourover_save.c       one change: compared, set, saved
@@ -502,7 +502,7 @@ ngx_uint_t ngx_http_pourover_status(ngx_http_request_t *r,
 
 
 /*
- * event.c
+ * event*.c
  *
  * A request is watched from its hand-over to the service until nothing can come
  * of it any more: the first attempt ended well, or its event is recorded.
@@ -525,27 +525,6 @@ void ngx_http_pourover_event_end(ngx_http_request_t *r,
 void ngx_http_pourover_event_unwatch(ngx_http_pourover_choice_t *choice);
 /* every tick of every worker, and when it starts */
 void ngx_http_pourover_event_tick(ngx_http_pourover_zone_t *pz);
-
-
-/* event_kind.c */
-
-typedef struct {
-    enum event_kind                kind;          /* EVENT_KINDS: none */
-    ngx_uint_t                     status;        /* of HTTP, 0: none came */
-    ngx_int_t                      grpc;          /* -1: none came */
-} ngx_http_pourover_outcome_t;
-
-/* of the attempt that ends with state; pc->connection may be NULL */
-ngx_http_pourover_outcome_t ngx_http_pourover_outcome(ngx_http_request_t *r,
-    ngx_peer_connection_t *pc, ngx_uint_t state);
-/* of the first attempt, when r has ended and no peer of ours was asked; first:
- * where its states begin */
-ngx_http_pourover_outcome_t ngx_http_pourover_outcome_by_states(
-    ngx_http_request_t *r, ngx_uint_t first);
-/* has the header of the answer come? */
-ngx_uint_t ngx_http_pourover_is_answered(ngx_http_upstream_t *u);
-/* an answer without an end to wait for: upgraded, or server-sent events */
-ngx_uint_t ngx_http_pourover_is_endless(ngx_http_upstream_t *u);
 
 
 /* zone.c */

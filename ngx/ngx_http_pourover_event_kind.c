@@ -7,7 +7,7 @@
  * cache is parsed into that.
  */
 
-#include "ngx_http_pourover.h"
+#include "ngx_http_pourover_event.h"
 
 
 ngx_uint_t

@@ -42,6 +42,10 @@ const PATHS = {
     response.writeHead(200, { 'content-length': 1000 });
     response.write('half of it', () => request.socket.destroy());
   },
+  stall: ({ response }) => {
+    response.writeHead(200, { 'content-length': 1000 });
+    response.write('half of it');
+  },
   bytes: ({ response, value }) => {
     response.writeHead(200, { 'content-type': 'application/octet-stream' });
     for (let left = value; left > 0; left -= 16_384) response.write(Buffer.alloc(Math.min(left, 16_384), 'x'));

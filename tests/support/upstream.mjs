@@ -6,7 +6,8 @@
 //   /status/N           an answer with that status
 //   /slow/MS            200 after MS milliseconds            /hang        no answer, ever
 //   /close              connection closed without an answer  /reset       the same by RST
-//   /cut                half an answer, then closed          /bytes/N     N bytes of body, chunked
+//   /cut                half an answer, then closed          /stall       half an answer, the rest never
+//   /bytes/N            N bytes of body, chunked
 //   /sse?n=N&every=MS   N server-sent events                 /ws          websocket that echoes texts
 // gRPC (demo.Echo of examples/demo-service/echo.proto; a call's wishes come as metadata):
 //   Say   unary echo;   Watch  a message each x-every-ms (100) for x-seconds (1);   Chat  echoes each message
