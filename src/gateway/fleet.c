@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-enum call_kind { CALL_STATUS, CALL_SERVICE, CALL_STATS, CALL_TOKEN, CALL_PUT };
-
 void fleet_init(struct fleet *fleet, struct io_loop *loop, struct http_client *http,
                 struct router *take_router, size_t n)
 {
@@ -27,6 +25,8 @@ void fleet_done(struct fleet *fleet)
         router_done(&fleet->router[i].at);
         router_service_done(&fleet->router[i].service);
         router_stats_done(&fleet->router[i].stats);
+        router_detail_done(&fleet->router[i].detail);
+        router_events_done(&fleet->router[i].events);
     }
     mem_free(fleet->router);
     *fleet = (struct fleet){0};
@@ -66,18 +66,53 @@ static int take_stats(struct fleet_router *r, struct str body)
     return code;
 }
 
+static int take_status(struct fleet_router *r, struct str body)
+{
+    int code = router_parse_status(body, &r->status, &r->err);
+    if (code == 0 && r->status.now_ms > 0) {
+        r->ahead_ms = (int64_t) (r->status.now_ms - clock_wall_ms());
+    }
+    return code;
+}
+
+static int take_detail(struct fleet_router *r, struct str body)
+{
+    struct router_detail fresh = {0};
+    int code = router_parse_detail(body, &fresh, &r->err);
+    if (code == 0) {
+        router_detail_done(&r->detail);
+        r->detail = fresh;
+    }
+    return code;
+}
+
+static int take_events(struct fleet_router *r, struct str body)
+{
+    struct router_events fresh = {0};
+    int code = router_parse_events(body, &fresh, &r->err);
+    if (code == 0) {
+        router_events_done(&r->events);
+        r->events = fresh;
+    }
+    return code;
+}
+
 static int take_answer(struct fleet_router *r, struct str body)
 {
     switch ((enum call_kind) r->kind) {
     case CALL_STATUS:
-        return router_parse_status(body, &r->status, &r->err);
+        return take_status(r, body);
     case CALL_SERVICE:
         return take_service(r, body);
     case CALL_STATS:
         return take_stats(r, body);
     case CALL_TOKEN:
         return router_parse_token(body, &r->token, &r->err);
-    case CALL_PUT:
+    case CALL_DETAIL:
+        return take_detail(r, body);
+    case CALL_EVENTS:
+        return take_events(r, body);
+    case CALL_CHANGE:
         return 0; /* what counts is what is read back */
     }
     BUG("call of unknown kind %u", r->kind);
@@ -102,21 +137,10 @@ static void answered(long status, struct str body, const struct err *err, void *
     }
 }
 
-static void start(struct fleet_router *r, enum call_kind kind, const char *method, struct str body,
-                  void (*then)(struct fleet_router *r))
+void fleet_start_call(struct fleet_router *r, enum call_kind kind, const char *method,
+                      const char *path, struct str body, void (*then)(struct fleet_router *r))
 {
-    static const char *const pattern[] = {
-        [CALL_STATUS] = "v1/status", [CALL_SERVICE] = "",   [CALL_STATS] = "/stats",
-        [CALL_TOKEN] = "v1/verify",  [CALL_PUT] = "/split",
-    };
     struct fleet *fleet = r->fleet;
-    char path[ROUTER_NAME_MAX + 32];
-    struct buf b;
-    buf_init_fixed(&b, path, sizeof path);
-    if (kind != CALL_STATUS && kind != CALL_TOKEN) {
-        buf_addf(&b, "v1/services/%s", fleet->service);
-    }
-    buf_add_cstr(&b, pattern[kind]);
     r->busy = true;
     r->kind = kind;
     r->then = then;
@@ -124,19 +148,46 @@ static void start(struct fleet_router *r, enum call_kind kind, const char *metho
                           answered, r);
 }
 
+void fleet_path(const struct fleet *fleet, const char *tail, struct buf *b)
+{
+    buf_addf(b, "v1/services/%s%s", fleet->service, tail);
+}
+
+static void start_get(struct fleet_router *r, enum call_kind kind,
+                      void (*then)(struct fleet_router *r))
+{
+    static const char *const tail[] = {[CALL_SERVICE] = "", [CALL_STATS] = "/stats"};
+    char path[ROUTER_NAME_MAX + 32];
+    struct buf b;
+    buf_init_fixed(&b, path, sizeof path);
+    if (kind == CALL_STATUS || kind == CALL_TOKEN) {
+        buf_add_cstr(&b, kind == CALL_STATUS ? "v1/status" : "v1/verify");
+    } else {
+        fleet_path(r->fleet, tail[kind], &b);
+    }
+    fleet_start_call(r, kind, "GET", path, (struct str){NULL, 0}, then);
+}
+
 void fleet_start_read(struct fleet_router *r, void (*then)(struct fleet_router *r))
 {
-    start(r, CALL_SERVICE, "GET", (struct str){NULL, 0}, then);
+    start_get(r, CALL_SERVICE, then);
+}
+
+void fleet_start_status(struct fleet_router *r)
+{
+    start_get(r, CALL_STATUS, NULL);
 }
 
 void fleet_start_put(struct fleet_router *r, const struct router_patch *patch, uint64_t revision,
                      const uint64_t *if_revision, void (*then)(struct fleet_router *r))
 {
-    char text[512];
-    struct buf body;
+    char text[512], path[ROUTER_NAME_MAX + 32];
+    struct buf body, at;
     buf_init_fixed(&body, text, sizeof text);
+    buf_init_fixed(&at, path, sizeof path);
     router_write_put(&body, patch, revision, if_revision);
-    start(r, CALL_PUT, "PUT", buf_str(&body), then);
+    fleet_path(r->fleet, "/split", &at);
+    fleet_start_call(r, CALL_CHANGE, "PUT", path, buf_str(&body), then);
 }
 
 static bool is_settled(void *ctx)
@@ -156,10 +207,51 @@ void fleet_settle(struct fleet *fleet)
     (void) io_loop_wait(fleet->loop, fleet->call_ms * 4, is_settled, fleet);
 }
 
+static bool is_settled_or_over(void *ctx)
+{
+    return is_settled(ctx) || fleet_interrupted(ctx);
+}
+
+void fleet_settle_until(struct fleet *fleet, uint64_t deadline_ms)
+{
+    uint64_t now = clock_mono_ms();
+    (void) io_loop_wait(fleet->loop, deadline_ms > now ? deadline_ms - now : 0, is_settled_or_over,
+                        fleet);
+    for (size_t i = 0; i < fleet->len; i++) {
+        struct fleet_router *r = &fleet->router[i];
+        if (r->busy) {
+            r->then = NULL;
+            http_cancel(r->call);
+            (void) err_set(&r->err, ERR_UNREACHABLE, "no answer in time");
+        }
+    }
+}
+
+uint64_t fleet_grace(uint64_t deadline_ms)
+{
+    uint64_t soon = clock_mono_ms() + 1000;
+    return soon > deadline_ms ? soon : deadline_ms;
+}
+
+static bool is_over(void *ctx)
+{
+    return fleet_interrupted(ctx);
+}
+
+void fleet_pause(struct fleet *fleet, uint64_t ms)
+{
+    (void) io_loop_wait(fleet->loop, ms, is_over, fleet);
+}
+
+uint64_t fleet_clock(const struct fleet_router *r)
+{
+    return clock_wall_ms() + (uint64_t) r->ahead_ms;
+}
+
 static void start_all(struct fleet *fleet, enum call_kind kind)
 {
     for (size_t i = 0; i < fleet->len; i++) {
-        start(&fleet->router[i], kind, "GET", (struct str){NULL, 0}, NULL);
+        start_get(&fleet->router[i], kind, NULL);
     }
 }
 

@@ -6,6 +6,7 @@
  * its struct fleet_router; `err.code` 0 means that the last round reached it.
  */
 #include "base/buf.h"
+#include "gateway/events.h"
 #include "gateway/router.h"
 #include "io/http.h"
 #include "io/loop.h"
@@ -36,7 +37,10 @@ struct fleet_router {
     struct router_service service;
     struct router_stats stats;
     struct router_token token;
-    bool has_read; /* service holds an answer, be it an old one */
+    struct router_detail detail; /* of the peer that was asked for last */
+    struct router_events events; /* the page that was read last */
+    int64_t ahead_ms;            /* the router's clock against ours, by its last status */
+    bool has_read;               /* service holds an answer, be it an old one */
     enum fleet_outcome outcome;
     struct err why; /* of an outcome other than proved; code 0: nothing to say */
 
@@ -76,6 +80,9 @@ void fleet_read_status_soon(struct fleet *fleet);
 void fleet_read(struct fleet *fleet);
 void fleet_read_stats(struct fleet *fleet);
 void fleet_read_tokens(struct fleet *fleet);
+
+/* The router's wall clock now. */
+uint64_t fleet_clock(const struct fleet_router *r);
 
 /*
  * After fleet_read_status: fixes fleet->service.  wanted NULL: the only service of the routers that
