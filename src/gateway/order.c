@@ -1,0 +1,132 @@
+/* Says orders and reads them back; see order.h. */
+#include "gateway/order.h"
+
+#include "base/clock.h"
+#include "gateway/fleet_int.h"
+
+#define POLL_MS 100
+
+/* An order before it at the same router got no answer: it would only cost the timeout again. */
+static const struct err *silent_before(const struct fleet_result *row, size_t order)
+{
+    for (size_t k = 0; k < order; k++) {
+        if (row[k].why.code == ERR_UNREACHABLE) {
+            return &row[k].why;
+        }
+    }
+    return NULL;
+}
+
+static void judge_answer(const struct fleet_router *r, struct fleet_result *result)
+{
+    enum err_code code = r->err.code;
+    if (code != 0 && code != ERR_IO && code != ERR_UNREACHABLE) {
+        result->outcome = FLEET_REFUSED;
+        result->why = r->err;
+        return;
+    }
+    result->outcome = FLEET_NOT_PROVED;
+    result->pending = true;
+    if (code == ERR_IO) { /* not saved, but perhaps in effect: the reading tells */
+        result->unsaved = r->err;
+    } else if (code == ERR_UNREACHABLE) {
+        result->why = r->err;
+    }
+}
+
+static void say(struct fleet *fleet, const struct fleet_plan *plan, size_t k, uint64_t deadline_ms,
+                struct fleet_result *result)
+{
+    const struct fleet_order *order = &plan->order[k];
+    bool said[FLEET_MAX] = {false};
+    for (size_t i = 0; i < fleet->len; i++) {
+        struct fleet_result *row = &result[i * plan->n];
+        const struct err *silent = silent_before(row, k);
+        if (row[k].outcome != FLEET_UNTOUCHED || fleet_interrupted(fleet)) {
+            continue;
+        }
+        if (silent != NULL) {
+            row[k].outcome = FLEET_NOT_PROVED;
+            row[k].why = *silent;
+            continue;
+        }
+        said[i] = true;
+        fleet_start_call(&fleet->router[i], CALL_CHANGE, order->method, order->path, order->body,
+                         NULL);
+    }
+    fleet_settle_until(fleet, deadline_ms);
+    for (size_t i = 0; i < fleet->len; i++) {
+        if (said[i]) {
+            judge_answer(&fleet->router[i], &result[i * plan->n + k]);
+        }
+    }
+}
+
+/* Judges the orders of a router that was just read.  Returns whether one has to be read again. */
+static bool judge_reading(const struct fleet_router *r, const struct fleet_plan *plan,
+                          struct fleet_result *row)
+{
+    bool again = false;
+    for (size_t k = 0; k < plan->n; k++) {
+        struct fleet_result *result = &row[k];
+        if (!result->pending) {
+            continue;
+        }
+        if (r->err.code != 0) {
+            result->why = r->err;
+            again = true;
+        } else if (plan->holds(r, k, plan->ctx)) {
+            result->pending = false;
+            result->outcome = FLEET_PROVED;
+            result->why = (struct err){0};
+        } else if (result->unsaved.code != 0) {
+            result->pending = false;
+            result->outcome = FLEET_REFUSED;
+            result->why = result->unsaved;
+        } else {
+            (void) err_set(&result->why, ERR_TIMEOUT, "it was said, but does not show");
+            again = true;
+        }
+    }
+    return again;
+}
+
+static void read_back(struct fleet *fleet, const struct fleet_plan *plan, uint64_t deadline_ms,
+                      struct fleet_result *result)
+{
+    bool again = true;
+    while (again) {
+        bool asked[FLEET_MAX] = {false};
+        for (size_t i = 0; i < fleet->len; i++) {
+            for (size_t k = 0; k < plan->n; k++) {
+                asked[i] = asked[i] || result[i * plan->n + k].pending;
+            }
+            if (asked[i] && plan->in_status) {
+                fleet_start_status(&fleet->router[i]);
+            } else if (asked[i]) {
+                fleet_start_read(&fleet->router[i], NULL);
+            }
+        }
+        fleet_settle_until(fleet, fleet_grace(deadline_ms));
+        again = false;
+        for (size_t i = 0; i < fleet->len; i++) {
+            bool more = asked[i] && judge_reading(&fleet->router[i], plan, &result[i * plan->n]);
+            again = again || more;
+        }
+        if (fleet_interrupted(fleet) || clock_mono_ms() >= deadline_ms) {
+            return;
+        }
+        if (again) {
+            fleet_pause(fleet, POLL_MS);
+        }
+    }
+}
+
+void fleet_tell(struct fleet *fleet, const struct fleet_plan *plan, uint64_t deadline_ms,
+                struct fleet_result *result)
+{
+    for (size_t k = 0; k < plan->n; k++) {
+        say(fleet, plan, k, deadline_ms, result);
+    }
+    read_back(fleet, plan, deadline_ms, result);
+}
