@@ -3,6 +3,9 @@
 #include "base/json.h"
 #include "cli/cmd.h"
 
+/* "proved", "not proved", "refused" ...; by enum fleet_outcome */
+extern const char *const change_outcome[];
+
 /*
  * Runs fleet_change until cli's timeout and maps its result to an exit code: 0; 1 failed, refused
  * or not proved; 3 a raise that waits for a router, or no router was reached; 130. err: the message

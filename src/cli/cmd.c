@@ -16,6 +16,7 @@ void cli_init(struct cli *cli)
         .confidence = 0.999,
         .dwell_ms = 10000,
         .interval_ms = 1000,
+        .weight = 1,
         .stages = {.share_ppm = {0, 1000, 10000, 100000, 500000, 1000000}, .len = 6},
     };
 }
@@ -24,6 +25,7 @@ void cli_done(struct cli *cli)
 {
     vec_done(&cli->routers);
     vec_done(&cli->visits);
+    vec_done(&cli->kinds);
 }
 
 static const struct opt *find_in(const struct opt *table, struct str name, char letter)

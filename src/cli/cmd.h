@@ -15,6 +15,8 @@
 
 #define CLI_OPERANDS_MAX 8
 #define CLI_STAGES_MAX   32
+#define CLI_WEIGHT_MAX   1000   /* of a peer */
+#define CLI_EVENTS_MAX   100000 /* held at once, of all routers together */
 
 struct cli;
 
@@ -50,6 +52,12 @@ struct stage_list {
     size_t len;
 };
 
+/* What is to be written down as events; members without has_ stay. */
+struct record_wish {
+    bool has_slow, has_hang, has_sample, has_also;
+    struct router_watch want;
+};
+
 /* What the command line said, and what commands run on. */
 struct cli {
     const struct cmd *cmd;
@@ -72,6 +80,14 @@ struct cli {
     bool has_max_errors;
     uint32_t max_errors_ppm;
     uint64_t for_ms, interval_ms;
+    bool has_track, force, no_wait, follow;
+    enum track track;
+    const char *by, *message, *dc;
+    uint64_t requests_ms, streams_ms; /* limits of a drain; 0: none */
+    uint64_t wait_ms;                 /* 0: the default */
+    uint64_t weight, limit;
+    VEC(const char *) kinds; /* of events_kind */
+    struct record_wish record;
     const char *format; /* of help: "markdown", "man"; NULL: text */
 
     /* while a command runs on routers; see routers.h */
@@ -84,20 +100,31 @@ struct cli {
 
 extern const struct cmd cmd_router_status, cmd_router_watch, cmd_router_set, cmd_router_enable,
     cmd_router_disable, cmd_router_sync, cmd_router_who, cmd_router_verify, cmd_router_walk,
-    cmd_help, cmd_completion;
+    cmd_router_peers, cmd_router_drain, cmd_router_undrain, cmd_router_down, cmd_router_add,
+    cmd_router_remove, cmd_router_weight, cmd_router_maintenance, cmd_router_health,
+    cmd_router_events, cmd_router_record, cmd_help, cmd_completion;
 
 /* All commands in the order of the help; ends with NULL. */
 extern const struct cmd *const cmd_table[];
 
 /* The options that every command has. */
 extern const struct opt opt_global[];
-extern const struct opt opt_routers[];
+extern const struct opt opt_routers[]; /* and which service of them */
+extern const struct opt opt_reach[];   /* without a service */
 extern const struct opt opt_change[];
 extern const struct opt opt_switch[];
 extern const struct opt opt_watch[];
 extern const struct opt opt_who[];
 extern const struct opt opt_verify[];
 extern const struct opt opt_walk[];
+extern const struct opt opt_track[];
+extern const struct opt opt_by[];
+extern const struct opt opt_out[]; /* of what takes peers out */
+extern const struct opt opt_drain[];
+extern const struct opt opt_add[];
+extern const struct opt opt_maintenance[];
+extern const struct opt opt_events[];
+extern const struct opt opt_record[];
 extern const struct opt opt_help[];
 
 /* The option of a command, its global ones included; NULL when it has none of that name. */

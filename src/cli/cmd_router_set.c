@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static const char *const outcome_name[] = {
+const char *const change_outcome[] = {
     [FLEET_UNTOUCHED] = "untouched",   [FLEET_PROVED] = "proved",
     [FLEET_NOT_PROVED] = "not proved", [FLEET_REFUSED] = "refused",
     [FLEET_SET_BACK] = "set back",
@@ -83,7 +83,7 @@ static void print_text(const struct cli *cli, const char *what, const struct err
         table_addf(&t, "%s", r->has_read ? r->service.split.salt : "?");
         table_addf(&t, "%s", !r->has_read ? "?" : r->service.split.enabled ? "yes" : "NO");
         table_addf(&t, r->has_read ? "%llu" : "?", (unsigned long long) r->service.split.revision);
-        table_addf(&t, "%s%s%s", outcome_name[r->outcome], r->why.code != 0 ? ": " : "",
+        table_addf(&t, "%s%s%s", change_outcome[r->outcome], r->why.code != 0 ? ": " : "",
                    r->why.code != 0 ? r->why.msg : "");
     }
     table_write(&t, &b);
@@ -111,7 +111,7 @@ void change_json_routers(const struct cli *cli, struct json_writer *w)
         const struct fleet_router *r = &cli->fleet.router[i];
         json_obj_begin(w);
         json_kv_cstr(w, "name", r->at.name);
-        json_kv_cstr(w, "result", outcome_name[r->outcome]);
+        json_kv_cstr(w, "result", change_outcome[r->outcome]);
         json_kv_cstr(w, "error", r->why.code == 0 ? NULL : r->why.msg);
         if (r->has_read) {
             json_kv_split(w, "split", &r->service.split);

@@ -17,7 +17,28 @@ struct watch {
     struct delta sum, total; /* of all routers: in the last interval, since the start */
     uint64_t read_at_ms, interval_ms;
     bool all_reached, agree;
+    bool has_peers[FLEET_MAX]; /* the service could be read beside the statistics */
 };
+
+/* Ready peers that get no requests, or may get none: only routers with checks tell. */
+static bool has_doubts(const struct watch *w, size_t i, int track)
+{
+    const struct router_track *t = &w->cli->fleet.router[i].service.track[track];
+    return w->has_peers[i] && t->has_health && (t->failing > 0 || t->unknown > 0);
+}
+
+static void add_doubts(const struct watch *w, size_t i, struct buf *b)
+{
+    for (int k = 0; k < TRACKS; k++) {
+        const struct router_track *t = &w->cli->fleet.router[i].service.track[k];
+        if (has_doubts(w, i, k)) {
+            buf_addf(b, "%s%s: %llu peers, %llu live, %llu failing, %llu unknown",
+                     b->len > 0 ? "; " : "", track_name[k], (unsigned long long) t->peers,
+                     (unsigned long long) t->live, (unsigned long long) t->failing,
+                     (unsigned long long) t->unknown);
+        }
+    }
+}
 
 static void add_percent(struct table *t, double fraction)
 {
@@ -78,6 +99,15 @@ static void write_table(const struct watch *w, struct buf *b)
     }
     table_write(&t, b);
     table_done(&t);
+    for (size_t i = 0; i < fleet->len; i++) {
+        struct buf doubts;
+        buf_init(&doubts, 1024);
+        add_doubts(w, i, &doubts);
+        if (doubts.len > 0) {
+            buf_addf(b, "%s: %s\n", fleet->router[i].at.name, doubts.ptr);
+        }
+        buf_done(&doubts);
+    }
     if (!w->agree && w->all_reached) {
         out_paint(b, PAINT_BAD,
                   "the routers differ: bring them together by pourover router sync\n");
@@ -106,14 +136,17 @@ static void add_us(struct buf *b, const char *key, double us)
 }
 
 /* One line a router, for logs. */
-static void print_line(const char *name, const struct router_split *split, const struct delta *d)
+static void print_line(const struct watch *w, size_t router)
 {
+    const struct fleet_router *r = &w->cli->fleet.router[router];
+    const struct router_split *split = &r->stats.split;
+    const struct delta *d = &w->delta[router];
     char now[32], share[16];
-    struct buf b;
+    struct buf b, doubts;
     buf_init(&b, OUT_MAX);
     clock_format_utc_ms(clock_wall_ms(), now);
     num_share_text(split->share_ppm, share);
-    buf_addf(&b, "%s %s: share %s%s, revision %llu, visitors' ", now, name, share,
+    buf_addf(&b, "%s %s: share %s%s, revision %llu, visitors' ", now, r->at.name, share,
              split->enabled ? "" : " but disabled", (unsigned long long) split->revision);
     double visitors = delta_split_share(d);
     if (isnan(visitors)) {
@@ -128,7 +161,10 @@ static void print_line(const char *name, const struct router_split *split, const
         add_us(&b, "p50", hist_quantile_us(d->track[i].time, 0.5));
         add_us(&b, "p99", hist_quantile_us(d->track[i].time, 0.99));
     }
-    buf_add_char(&b, '\n');
+    buf_init(&doubts, 1024);
+    add_doubts(w, router, &doubts);
+    buf_addf(&b, "%s%s\n", doubts.len > 0 ? "; " : "", doubts.len > 0 ? doubts.ptr : "");
+    buf_done(&doubts);
     out_write(buf_str(&b));
     buf_done(&b);
 }
@@ -141,7 +177,7 @@ static void print_lines(const struct watch *w)
         if (r->err.code != 0) {
             out_complain("router %s: %s", r->at.name, r->err.msg);
         } else {
-            print_line(r->at.name, &r->stats.split, &w->delta[i]);
+            print_line(w, i);
         }
     }
 }
@@ -162,6 +198,28 @@ static void json_delta(struct json_writer *j, const struct delta *d)
         json_kv_u64(j, "crossed", t->crossed);
         json_kv_double(j, "p50_us", hist_quantile_us(t->time, 0.5));
         json_kv_double(j, "p99_us", hist_quantile_us(t->time, 0.99));
+        json_obj_end(j);
+    }
+    json_obj_end(j);
+}
+
+static void json_peers(struct json_writer *j, const struct watch *w, size_t i)
+{
+    const struct router_track *track = w->cli->fleet.router[i].service.track;
+    if (!w->has_peers[i]) {
+        return;
+    }
+    json_key(j, "peers");
+    json_obj_begin(j);
+    for (int k = 0; k < TRACKS; k++) {
+        json_key(j, track_name[k]);
+        json_obj_begin(j);
+        json_kv_u64(j, "peers", track[k].peers);
+        json_kv_u64(j, "live", track[k].live);
+        if (track[k].has_health) {
+            json_kv_u64(j, "failing", track[k].failing);
+            json_kv_u64(j, "unknown", track[k].unknown);
+        }
         json_obj_end(j);
     }
     json_obj_end(j);
@@ -190,6 +248,7 @@ static void print_json(const struct watch *w)
         if (r->err.code == 0) {
             json_kv_split(&j, "split", &r->stats.split);
             json_delta(&j, &w->delta[i]);
+            json_peers(&j, w, i);
         }
         json_obj_end(&j);
     }
@@ -205,6 +264,10 @@ static void read_once(struct watch *w)
 {
     struct fleet *fleet = &w->cli->fleet;
     const struct router_split *first = NULL;
+    fleet_read(fleet);
+    for (size_t i = 0; i < fleet->len; i++) {
+        w->has_peers[i] = fleet->router[i].err.code == 0;
+    }
     uint64_t now = clock_mono_ms();
     fleet_read_stats(fleet);
     w->interval_ms = w->read_at_ms > 0 && now > w->read_at_ms ? now - w->read_at_ms : 1;
@@ -303,7 +366,8 @@ const struct cmd cmd_router_watch = {
     .details =
         "Counts what happened since the reading before: the canary's part of the requests that the "
         "split decided (VISITORS') and of all requests (REQUESTS), and for both tracks requests, "
-        "errors (HTTP 5xx and gRPC's server faults) and the time to the answer's head.\n\n"
+        "errors (HTTP 5xx and gRPC's server faults) and the time to the answer's head. Peers "
+        "that fail their checks, or have not been checked yet, are told below.\n\n"
         "Redraws on a terminal, prints a line a router elsewhere. The exit code is the one of the "
         "last reading: 1 when the routers differed, 3 when one could not be reached.",
     .example = examples,

@@ -95,7 +95,7 @@ static void list_cmds(const char *group, struct buf *b)
             buf_init_fixed(&h, head, sizeof head);
             buf_addf(&h, "%s%s%s", cmd->name, cmd->operand != NULL ? " " : "",
                      cmd->operand != NULL ? cmd->operand : "");
-            buf_addf(b, "  %-20s  %s\n", head, cmd->summary);
+            buf_addf(b, "  %-27s  %s\n", head, cmd->summary);
         }
     }
 }

@@ -9,9 +9,29 @@
 #include <stdio.h>
 
 const struct cmd *const cmd_table[] = {
-    &cmd_router_status,  &cmd_router_watch, &cmd_router_set, &cmd_router_enable,
-    &cmd_router_disable, &cmd_router_sync,  &cmd_router_who, &cmd_router_verify,
-    &cmd_router_walk,    &cmd_help,         &cmd_completion, NULL,
+    &cmd_router_status,
+    &cmd_router_watch,
+    &cmd_router_set,
+    &cmd_router_enable,
+    &cmd_router_disable,
+    &cmd_router_sync,
+    &cmd_router_who,
+    &cmd_router_verify,
+    &cmd_router_walk,
+    &cmd_router_peers,
+    &cmd_router_drain,
+    &cmd_router_undrain,
+    &cmd_router_down,
+    &cmd_router_add,
+    &cmd_router_remove,
+    &cmd_router_weight,
+    &cmd_router_health,
+    &cmd_router_maintenance,
+    &cmd_router_events,
+    &cmd_router_record,
+    &cmd_help,
+    &cmd_completion,
+    NULL,
 };
 
 /* Everything that is answered without running a command. */

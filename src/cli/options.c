@@ -228,6 +228,186 @@ static int take_max_errors(struct cli *cli, const char *value, struct err *err)
     return num_share_ppm(str_of(value), &cli->max_errors_ppm, err);
 }
 
+static int take_track(struct cli *cli, const char *value, struct err *err)
+{
+    for (int i = 0; i < TRACKS; i++) {
+        if (strcmp(value, track_name[i]) == 0) {
+            cli->has_track = true;
+            cli->track = (enum track) i;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_INVALID, "\"%s\" is no track: there are stable and canary", value);
+}
+
+/* A text of one line that routers keep. */
+static int take_text(const char *value, size_t max, const char **ret, struct err *err)
+{
+    for (const char *c = value; *c != '\0'; c++) {
+        if ((unsigned char) *c < ' ' || *c == 0x7f) {
+            return err_set(err, ERR_INVALID, "\"%s\" has a control character", value);
+        }
+    }
+    if (strlen(value) > max || !str_is_utf8(str_of(value))) {
+        return err_set(err, ERR_INVALID, "\"%s\" is not UTF-8 of at most %zu bytes", value, max);
+    }
+    *ret = value;
+    return 0;
+}
+
+static int take_by(struct cli *cli, const char *value, struct err *err)
+{
+    return take_text(value, 64, &cli->by, err);
+}
+
+static int take_message(struct cli *cli, const char *value, struct err *err)
+{
+    return take_text(value, 200, &cli->message, err);
+}
+
+static int take_dc(struct cli *cli, const char *value, struct err *err)
+{
+    return take_text(value, 32, &cli->dc, err);
+}
+
+static int take_force(struct cli *cli, const char *value, struct err *err)
+{
+    (void) value, (void) err;
+    cli->force = true;
+    return 0;
+}
+
+static int take_requests_limit(struct cli *cli, const char *value, struct err *err)
+{
+    return take_ms(value, 0, MAX_DWELL_MS, "a time from 0 to 30d, such as 30s", &cli->requests_ms,
+                   err);
+}
+
+static int take_streams_limit(struct cli *cli, const char *value, struct err *err)
+{
+    return take_ms(value, 0, MAX_DWELL_MS, "a time from 0 to 30d, such as 5m", &cli->streams_ms,
+                   err);
+}
+
+static int take_wait(struct cli *cli, const char *value, struct err *err)
+{
+    return take_ms(value, 1, MAX_DWELL_MS, "a time from 1ms to 30d, such as 5m", &cli->wait_ms,
+                   err);
+}
+
+static int take_no_wait(struct cli *cli, const char *value, struct err *err)
+{
+    (void) value, (void) err;
+    cli->no_wait = true;
+    return 0;
+}
+
+static int take_weight(struct cli *cli, const char *value, struct err *err)
+{
+    if (num_u64(str_of(value), 1, CLI_WEIGHT_MAX, &cli->weight) != 0) {
+        return err_set(err, ERR_INVALID, "\"%s\" is not a weight from 1 to %d", value,
+                       CLI_WEIGHT_MAX);
+    }
+    return 0;
+}
+
+static int take_follow(struct cli *cli, const char *value, struct err *err)
+{
+    (void) value, (void) err;
+    cli->follow = true;
+    return 0;
+}
+
+static int take_limit(struct cli *cli, const char *value, struct err *err)
+{
+    if (num_u64(str_of(value), 1, CLI_EVENTS_MAX, &cli->limit) != 0) {
+        return err_set(err, ERR_INVALID, "\"%s\" is not a number of events from 1 to %d", value,
+                       CLI_EVENTS_MAX);
+    }
+    return 0;
+}
+
+static int take_kind(struct cli *cli, const char *value, struct err *err)
+{
+    const char *name[32];
+    size_t n = 0;
+    struct str word, rest = str_of(value);
+    for (; events_kind[n].name != NULL; n++) {
+        name[n] = events_kind[n].name;
+    }
+    while (str_cut(&rest, ',', &word)) {
+        const char *near = str_nearest(word, name, n);
+        if (near == NULL || !str_eq_cstr(word, near)) {
+            return err_set(err, ERR_INVALID, "\"" STR_FMT "\" is no kind of event%s%s%s",
+                           STR_ARG(word), near != NULL ? "; did you mean \"" : "",
+                           near != NULL ? near : "",
+                           near != NULL ? "\"?" : "; see \"pourover router events --help\"");
+        }
+        vec_push(&cli->kinds, near);
+    }
+    return 0;
+}
+
+static int take_slow(struct cli *cli, const char *value, struct err *err)
+{
+    struct router_watch *w = &cli->record.want;
+    struct str word, rest = str_of(value);
+    cli->record.has_slow = true;
+    w->nslow = 0;
+    while (strcmp(value, "off") != 0 && str_cut(&rest, ',', &word)) {
+        uint64_t ms = 0;
+        if (num_duration_ms(word, &ms) != 0 || ms == 0 || ms > MAX_TIMEOUT_MS) {
+            return err_set(err, ERR_INVALID, "\"" STR_FMT "\" is not a time from 1ms to 1h",
+                           STR_ARG(word));
+        }
+        if (w->nslow == EVENTS_SLOW_MAX ||
+            (w->nslow > 0 && ms * 1000 <= w->slow_us[w->nslow - 1])) {
+            return err_set(err, ERR_INVALID,
+                           "\"%s\" is not at most %d rising times, such as 500ms,2s, nor off",
+                           value, EVENTS_SLOW_MAX);
+        }
+        w->slow_us[w->nslow++] = ms * 1000;
+    }
+    return 0;
+}
+
+static int take_hang(struct cli *cli, const char *value, struct err *err)
+{
+    cli->record.has_hang = true;
+    return take_ms(value, 0, MAX_TIMEOUT_MS, "a time from 0 (off) to 1h, such as 10s",
+                   &cli->record.want.hang_ms, err);
+}
+
+static int take_sample(struct cli *cli, const char *value, struct err *err)
+{
+    uint64_t n = 0;
+    if (num_u64(str_of(value), 0, 65536, &n) != 0 || (n & (n - 1)) != 0) {
+        return err_set(err, ERR_INVALID, "\"%s\" is not 0 (off) nor a power of two up to 65536",
+                       value);
+    }
+    cli->record.has_sample = true;
+    cli->record.want.sample = n;
+    return 0;
+}
+
+static int take_also(struct cli *cli, const char *value, struct err *err)
+{
+    struct router_watch *w = &cli->record.want;
+    struct str word, rest = str_of(value);
+    cli->record.has_also = true;
+    w->client_errors = w->redirects = false;
+    while (strcmp(value, "none") != 0 && str_cut(&rest, ',', &word)) {
+        bool client_errors = str_eq_cstr(word, "4xx"), redirects = str_eq_cstr(word, "3xx");
+        if (!client_errors && !redirects) {
+            return err_set(err, ERR_INVALID,
+                           "\"" STR_FMT "\" is neither 4xx nor 3xx; or write none", STR_ARG(word));
+        }
+        w->client_errors = w->client_errors || client_errors;
+        w->redirects = w->redirects || redirects;
+    }
+    return 0;
+}
+
 static int take_markdown(struct cli *cli, const char *value, struct err *err)
 {
     (void) value, (void) err;
@@ -253,6 +433,19 @@ static int take_man(struct cli *cli, const char *value, struct err *err)
 #define SALT(help)                         \
     {                                      \
         "salt", 0, "SALT", help, take_salt \
+    }
+#define ROUTER                                                                           \
+    {                                                                                    \
+        "router", 0, "[NAME=]URL",                                                       \
+            "a router's API, repeatable: http://127.0.0.1:9900/pourover or "             \
+            "unix:/run/pourover.sock:/pourover; default: the words of POUROVER_ROUTERS", \
+            take_router                                                                  \
+    }
+#define TOKEN_AND_TIMEOUT                                                               \
+    {"token-file", 0, "FILE", "the token of the API; default: POUROVER_TOKEN, or none", \
+     take_token_file},                                                                  \
+    {                                                                                   \
+        "timeout", 0, "TIME", "how long to try; default 10s", take_timeout              \
     }
 #define VISITING                                                                                  \
     {"visit", 0, "URL",                                                                           \
@@ -280,14 +473,15 @@ const struct opt opt_global[] = {
 };
 
 const struct opt opt_routers[] = {
-    {"router", 0, "[NAME=]URL",
-     "a router's API, repeatable: http://127.0.0.1:9900/pourover or "
-     "unix:/run/pourover.sock:/pourover; default: the words of POUROVER_ROUTERS",
-     take_router},
+    ROUTER,
     {"service", 0, "NAME", "the service; default: the only one", take_service},
-    {"token-file", 0, "FILE", "the token of the API; default: POUROVER_TOKEN, or none",
-     take_token_file},
-    {"timeout", 0, "TIME", "how long to try; default 10s", take_timeout},
+    TOKEN_AND_TIMEOUT,
+    END,
+};
+
+const struct opt opt_reach[] = {
+    ROUTER,
+    TOKEN_AND_TIMEOUT,
     END,
 };
 
@@ -333,6 +527,62 @@ const struct opt opt_walk[] = {
     {"confidence", 0, "PERCENT",
      "of all stages together: a walk of right shares is stopped at most so rarely; default 99.9%",
      take_confidence},
+    END,
+};
+
+const struct opt opt_track[] = {
+    {"track", 0, "TRACK", "stable or canary, where both have the peer", take_track},
+    END,
+};
+
+const struct opt opt_by[] = {
+    {"by", 0, "TEXT", "who or what does it; the routers keep it and tell it", take_by},
+    END,
+};
+
+const struct opt opt_out[] = {
+    {"force", 0, NULL, "also where stable is left without a peer that takes requests", take_force},
+    END,
+};
+
+const struct opt opt_drain[] = {
+    {"requests", 0, "TIME", "end requests that are in flight after so long; default: never",
+     take_requests_limit},
+    {"streams", 0, "TIME",
+     "the same of streams: gRPC, websockets, server-sent events; default: never",
+     take_streams_limit},
+    {"wait", 0, "TIME",
+     "how long to wait until nothing is in flight; default 60s, or 10s longer than the limits",
+     take_wait},
+    {"no-wait", 0, NULL, "do not wait: set it to drain and read that back", take_no_wait},
+    END,
+};
+
+const struct opt opt_add[] = {
+    {"track", 0, "TRACK", "stable or canary; default stable", take_track},
+    {"weight", 0, "N", "its part of the requests, 1 to 1000; default 1", take_weight},
+    {"dc", 0, "NAME", "its data center", take_dc},
+    END,
+};
+
+const struct opt opt_maintenance[] = {
+    {"message", 0, "TEXT", "what visitors read on the page", take_message},
+    END,
+};
+
+const struct opt opt_events[] = {
+    {"follow", 0, NULL, "go on with what happens, until Ctrl-C", take_follow},
+    {"limit", 0, "N", "only the last N of all; default: all that the routers have", take_limit},
+    {"kind", 0, "KIND,...", "only events of these kinds; default: all", take_kind},
+    END,
+};
+
+const struct opt opt_record[] = {
+    {"slow", 0, "TIME,...", "what takes longer; up to four thresholds, rising, or off", take_slow},
+    {"hang", 0, "TIME", "what has no end after this time, but streams; 0 is off", take_hang},
+    {"sample", 0, "N", "the first request of one visitor in N, a power of two; 0 is off",
+     take_sample},
+    {"also", 0, "LIST", "4xx, 3xx: such answers too; or none", take_also},
     END,
 };
 

@@ -231,3 +231,14 @@ void json_kv_split(struct json_writer *w, const char *name, const struct router_
     json_kv_u64(w, "revision", split->revision);
     json_obj_end(w);
 }
+
+void json_kv_maintenance(struct json_writer *w, const struct router_maintenance *m)
+{
+    json_key(w, "maintenance");
+    json_obj_begin(w);
+    json_kv_bool(w, "on", m->on);
+    json_kv_cstr(w, "by", m->by);
+    json_kv_cstr(w, "message", m->message);
+    json_kv_u64(w, "since_ms", m->since_ms);
+    json_obj_end(w);
+}

@@ -27,3 +27,5 @@ enum exit_code cli_fail(const struct cli *cli, const struct err *err);
 
 /* {"share_ppm":...,"salt":...,"enabled":...,"revision":...} as the value of a key. */
 void json_kv_split(struct json_writer *w, const char *name, const struct router_split *split);
+/* The same of maintenance. */
+void json_kv_maintenance(struct json_writer *w, const struct router_maintenance *m);

@@ -112,8 +112,9 @@ static int take_answer(struct fleet_router *r, struct str body)
         return take_detail(r, body);
     case CALL_EVENTS:
         return take_events(r, body);
-    case CALL_CHANGE:
-        return 0; /* what counts is what is read back */
+    case CALL_CHANGE: /* what counts is what is read back, but for what is told nowhere else */
+        r->flag_file_left = router_parse_flag_left(body);
+        return 0;
     }
     BUG("call of unknown kind %u", r->kind);
 }
@@ -176,6 +177,16 @@ void fleet_start_read(struct fleet_router *r, void (*then)(struct fleet_router *
 void fleet_start_status(struct fleet_router *r)
 {
     start_get(r, CALL_STATUS, NULL);
+}
+
+void fleet_start_events(struct fleet_router *r, const char *after, size_t limit)
+{
+    char path[ROUTER_NAME_MAX + 128];
+    struct buf b;
+    buf_init_fixed(&b, path, sizeof path);
+    fleet_path(r->fleet, "/events", &b);
+    buf_addf(&b, "?after=%s&limit=%zu", after, limit);
+    fleet_start_call(r, CALL_EVENTS, "GET", path, (struct str){NULL, 0}, NULL);
 }
 
 void fleet_start_put(struct fleet_router *r, const struct router_patch *patch, uint64_t revision,
@@ -299,6 +310,24 @@ void fleet_read(struct fleet *fleet)
 void fleet_read_stats(struct fleet *fleet)
 {
     read_all(fleet, CALL_STATS);
+}
+
+void fleet_read_events(struct fleet *fleet, const char *const *after)
+{
+    for (size_t i = 0; i < fleet->len; i++) {
+        if (after[i] != NULL) {
+            fleet_start_events(&fleet->router[i], after[i], EVENTS_PAGE);
+        }
+    }
+    fleet_settle_until(fleet, clock_mono_ms() + fleet->call_ms * 2);
+}
+
+void fleet_read_watch(struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->len; i++) {
+        fleet_start_events(&fleet->router[i], "0", 1);
+    }
+    fleet_settle(fleet);
 }
 
 void fleet_read_tokens(struct fleet *fleet)

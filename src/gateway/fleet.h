@@ -40,6 +40,7 @@ struct fleet_router {
     struct router_detail detail; /* of the peer that was asked for last */
     struct router_events events; /* the page that was read last */
     int64_t ahead_ms;            /* the router's clock against ours, by its last status */
+    bool flag_file_left;         /* the last change could not remove the flag to fail */
     bool has_read;               /* service holds an answer, be it an old one */
     enum fleet_outcome outcome;
     struct err why; /* of an outcome other than proved; code 0: nothing to say */
@@ -80,6 +81,12 @@ void fleet_read_status_soon(struct fleet *fleet);
 void fleet_read(struct fleet *fleet);
 void fleet_read_stats(struct fleet *fleet);
 void fleet_read_tokens(struct fleet *fleet);
+
+/* A page of each router behind its cursor; a NULL cursor: that one is not asked. */
+void fleet_read_events(struct fleet *fleet, const char *const *after);
+
+/* The settings that events carry, with a page of one event. */
+void fleet_read_watch(struct fleet *fleet);
 
 /* The router's wall clock now. */
 uint64_t fleet_clock(const struct fleet_router *r);

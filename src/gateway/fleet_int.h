@@ -20,6 +20,7 @@ void fleet_start_call(struct fleet_router *r, enum call_kind kind, const char *m
                       const char *path, struct str body, void (*then)(struct fleet_router *r));
 void fleet_start_read(struct fleet_router *r, void (*then)(struct fleet_router *r));
 void fleet_start_status(struct fleet_router *r);
+void fleet_start_events(struct fleet_router *r, const char *after, size_t limit);
 /* if_revision NULL: "any". */
 void fleet_start_put(struct fleet_router *r, const struct router_patch *patch, uint64_t revision,
                      const uint64_t *if_revision, void (*then)(struct fleet_router *r));

@@ -91,6 +91,21 @@ static bool judge_reading(const struct fleet_router *r, const struct fleet_plan 
     return again;
 }
 
+static void start_reading(struct fleet_router *r, enum fleet_place place)
+{
+    switch (place) {
+    case FLEET_IN_SERVICE:
+        fleet_start_read(r, NULL);
+        break;
+    case FLEET_IN_STATUS:
+        fleet_start_status(r);
+        break;
+    case FLEET_IN_EVENTS:
+        fleet_start_events(r, "0", 1);
+        break;
+    }
+}
+
 static void read_back(struct fleet *fleet, const struct fleet_plan *plan, uint64_t deadline_ms,
                       struct fleet_result *result)
 {
@@ -101,10 +116,8 @@ static void read_back(struct fleet *fleet, const struct fleet_plan *plan, uint64
             for (size_t k = 0; k < plan->n; k++) {
                 asked[i] = asked[i] || result[i * plan->n + k].pending;
             }
-            if (asked[i] && plan->in_status) {
-                fleet_start_status(&fleet->router[i]);
-            } else if (asked[i]) {
-                fleet_start_read(&fleet->router[i], NULL);
+            if (asked[i]) {
+                start_reading(&fleet->router[i], plan->place);
             }
         }
         fleet_settle_until(fleet, fleet_grace(deadline_ms));

@@ -23,10 +23,13 @@ struct fleet_result {
     unsigned clear; /* of a drain: readings in a row that prove it */
 };
 
+/* Where an order shows. */
+enum fleet_place { FLEET_IN_SERVICE, FLEET_IN_STATUS, FLEET_IN_EVENTS };
+
 struct fleet_plan {
     const struct fleet_order *order; /* n */
     size_t n;
-    bool in_status; /* it shows in the router's status, not in the service */
+    enum fleet_place place;
     /* Whether an order shows in what was just read of the router. */
     bool (*holds)(const struct fleet_router *r, size_t order, void *ctx);
     void *ctx;

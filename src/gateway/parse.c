@@ -146,7 +146,7 @@ int parse_shown(const json_t *obj, const char *where, const char *key, char *out
                 struct err *err)
 {
     const json_t *value = json_object_get(obj, key);
-    if (!json_is_string(value)) {
+    if (!json_is_string(value) && !json_is_null(value)) {
         return parse_wrong(err, where, key, "a string");
     }
     struct str rest = {json_string_value(value), json_string_length(value)};

@@ -39,7 +39,7 @@ int parse_copy(const json_t *value, const char *where, const char *key, char *ou
                struct err *err);
 /*
  * What visitors or applications have written, such as a URI: cut to size, what is not printable is
- * "?", so that nobody out there can make an answer unreadable.
+ * "?", so that nobody out there can make an answer unreadable.  null is "".
  */
 int parse_shown(const json_t *obj, const char *where, const char *key, char *out, size_t size,
                 struct err *err);

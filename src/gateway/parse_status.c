@@ -232,3 +232,11 @@ void router_stats_done(struct router_stats *s)
         s->track[i].time = NULL;
     }
 }
+
+bool router_parse_flag_left(struct str json)
+{
+    _cleanup_(parse_release) json_t *root = NULL;
+    struct err unused = {0};
+    return parse_load(json, &root, &unused) == 0 &&
+           json_is_true(json_object_get(root, "flag_file_left"));
+}

@@ -15,6 +15,15 @@ static bool is_of_name(const struct router_peer *p)
     return strcmp(p->origin, "name") == 0;
 }
 
+/* Whether the peer's name, with the port of its address where it has none, is this text. */
+static bool is_called(const struct router_peer *p, const char *text)
+{
+    const char *port = strrchr(p->address, ':');
+    size_t len = strlen(p->name);
+    return strcmp(p->name, text) == 0 ||
+           (port != NULL && strncmp(p->name, text, len) == 0 && strcmp(text + len, port) == 0);
+}
+
 /* Whether address and track are the ones that are meant. */
 static bool is_meant(const struct peer_ref *ref, const char *address, enum track track)
 {
@@ -85,7 +94,7 @@ const struct router_peer *peers_next(const struct router_service *service,
         const struct router_peer *p = &service->peer[(*at)++];
         bool is_it = view->named == NULL ? p == view->peer
                                          : is_of_name(p) && p->track == view->track &&
-                                               strcmp(p->name, view->named->address) == 0;
+                                               is_called(p, view->named->address);
         if (is_it) {
             return p;
         }
@@ -154,7 +163,7 @@ static const struct router_peer *find_called(const struct fleet *fleet, const ch
         const struct router_service *s = &fleet->router[i].service;
         for (size_t k = 0; k < s->npeers; k++) {
             const struct router_peer *p = &s->peer[k];
-            if (!is_of_name(p) && strcmp(p->name, name) == 0 && strcmp(p->address, name) != 0) {
+            if (!is_of_name(p) && is_called(p, name) && strcmp(p->address, name) != 0) {
                 return p;
             }
         }

@@ -225,6 +225,8 @@ int router_parse_status(struct str json, struct router_status *ret, struct err *
 int router_parse_stats(struct str json, struct router_stats *ret, struct err *err)
     __attribute__((warn_unused_result));
 void router_stats_done(struct router_stats *s);
+/* Whether the answer to healthcheck/ok says that the flag file could not be removed. */
+bool router_parse_flag_left(struct str json);
 int router_parse_token(struct str json, struct router_token *ret, struct err *err)
     __attribute__((warn_unused_result));
 /* {"error":{"code":..., "message":...}} as a message, or the start of whatever else came. */

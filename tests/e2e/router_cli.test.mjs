@@ -7,55 +7,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { fakeRouter } from '../support/fake-router.mjs';
-import { BUILD_DIR } from '../support/nginx.mjs';
+import { PROGRAM, json, run, start, withRouters } from '../support/program.mjs';
 import { freePort, waitUntil } from '../support/wait.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const PROGRAM = path.join(BUILD_DIR, 'src/cli/pourover');
 const dir = mkdtempSync(path.join(tmpdir(), 'pourover-cli-'));
 after(() => rmSync(dir, { recursive: true, force: true }));
-
-function environment(routers, more) {
-  const names = ['east', 'west', 'north'];
-  const env = { ...process.env, POUROVER_ROUTERS: routers.map((router, i) => `${names[i]}=${router.api}`).join(' '), ...more };
-  if (!more?.POUROVER_TOKEN) delete env.POUROVER_TOKEN;
-  return env;
-}
-
-/** Starts the program; `.done` resolves to {code, out, err}. */
-function start(args, routers = [], more = {}) {
-  const child = spawn(PROGRAM, args, { env: environment(routers, more), stdio: ['ignore', 'pipe', 'pipe'] });
-  const result = { code: null, out: '', err: '' };
-  child.stdout.on('data', (chunk) => { result.out += chunk; });
-  child.stderr.on('data', (chunk) => { result.err += chunk; });
-  child.result = result;
-  child.done = new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => resolve({ ...result, code: code ?? signal }));
-  });
-  return child;
-}
-
-const run = (args, routers, more) => start(args, routers, more).done;
-
-async function json(args, routers, more) {
-  const result = await run(['--json', ...args], routers, more);
-  assert.equal(result.err, '', 'with --json nothing goes to stderr');
-  const body = JSON.parse(result.out);
-  assert.equal(body.exit, result.code);
-  return body;
-}
-
-/** Runs the body with routers that are closed afterwards. */
-async function withRouters(options, body) {
-  const routers = await Promise.all(options.map((each) => fakeRouter(each)));
-  try {
-    return await body(...routers);
-  } finally {
-    await Promise.all(routers.map((router) => router.close()));
-  }
-}
 
 const at = (share_ppm, revision = 7, more = {}) => ({ split: { share_ppm, revision, ...more } });
 
@@ -63,7 +20,7 @@ describe('command line', () => {
   test('alone it lists the commands and the next one', async () => {
     const bare = await run([]);
     assert.equal(bare.code, 0);
-    for (const name of ['status', 'watch', 'set SHARE', 'enable', 'disable', 'who ID', 'verify', 'walk', 'sync']) {
+    for (const name of ['status', 'watch', 'set SHARE', 'enable', 'disable', 'who ID', 'verify', 'walk', 'sync', 'peers', 'drain', 'weight', 'events']) {
       assert.match(bare.out, new RegExp(`router ${name} .*[a-z]`));
     }
     assert.match(bare.out, /next: .*\n.*POUROVER_ROUTERS=/);
@@ -138,8 +95,8 @@ describe('command line', () => {
   });
 
   test('every command has help with options, examples and where the exit codes are', async () => {
-    const names = [...(await run([])).out.matchAll(/^ {2}((?:router )?[a-z]+)(?: [A-Z[\]]+| bash)? {2,}\S/gm)].map((match) => match[1]);
-    assert.ok(names.length >= 11, names.join());
+    const names = [...(await run([])).out.matchAll(/^ {2}((?:router )?[a-z]+)(?: [A-Z][A-Z. ]*| \[[^\]]*\]| bash)? {2,}\S/gm)].map((match) => match[1]);
+    assert.ok(names.length >= 22, names.join());
     for (const name of names) {
       const help = await run([...name.split(' '), '--help']);
       assert.equal(help.code, 0);
@@ -189,7 +146,7 @@ describe('pages made of the tables', () => {
 
   test('bash completes commands, options and topics', async () => {
     assert.deepEqual(await complete('rou'), ['router']);
-    assert.deepEqual(await complete('router', 'w'), ['watch', 'who', 'walk']);
+    assert.deepEqual(await complete('router', 'w'), ['watch', 'who', 'walk', 'weight']);
     assert.deepEqual(await complete('router', 'set', '--sa'), ['--salt']);
     assert.deepEqual(await complete('router', 'verify', '--c'), ['--cut-only', '--confidence']);
     assert.ok((await complete('router', 'status', '-')).includes('--router'));
@@ -221,7 +178,7 @@ describe('status and who', () => {
     const body = await json(['router', 'status'], routers);
     assert.equal(body.agree, true);
     assert.deepEqual(body.routers.map((router) => router.split), routers.map((router) => router.split));
-    assert.deepEqual(body.routers[0].tracks.stable, { peers: 2, live: 2, in_flight: 0 });
+    assert.deepEqual(body.routers[0].tracks.stable, { peers: 2, live: 2, failing: 0, unknown: 0, in_flight: 0 });
   }));
 
   for (const [what, split] of [['share', { share_ppm: 1001 }], ['salt', { salt: 'r43' }], ['revision', { revision: 8 }], ['enabled', { enabled: false }]]) {
@@ -463,7 +420,7 @@ describe('set: lowering', () => {
     child.kill('SIGINT');
     const result = await child.done;
     assert.equal(result.code, 130);
-    assert.match(result.err, /interrupted before router west was proved/);
+    assert.match(result.err, /interrupted before router (east|west) was proved/);
     await west.revive();
   }));
 

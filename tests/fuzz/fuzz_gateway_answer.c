@@ -31,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int failed = router_parse_status(text, &status, &err) != 0;
     failed += router_parse_token(text, &token, &err) != 0;
     failed += probe_parse_verdict(text, &verdict, &err) != 0;
+    failed += router_parse_flag_left(text);
     (void) failed;
     router_parse_error(409, text, &err);
     return 0;

@@ -8,6 +8,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import http from 'node:http';
+import { ApiError, FakeService } from './fake-service.mjs';
 import { freePort } from './wait.mjs';
 
 const MASK = (1n << 64n) - 1n;
@@ -56,12 +57,14 @@ class FakeRouter {
   /** Bodies of the PUTs that were taken. */
   puts = [];
   visits = { fresh: 0, returning: 0 };
+  healthcheck = { failing: false, by: '', since_ms: 0, flag_file: '' };
   stats = { stable: emptyTrack(), canary: emptyTrack() };
+  units = [];
   knobs = {};
   #hung = [];
 
   constructor({ service = 'shop', split = {}, bearer, instance = randomBytes(8).toString('hex'), services, upgrading = false,
-    restored = 'file', peers, version = '0.1.0' } = {}) {
+    restored = 'file', peers, names, version = '0.1.0', older = false } = {}) {
     this.service = service;
     this.services = services ?? [service];
     this.split = { share_ppm: 0, salt: 'r42', enabled: true, revision: 1, ...split };
@@ -70,8 +73,8 @@ class FakeRouter {
     this.upgrading = upgrading;
     this.restored = restored;
     this.version = version;
-    this.peers = peers ?? [
-      { address: '10.0.1.11:80', track: 'stable' }, { address: '10.0.1.12:80', track: 'stable' }, { address: '10.0.2.11:80', track: 'canary' }];
+    this.older = older; // a router that knows nothing of health, drains, events
+    this.shop = new FakeService({ peers, names });
   }
 
   async listen(ports) {
@@ -150,10 +153,41 @@ class FakeRouter {
     if (req.method === 'GET' && path === at) return [200, this.#service()];
     if (req.method === 'GET' && path === `${at}/stats`) return [200, this.#stats()];
     if (req.method === 'PUT' && path === `${at}/split`) return this.#put(text);
+    if (!this.older) {
+      const answer = this.#answerControl(req.method, path, at, text);
+      if (answer) return answer;
+    }
     return fail(404, 'not_found', `there is no ${path}`);
   }
 
+  #answerControl(method, path, at, text) {
+    const { pathname, searchParams } = new URL(path, 'http://x/');
+    const before = JSON.stringify([this.shop.peers, this.shop.maintenance]);
+    try {
+      if (method === 'POST' && /^\/healthcheck\/(fail|ok)$/.test(pathname)) return this.#postHealthcheck(pathname, text);
+      if (!pathname.startsWith(`/${at}/`)) return undefined;
+      const answer = this.shop.answer(method, pathname.slice(at.length + 2), searchParams, text);
+      if (JSON.stringify([this.shop.peers, this.shop.maintenance]) !== before) this.epoch += 1;
+      if (answer && path.includes('/events')) Object.assign(answer[1], { service: this.service, instance: this.instance });
+      return answer && this.knobs.unsaved && method !== 'GET' ? fail(507, 'not_saved', 'No space left on device') : answer;
+    } catch (error) {
+      if (error instanceof ApiError) return error.answer;
+      throw error;
+    }
+  }
+
+  #postHealthcheck(pathname, text) {
+    const failing = pathname.endsWith('fail');
+    this.healthcheck = { ...this.healthcheck, by: '', ...(text ? JSON.parse(text) : {}), failing, since_ms: failing ? Date.now() : 0 };
+    return [200, { saved: true, healthcheck: this.healthcheck, ...(!failing && this.knobs.flagLeft ? { flag_file_left: true } : {}) }];
+  }
+
   #status() {
+    const status = this.#oldStatus();
+    return this.older ? status : { ...status, healthcheck: this.healthcheck, checker: { pid: 4711, lease: 3, checks: 120, late: 0 } };
+  }
+
+  #oldStatus() {
     return {
       pourover: this.version, nginx: '1.22.1', zone: 'main', instance: this.instance, started_at_ms: 1763766000000, now_ms: Date.now(),
       restored: this.restored, restored_reason: this.restored === 'refused' ? 'checksum is wrong' : '',
@@ -163,20 +197,22 @@ class FakeRouter {
   }
 
   #service() {
-    const track = (name) => {
-      const n = this.peers.filter((peer) => peer.track === name).length;
-      return { peers: n, live: n, in_flight: 0 };
-    };
-    return {
-      name: this.service, kind: 'balancer', split: this.split, restored: this.restored,
-      tracks: { stable: track('stable'), canary: track('canary') },
-      peers: this.peers.map((peer) => ({
-        name: peer.address, dc: '', weight: 1, state: 'ready', in_flight: 0, requests: 0, failures: 0, ...peer })),
-    };
+    const service = { name: this.service, kind: 'balancer', split: this.split, restored: this.restored };
+    this.shop.cutOverdue();
+    if (!this.older) return { ...service, ...this.shop.show() };
+    const { tracks, peers } = this.shop.show();
+    for (const track of Object.values(tracks)) {
+      delete track.failing;
+      delete track.unknown;
+    }
+    const old = ({ name, track, dc, weight, state, in_flight, requests, failures, address }) => (
+      { address, name, track, dc, weight, state, in_flight, requests, failures });
+    return { ...service, tracks, peers: peers.map(old) };
   }
 
   #stats() {
     const stats = { service: this.service, instance: this.instance, since_ms: 1763766000000, split: this.split, tracks: this.stats };
+    if (!this.older) Object.assign(stats, { units_error: 0.023, units: this.units });
     return { ...stats, ids: { valid: 0, issued: 0, replaced: 0, sourced: 0, none: 0 } };
   }
 
@@ -210,7 +246,7 @@ class FakeRouter {
     const answer = { id, sent, bucket, track, split, reason: split.enabled ? 'split' : 'disabled', status: cutOnly ? 204 : 200, cutOnly };
     if (this.knobs.visitor?.(answer) === 'hang') return;
     ({ track } = answer);
-    answer.peer ??= cutOnly ? '-' : this.peers.find((each) => each.track === track)?.address ?? '-';
+    answer.peer ??= cutOnly ? '-' : this.shop.peers.find((each) => each.track === track)?.address ?? '-';
     const headers = {};
     if (!sent && !this.knobs.noCookie) headers['Set-Cookie'] = `pourover_id=${answer.id}; Max-Age=31536000; Path=/; HttpOnly; SameSite=Lax`;
     if (mark[0] === this.token) {

@@ -100,7 +100,8 @@ static void test_who_is_meant(void **state)
 {
     (void) state;
     static const char here[] = "a:1 b:1,canary c:1 c:1,canary =app:80,canary,draining "
-                               "x:80,canary,of=app:80,busy=2 y:80,canary,of=app:80,busy=3";
+                               "x:80,canary,of=app:80,busy=2 y:80,canary,of=app,busy=3 "
+                               "z:81,canary,of=app z:80,of=app";
     static const struct {
         const char *address;
         int track; /* -1: not said */
@@ -116,7 +117,7 @@ static void test_who_is_meant(void **state)
         {"c:1", TRACK_CANARY, PEER_FOUND, TRACK_CANARY, 1, 0},
         {"app:80", -1, PEER_FOUND, TRACK_CANARY, 2, 5},
         {"x:80", -1, PEER_OF_NAME, TRACK_CANARY, 1, 2},
-        {"z:80", -1, PEER_MISSING, 0, 0, 0},
+        {"w:80", -1, PEER_MISSING, 0, 0, 0},
     };
     _cleanup_(router_service_done) struct router_service s = {0};
     fill(&s, here);
