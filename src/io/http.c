@@ -251,6 +251,10 @@ static void set_options(struct http_call *call, const struct http_request *req)
     (void) curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     (void) curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     (void) curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+    /* When a kept connection dies, libcurl says it again on another one: fine for what only reads.
+     */
+    long fresh = strcmp(req->method, "GET") != 0;
+    (void) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh);
     if (req->socket != NULL) {
         call->socket = mem_strdup(req->socket);
         (void) curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, req->socket);

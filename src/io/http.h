@@ -1,7 +1,8 @@
 #pragma once
 /*
  * HTTP/1.1 client on the loop (libcurl).  Every request has a deadline and a bounded answer; no
- * redirect is followed, no proxy variable of the environment is obeyed, nothing is sent twice.
+ * redirect is followed, no proxy variable of the environment is obeyed, nothing but a GET is sent
+ * twice.
  */
 #include "base/err.h"
 #include "base/str.h"
