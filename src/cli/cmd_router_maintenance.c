@@ -66,8 +66,10 @@ static void change(struct job *job, uint64_t deadline_ms)
     buf_init(&body, 4096);
     job->toggle->path(job->cli, job->on, &path);
     job->toggle->body(job->cli, job->on, &body);
-    struct fleet_order order = {
-        .method = job->toggle->method, .path = path.ptr, .body = buf_str(&body)};
+    struct fleet_order order = {.method = job->toggle->method, .path = path.ptr};
+    if (body.len > 0) {
+        order.body = buf_str(&body);
+    }
     struct fleet_plan plan = {.order = &order,
                               .n = 1,
                               .place = job->toggle->in_status ? FLEET_IN_STATUS : FLEET_IN_SERVICE,

@@ -30,7 +30,7 @@ void fleet_path(const struct fleet *fleet, const char *tail, struct buf *b);
 void fleet_settle(struct fleet *fleet);
 /* The same until the deadline or an interruption; what is then under way is given up. */
 void fleet_settle_until(struct fleet *fleet, uint64_t deadline_ms);
-/* The deadline, or a second from now: a last reading is worth that. */
+/* The deadline, or a second from now: a router that hangs shall not cost the others their turn. */
 uint64_t fleet_grace(uint64_t deadline_ms);
 /* Waits so long, or until an interruption. */
 void fleet_pause(struct fleet *fleet, uint64_t ms);

@@ -54,7 +54,7 @@ static void say(struct fleet *fleet, const struct fleet_plan *plan, size_t k, ui
         fleet_start_call(&fleet->router[i], CALL_CHANGE, order->method, order->path, order->body,
                          NULL);
     }
-    fleet_settle_until(fleet, deadline_ms);
+    fleet_settle_until(fleet, fleet_grace(deadline_ms));
     for (size_t i = 0; i < fleet->len; i++) {
         if (said[i]) {
             judge_answer(&fleet->router[i], &result[i * plan->n + k]);
