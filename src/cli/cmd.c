@@ -16,7 +16,6 @@ void cli_init(struct cli *cli)
         .confidence = 0.999,
         .dwell_ms = 10000,
         .interval_ms = 1000,
-        .weight = 1,
         .stages = {.share_ppm = {0, 1000, 10000, 100000, 500000, 1000000}, .len = 6},
     };
 }

@@ -80,7 +80,7 @@ struct cli {
     bool has_max_errors;
     uint32_t max_errors_ppm;
     uint64_t for_ms, interval_ms;
-    bool has_track, force, no_wait, follow;
+    bool has_track, has_weight, force, no_wait, follow;
     enum track track;
     const char *by, *message, *dc;
     uint64_t requests_ms, streams_ms; /* limits of a drain; 0: none */

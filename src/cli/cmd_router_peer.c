@@ -45,10 +45,11 @@ static enum exit_code run_down(struct cli *cli)
 
 static bool is_as_added(const struct peer_view *view, const struct cli *cli)
 {
-    return view != NULL && view->weight == cli->weight &&
-           strcmp(view->dc, cli->dc != NULL ? cli->dc : "") == 0;
+    return view != NULL && (!cli->has_weight || view->weight == cli->weight) &&
+           (cli->dc == NULL || strcmp(view->dc, cli->dc) == 0);
 }
 
+/* What is not named stays, or becomes what nginx.conf says of a peer that was removed. */
 static enum exit_code run_add(struct cli *cli)
 {
     char text[512];
@@ -58,8 +59,12 @@ static enum exit_code run_add(struct cli *cli)
     json_writer_init(&w, &body);
     json_obj_begin(&w);
     json_kv_cstr(&w, "track", track_name[cli->track]);
-    json_kv_u64(&w, "weight", cli->weight);
-    json_kv_cstr(&w, "dc", cli->dc != NULL ? cli->dc : "");
+    if (cli->has_weight) {
+        json_kv_u64(&w, "weight", cli->weight);
+    }
+    if (cli->dc != NULL) {
+        json_kv_cstr(&w, "dc", cli->dc);
+    }
     json_obj_end(&w);
     struct peer_change change = {.what = "add",
                                  .done = "added",

@@ -308,6 +308,7 @@ static int take_weight(struct cli *cli, const char *value, struct err *err)
         return err_set(err, ERR_INVALID, "\"%s\" is not a weight from 1 to %d", value,
                        CLI_WEIGHT_MAX);
     }
+    cli->has_weight = true;
     return 0;
 }
 

@@ -36,7 +36,7 @@ static int take_refs(struct peer_work *w, size_t peers, struct err *err)
         w->ref[k] =
             (struct peer_ref){.address = text, .has_track = cli->has_track, .track = cli->track};
         if (w->change->adds) {
-            w->ref[k].has_track = true; /* stable, where nothing is said */
+            w->ref[k].has_track = true; /* or a peer of the other track would be moved */
         }
     }
     w->n = peers;
@@ -132,10 +132,8 @@ static void tell(struct peer_work *w, uint64_t deadline_ms)
     struct fleet_order order[CLI_OPERANDS_MAX];
     struct buf path[CLI_OPERANDS_MAX];
     for (size_t k = 0; k < w->n; k++) {
-        struct peer_ref ref = w->ref[k];
-        ref.has_track = ref.has_track && !w->change->adds; /* a new peer's is in the body */
         buf_init(&path[k], 4096);
-        peers_path(&w->cli->fleet, &ref, &path[k]);
+        peers_path(&w->cli->fleet, &w->ref[k], &path[k]);
         order[k] = (struct fleet_order){
             .method = w->change->method, .path = path[k].ptr, .body = w->change->body};
     }

@@ -406,6 +406,18 @@ describe('undrain, down, add, remove, weight', () => {
     assert.deepEqual(routers.map((router) => router.shop.peers.length), [3, 3]);
   }));
 
+  test('adding a peer that is there changes what is named, and never its track', () => withRouters([{ peers: [{ address: A, dc: 'east', weight: 3 }] }], async (router) => {
+    assert.equal((await run(['router', 'add', A], [router])).code, 0);
+    assert.deepEqual([router.shop.peer(A).weight, router.shop.peer(A).dc], [3, 'east']);
+    assert.equal((await run(['router', 'add', A, '--weight', '5'], [router])).code, 0);
+    assert.equal(router.shop.peer(A).weight, 5);
+    assert.equal((await run(['router', 'add', A, '--track', 'canary'], [router])).code, 0);
+    assert.deepEqual(router.shop.peers.map((peer) => [peer.address, peer.track]), [[A, 'stable'], [A, 'canary']]);
+    const other = await run(['router', 'add', A, '--dc', 'west'], [router]);
+    assert.equal(other.code, 1);
+    assert.match(other.err, /refused: dc of this peer is "east" \(HTTP 409\)/);
+  }));
+
   test('a name cannot be added', () => withRouters([{}], async (router) => {
     const result = await run(['router', 'add', 'app:80'], [router]);
     assert.equal(result.code, 1);

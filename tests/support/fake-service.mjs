@@ -132,11 +132,15 @@ export class FakeService {
       throw invalid('address', `"${address}" is no IP address with a port and no unix: path`);
     }
     const members = { track: isTrack, weight: isWeight, dc: isText(32), name: isText(128), state: isState };
-    const body = { track: 'stable', weight: 1, dc: '', ...readBody(text, members) };
-    const there = this.peer(address, track ?? body.track);
-    if (there) Object.assign(there, body, { weight_now: body.weight });
-    else this.peers.push(newPeer({ origin: 'api', address, ...body }));
-    return [200, { saved: true, peer: showPeer(this.peer(address, body.track)) }];
+    const body = readBody(text, members);
+    const there = this.peers.find((peer) => peer.address === address && (!track || peer.track === track));
+    if (!there) {
+      this.peers.push(newPeer({ origin: 'api', address, track: track ?? 'stable', ...body }));
+      return [200, { saved: true, peer: showPeer(this.peers.at(-1)) }];
+    }
+    if ('dc' in body && body.dc !== there.dc) throw new ApiError(409, 'conflict', `dc of this peer is "${there.dc}"`, { field: 'dc' });
+    Object.assign(there, body, 'weight' in body ? { weight_now: body.weight } : {});
+    return [200, { saved: true, peer: showPeer(there) }];
   }
 
   #patch(target, own, text) {
