@@ -52,6 +52,27 @@ static int malformed(const struct json_reader *r, struct err *err)
                    col);
 }
 
+/* The rest of a list, from its bracket on. */
+static int take_list(struct json_reader *r, struct field *field, struct err *err)
+{
+    size_t start = r->at;
+    enum json_token token = json_next(r);
+
+    while (token > JSON_ARR_END || token == JSON_OBJ_END) {
+        token = json_next(r);
+    }
+    if (token == JSON_ERROR) {
+        return malformed(r, err);
+    }
+    if (token != JSON_ARR_END) {
+        return err_set(err, ERR_INVALID,
+                       "%s has a list or an object in it; single values are right", field->name);
+    }
+    field->token = JSON_ARR_BEGIN;
+    field->value = (struct str){r->text.ptr + start, r->off - start};
+    return 0;
+}
+
 /* One key and its value. */
 static int take(struct json_reader *r, struct field *field, size_t n, struct str *ret_at,
                 struct err *err)
@@ -73,10 +94,17 @@ static int take(struct json_reader *r, struct field *field, size_t n, struct str
     if (token == JSON_ERROR) {
         return malformed(r, err);
     }
-    if (token == JSON_OBJ_BEGIN || token == JSON_ARR_BEGIN) {
+    if (field[i].list && token == JSON_ARR_BEGIN) {
         *ret_at = key;
-        return err_set(err, ERR_INVALID, "%s is an %s; a single value is right", field[i].name,
-                       token == JSON_OBJ_BEGIN ? "object" : "array");
+        return take_list(r, &field[i], err);
+    }
+    if (field[i].list || token == JSON_OBJ_BEGIN || token == JSON_ARR_BEGIN) {
+        *ret_at = key;
+        return err_set(err, ERR_INVALID, "%s is %s; a %s is right", field[i].name,
+                       token == JSON_OBJ_BEGIN   ? "an object"
+                       : token == JSON_ARR_BEGIN ? "an array"
+                                                 : "a single value",
+                       field[i].list ? "list, as [1,2]," : "single value");
     }
     field[i].token = token;
     field[i].value = r->value;
@@ -146,4 +174,37 @@ int field_text(const struct field *field, char *out, size_t size, struct str *re
     default:
         return wrong(field, "a text of valid characters is right", err);
     }
+}
+
+int field_line(const struct field *field, char *out, size_t size, size_t *ret_len, struct err *err)
+{
+    struct str text = {NULL, 0};
+    int rc = field_text(field, out, size, &text, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char) text.ptr[i] < ' ' || text.ptr[i] == 0x7f) {
+            return err_set(err, ERR_INVALID,
+                           "%s has a control character at byte %zu; a text of one line is right",
+                           field->name, i);
+        }
+    }
+    *ret_len = text.len;
+    return 0;
+}
+
+void list_begin(const struct field *list, struct json_reader *reader)
+{
+    json_reader_init(reader, list->value);
+    (void) json_next(reader);
+}
+
+struct field list_next(const struct field *list, struct json_reader *reader)
+{
+    enum json_token token = json_next(reader);
+    return (struct field){.name = list->name,
+                          .token = token == JSON_ARR_END ? JSON_END : token,
+                          .value = reader->value};
 }

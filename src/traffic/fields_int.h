@@ -1,6 +1,7 @@
 /*
  * A flat JSON object with known fields: what the state file's lines and the API's bodies are.
- * Strict: another field, the same one twice, a nested value or text behind the object is an error.
+ * Strict: another field, the same one twice, a nested value or text behind the object is an error;
+ * but a field may be a list of single values.
  */
 #pragma once
 
@@ -14,6 +15,7 @@
 /* A field by its name; token JSON_END while it has not come. value: of the text that is read. */
 struct field {
     const char *name;
+    bool list; /* it has to be a list: token is JSON_ARR_BEGIN, value the text with its brackets */
     enum json_token token;
     struct str value;
 };
@@ -31,3 +33,12 @@ int field_u64(const struct field *field, uint64_t min, uint64_t max, uint64_t *r
 int field_bool(const struct field *field, bool *ret, struct err *err);
 /* out: size bytes, of which one is for a NUL. */
 int field_text(const struct field *field, char *out, size_t size, struct str *ret, struct err *err);
+/* The same, without control characters: it is shown in logs and on pages. */
+int field_line(const struct field *field, char *out, size_t size, size_t *ret_len, struct err *err);
+
+/*
+ * The next value of a list that has begun with list_begin(); token JSON_END behind the last one.
+ * name is the list's, for messages.
+ */
+void list_begin(const struct field *list, struct json_reader *reader);
+struct field list_next(const struct field *list, struct json_reader *reader);

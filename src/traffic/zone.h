@@ -307,6 +307,7 @@ struct service {
     _Atomic uint32_t ejected;    /* peers that wait for the end of an ejection */
     _Atomic uint32_t draining;   /* peers in that state */
     uint32_t slow_start_ms;
+    bool checked;              /* has active checks; writers only */
     uint32_t removed;          /* peers in that state; writers only */
     uint64_t control_revision; /* counts changes of peers and maintenance that are saved */
     struct maintenance maintenance;

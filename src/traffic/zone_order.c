@@ -254,6 +254,7 @@ void zone_health_watch_locked(struct zone *zone, struct service *service, bool c
     static const struct health_rule any = {1, 1};
     unsigned slots = atomic_load(&service->slots);
 
+    service->checked = checked;
     for (unsigned slot = 0; slot < slots; slot++) {
         enum peer_state state = META_STATE(zone_peer_meta(zone, service, slot));
         if (state != PEER_FREE) {
