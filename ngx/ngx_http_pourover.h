@@ -23,9 +23,11 @@
  *   ngx_http_pourover_state.c      the state file: restored, kept fresh
  *   ngx_http_pourover_state_*.c    ... checked, read, changed in a thread
  *   ngx_http_pourover_save.c       one change: compared, set, saved
+ *   ngx_http_pourover_apply.c      what each kind of change does to the zone
  *   ngx_http_pourover_guard.c      who may call the API
  *   ngx_http_pourover_api.c        the API: calls and answers
- *   ngx_http_pourover_put.c        ... the one that changes a split
+ *   ngx_http_pourover_put.c        ... those that change something
+ *   ngx_http_pourover_command.c    ... each with its body and its answer
  *   ngx_http_pourover_render*.c    its bodies in JSON
  *   ngx_http_pourover_prometheus.c and as Prometheus text
  *
@@ -46,7 +48,6 @@
 #include "traffic/event.h"
 #include "traffic/id.h"
 #include "traffic/pick.h"
-#include "traffic/split_change.h"
 #include "traffic/zone.h"
 
 
@@ -69,6 +70,7 @@ typedef struct {
     ngx_fd_t                       lock_fd;       /* STATE.lock's, here */
     struct ngx_http_pourover_saver_s  *saver;     /* of state.c and save.c */
 
+    ngx_str_t                      fail_file;     /* path, len 0: none */
     ngx_uint_t                     fresh;         /* made by this cycle */
     uint32_t                       generation;    /* the zone's by this cycle */
 
@@ -531,6 +533,8 @@ void ngx_http_pourover_event_tick(ngx_http_pourover_zone_t *pz);
 
 ngx_http_pourover_main_conf_t *ngx_http_pourover_main_of(ngx_cycle_t *cycle);
 ngx_http_pourover_zone_t *ngx_http_pourover_zone_of(ngx_cycle_t *cycle);
+/* how many workers there are, but for those that are shutting down */
+uint32_t ngx_http_pourover_processes(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_pourover_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 ngx_int_t ngx_http_pourover_init_module(ngx_cycle_t *cycle);
 
@@ -544,7 +548,7 @@ void ngx_http_pourover_exit_process(ngx_cycle_t *cycle);
 /*
  * state*.c, save.c
  *
- * The state file has a line of JSON for each service; see traffic/state.h.
+ * The state file has lines of JSON for each service; see traffic/state.h.
  */
 
 /* at configuration time, also under "nginx -t": EMERG and NGX_ERROR when the
@@ -552,9 +556,12 @@ void ngx_http_pourover_exit_process(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_pourover_state_check(ngx_conf_t *cf,
     ngx_http_pourover_zone_t *pz);
 /* in the master, when all services are in the zone and its mutex is free.  A
- * fresh zone takes the file's splits, restored of zone and services is set; a
- * zone that lived on takes those of services that came back.  Never fails */
+ * fresh zone takes what the file says, restored of zone and services is set; a
+ * zone that lived on takes that of services that came back.  Never fails */
 void ngx_http_pourover_state_restore(ngx_cycle_t *cycle,
+    ngx_http_pourover_zone_t *pz);
+/* then: a fresh zone starts failing if the file of fail_file= is there */
+void ngx_http_pourover_state_fail_file(ngx_cycle_t *cycle,
     ngx_http_pourover_zone_t *pz);
 /* a worker starts, and stops taking new work */
 void ngx_http_pourover_state_open(ngx_http_pourover_zone_t *pz);
@@ -564,28 +571,6 @@ void ngx_http_pourover_state_tick(ngx_http_pourover_zone_t *pz,
     ngx_uint_t holder);
 /* do two masters live, of a binary upgrade? */
 ngx_uint_t ngx_http_pourover_state_upgrading(ngx_http_pourover_zone_t *pz);
-
-typedef struct {
-    struct service                *service;       /* NULL: only save */
-    struct split_request           request;
-
-    /* the result */
-    ngx_uint_t                     status;        /* 200, 409, 507 */
-    unsigned                       saved:1;
-    struct split                   now;
-    uint64_t                       epoch;
-    const char                    *field;         /* of a conflict */
-    struct err                     err;           /* of 409 and 507 */
-} ngx_http_pourover_change_t;
-
-/*
- * Compare, set and save.  NGX_OK: it is finished.  NGX_AGAIN: it goes on in the
- * thread pool, done is called in the event loop when it is finished; change
- * and pool have to live until then.  NGX_ERROR: nothing was done.
- */
-ngx_int_t ngx_http_pourover_state_change(ngx_http_pourover_zone_t *pz,
-    ngx_http_pourover_change_t *change, void (*done)(void *data), void *data,
-    ngx_pool_t *pool);
 
 
 /* guard.c */

@@ -1,8 +1,8 @@
 
 /*
  * The API: calls and answers.  docs/reference/api.md is its specification,
- * guard.c says who may call, put.c changes a split, render.c and prometheus.c
- * write the bodies.
+ * guard.c says who may call, put.c and command.c change things, render*.c and
+ * prometheus.c write the bodies.
  */
 
 #include "ngx_http_pourover_api.h"
@@ -18,36 +18,99 @@
 static const char  ngx_http_pourover_text[] =
     "text/plain; version=0.0.4; charset=utf-8";
 
+#define NGX_HTTP_POUROVER_PLAIN(path)                                         \
+    { path, sizeof(path) - 1 }, { "", 0 }, NGX_HTTP_POUROVER_PATH_PLAIN
+#define NGX_HTTP_POUROVER_OF_SERVICE(tail)                                    \
+    { "v1/services/", 12 }, { tail, sizeof(tail) - 1 },                       \
+    NGX_HTTP_POUROVER_PATH_SERVICE
+#define NGX_HTTP_POUROVER_OF_PEER                                             \
+    { "v1/services/", 12 }, { "/peers/", 7 }, NGX_HTTP_POUROVER_PATH_PEER
+
+#define NGX_HTTP_POUROVER_RENDER(render)                                      \
+    NGX_HTTP_GET, render, NGX_HTTP_POUROVER_JSON, NULL, NULL
+#define NGX_HTTP_POUROVER_ASK(get)                                            \
+    NGX_HTTP_GET, NULL, NULL, get, NULL
+#define NGX_HTTP_POUROVER_WRITE(method, write)                                \
+    method, NULL, NULL, NULL, &write
+
 static const ngx_http_pourover_route_t  ngx_http_pourover_routes[] = {
 
-    { { "v1/services/", 12 }, { "/split", 6 }, 1,
-      NULL, NULL, NULL },
+    { NGX_HTTP_POUROVER_PLAIN("v1/status"),
+      NGX_HTTP_POUROVER_RENDER(ngx_http_pourover_render_status) },
 
-    { { "v1/services/", 12 }, { "/stats", 6 }, 1,
-      NULL, NULL, ngx_http_pourover_get_stats },
+    { NGX_HTTP_POUROVER_PLAIN("v1/services"),
+      NGX_HTTP_POUROVER_RENDER(ngx_http_pourover_render_services) },
 
-    { { "v1/services/", 12 }, { "/events", 7 }, 1,
-      NULL, NULL, ngx_http_pourover_get_events },
+    { NGX_HTTP_POUROVER_OF_SERVICE(""),
+      NGX_HTTP_POUROVER_RENDER(ngx_http_pourover_render_service) },
 
-    { { "v1/services/", 12 }, { "", 0 }, 1,
-      ngx_http_pourover_render_service, NGX_HTTP_POUROVER_JSON, NULL },
+    { NGX_HTTP_POUROVER_OF_SERVICE("/split"),
+      NGX_HTTP_POUROVER_WRITE(NGX_HTTP_PUT, ngx_http_pourover_write_split) },
 
-    { { "v1/services", 11 }, { "", 0 }, 0,
-      ngx_http_pourover_render_services, NGX_HTTP_POUROVER_JSON, NULL },
+    { NGX_HTTP_POUROVER_OF_PEER,
+      NGX_HTTP_POUROVER_ASK(ngx_http_pourover_get_one_peer) },
 
-    { { "v1/status", 9 }, { "", 0 }, 0,
-      ngx_http_pourover_render_status, NGX_HTTP_POUROVER_JSON, NULL },
+    { NGX_HTTP_POUROVER_OF_PEER,
+      NGX_HTTP_POUROVER_WRITE(NGX_HTTP_PUT,
+                              ngx_http_pourover_write_peer_put) },
 
-    { { "v1/verify", 9 }, { "", 0 }, 0,
-      ngx_http_pourover_render_verify, NGX_HTTP_POUROVER_JSON, NULL },
+    { NGX_HTTP_POUROVER_OF_PEER,
+      NGX_HTTP_POUROVER_WRITE(NGX_HTTP_PATCH,
+                              ngx_http_pourover_write_peer_patch) },
 
-    { { "metrics", 7 }, { "", 0 }, 0,
-      ngx_http_pourover_render_metrics, ngx_http_pourover_text, NULL },
+    { NGX_HTTP_POUROVER_OF_PEER,
+      NGX_HTTP_POUROVER_WRITE(NGX_HTTP_DELETE,
+                              ngx_http_pourover_write_peer_delete) },
+
+    { NGX_HTTP_POUROVER_OF_SERVICE("/maintenance"),
+      NGX_HTTP_POUROVER_WRITE(NGX_HTTP_PUT,
+                              ngx_http_pourover_write_maintenance) },
+
+    { NGX_HTTP_POUROVER_OF_SERVICE("/stats"),
+      NGX_HTTP_POUROVER_ASK(ngx_http_pourover_get_stats) },
+
+    { NGX_HTTP_POUROVER_OF_SERVICE("/events"),
+      NGX_HTTP_POUROVER_ASK(ngx_http_pourover_get_events) },
+
+    { NGX_HTTP_POUROVER_OF_SERVICE("/watch"),
+      NGX_HTTP_POUROVER_WRITE(NGX_HTTP_PUT, ngx_http_pourover_write_watch) },
+
+    { NGX_HTTP_POUROVER_PLAIN("healthcheck/fail"),
+      NGX_HTTP_POUROVER_WRITE(NGX_HTTP_POST, ngx_http_pourover_write_fail) },
+
+    { NGX_HTTP_POUROVER_PLAIN("healthcheck/ok"),
+      NGX_HTTP_POUROVER_WRITE(NGX_HTTP_POST, ngx_http_pourover_write_ok) },
+
+    { NGX_HTTP_POUROVER_PLAIN("v1/verify"),
+      NGX_HTTP_POUROVER_RENDER(ngx_http_pourover_render_verify) },
+
+    { NGX_HTTP_POUROVER_PLAIN("metrics"),
+      NGX_HTTP_GET, ngx_http_pourover_render_metrics, ngx_http_pourover_text,
+      NULL, NULL },
 };
+
+#define NGX_HTTP_POUROVER_ROUTES                                              \
+    (sizeof(ngx_http_pourover_routes) / sizeof(ngx_http_pourover_routes[0]))
+
+static const struct {
+    ngx_uint_t   method;
+    const char  *name;
+} ngx_http_pourover_methods[] = {
+    { NGX_HTTP_GET, "GET, HEAD" },
+    { NGX_HTTP_PUT, "PUT" },
+    { NGX_HTTP_PATCH, "PATCH" },
+    { NGX_HTTP_DELETE, "DELETE" },
+    { NGX_HTTP_POST, "POST" }
+};
+
+#define NGX_HTTP_POUROVER_METHODS                                             \
+    (sizeof(ngx_http_pourover_methods) / sizeof(ngx_http_pourover_methods[0]))
 
 static const char *const  ngx_http_pourover_paths[] = {
     "v1/status", "v1/services", "v1/services/S", "v1/services/S/split",
-    "v1/services/S/stats", "v1/services/S/events", "v1/verify", "metrics"
+    "v1/services/S/peers/ADDRESS", "v1/services/S/maintenance",
+    "v1/services/S/stats", "v1/services/S/events", "v1/services/S/watch",
+    "healthcheck/fail", "healthcheck/ok", "v1/verify", "metrics"
 };
 
 
@@ -144,8 +207,13 @@ ngx_http_pourover_error(ngx_http_pourover_call_t *call, ngx_uint_t status,
     json_kv_str(&w, "field", field);
     json_obj_end(&w);
 
-    if (call->change.service) {
-        ngx_http_pourover_render_split(&w, &call->change.now);
+    /* as it is now, when the change was thought of another state */
+    if (call->change.status == status && call->route->write->render
+        && (status == NGX_HTTP_INSUFFICIENT_STORAGE
+            ? call->change.err.code != ERR_FULL
+            : status == NGX_HTTP_CONFLICT && call->route->write->conflicts))
+    {
+        call->route->write->render(&w, call);
     }
 
     json_obj_end(&w);
@@ -186,9 +254,9 @@ ngx_http_pourover_no_call(ngx_http_pourover_call_t *call)
                str_nearest(call->path, ngx_http_pourover_paths,
                            sizeof(ngx_http_pourover_paths)
                            / sizeof(ngx_http_pourover_paths[0])),
-               "calls are v1/status, v1/services, v1/services/S, "
-               "v1/services/S/split, v1/services/S/stats, "
-               "v1/services/S/events, v1/verify and metrics");
+               "calls are v1/status, v1/services, v1/services/S and what is "
+               "below it, healthcheck/fail, healthcheck/ok, v1/verify and "
+               "metrics");
 }
 
 
@@ -239,48 +307,113 @@ ngx_http_pourover_no_service(ngx_http_pourover_call_t *call)
 }
 
 
-/* does the path fit?  *name: what stands between head and tail */
+ngx_int_t
+ngx_http_pourover_no_peer(ngx_http_pourover_call_t *call, const char *message)
+{
+    char                *text;
+    size_t               n, slot, slots;
+    struct err           err;
+    const char         **names, *near;
+    enum peer_state      state;
+    const struct peer   *peer;
+
+    slots = atomic_load(&call->service->slots);
+    names = ngx_palloc(call->r->pool, (slots + 1) * sizeof(char *));
+    text = ngx_pnalloc(call->r->pool, (slots + 1) * (ZONE_ADDRESS_MAX + 1));
+    if (names == NULL || text == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    n = 0;
+
+    ngx_shmtx_lock(&call->zone->shpool->mutex);
+
+    for (slot = 0; slot < slots; slot++) {
+        state = META_STATE(zone_peer_meta(call->zone->zone, call->service,
+                                          (unsigned) slot));
+
+        if (state != PEER_FREE && state != PEER_REMOVED) {
+            peer = zone_peer(call->zone->zone, call->service, (unsigned) slot);
+            names[n++] = text;
+            (void) ngx_cpystrn((u_char *) text, (u_char *) peer->address,
+                               peer->address_len + 1u);
+            text += peer->address_len + 1;
+        }
+    }
+
+    ngx_shmtx_unlock(&call->zone->shpool->mutex);
+
+    near = str_nearest(call->address, names, n);
+    (void) err_set(&err, ERR_NOT_FOUND, "%s%s%s%s", message,
+                   near ? "; did you mean \"" : "", near ? near : "",
+                   near ? "\"?" : "");
+
+    return ngx_http_pourover_error(call, NGX_HTTP_NOT_FOUND, "not_found",
+                                   STR(""), err.msg);
+}
+
+
+/* does the path fit?  Then call has what is in it: a service's name has no
+ * slash, the address of a peer may have some */
 
 static ngx_uint_t
 ngx_http_pourover_route_fits(const ngx_http_pourover_route_t *route,
-    struct str path, struct str *name)
+    ngx_http_pourover_call_t *call)
 {
-    if (!route->named) {
-        return str_eq(path, route->head);
+    struct str  name, rest;
+
+    if (route->path == NGX_HTTP_POUROVER_PATH_PLAIN) {
+        return str_eq(call->path, route->head);
     }
 
-    if (path.len <= route->head.len + route->tail.len
-        || !str_starts_with(path, route->head)
-        || !str_ends_with(path, route->tail))
-    {
+    if (!str_starts_with(call->path, route->head)) {
         return 0;
     }
 
-    name->ptr = path.ptr + route->head.len;
-    name->len = path.len - route->head.len - route->tail.len;
+    name.ptr = call->path.ptr + route->head.len;
+    name.len = call->path.len - route->head.len;
+    name.len = str_find_char(name, '/');
+
+    rest.ptr = name.ptr + name.len;
+    rest.len = (size_t) (call->path.ptr + call->path.len - rest.ptr);
+
+    if (name.len == 0 || !str_starts_with(rest, route->tail)) {
+        return 0;
+    }
+
+    rest.ptr += route->tail.len;
+    rest.len -= route->tail.len;
+
+    if ((rest.len > 0) != (route->path == NGX_HTTP_POUROVER_PATH_PEER)) {
+        return 0;
+    }
+
+    call->name = name;
+    call->address = rest;
 
     return 1;
 }
 
 
-static const ngx_http_pourover_route_t *
-ngx_http_pourover_route(struct str path, struct str *name)
+static void
+ngx_http_pourover_route(ngx_http_pourover_call_t *call)
 {
-    ngx_uint_t  i;
+    ngx_uint_t  i, method;
 
-    for (i = 0;
-         i < sizeof(ngx_http_pourover_routes)
-             / sizeof(ngx_http_pourover_routes[0]);
-         i++)
-    {
-        if (ngx_http_pourover_route_fits(&ngx_http_pourover_routes[i], path,
-                                         name))
-        {
-            return &ngx_http_pourover_routes[i];
+    method = call->r->method == NGX_HTTP_HEAD ? NGX_HTTP_GET : call->r->method;
+
+    for (i = 0; i < NGX_HTTP_POUROVER_ROUTES; i++) {
+        if (!ngx_http_pourover_route_fits(&ngx_http_pourover_routes[i], call)) {
+            continue;
+        }
+
+        call->known = 1;
+
+        if (ngx_http_pourover_routes[i].method == method) {
+            call->route = &ngx_http_pourover_routes[i];
+            return;
         }
     }
-
-    return NULL;
 }
 
 
@@ -295,7 +428,7 @@ ngx_http_pourover_guess(ngx_http_pourover_call_t *call)
     size = NGX_HTTP_POUROVER_ANSWER_MIN;
 
     if (call->service) {
-        return size + atomic_load(&call->service->slots) * 512;
+        return size + atomic_load(&call->service->slots) * 1024;
     }
 
     for (service = zone_service_first(call->zone->zone);
@@ -357,18 +490,6 @@ ngx_http_pourover_rendered(struct buf *buf, ngx_http_pourover_call_t *call)
 }
 
 
-static ngx_int_t
-ngx_http_pourover_get(ngx_http_pourover_call_t *call)
-{
-    if (call->route->get) {
-        return call->route->get(call);
-    }
-
-    return ngx_http_pourover_send_body(call, call->route->type,
-                                       ngx_http_pourover_rendered);
-}
-
-
 static ngx_http_pourover_api_conf_t *
 ngx_http_pourover_api_conf(ngx_http_request_t *r)
 {
@@ -412,9 +533,9 @@ ngx_http_pourover_call(ngx_http_request_t *r)
     call->zone = pmcf->zone;
     call->path.ptr = (char *) r->uri.data + len;
     call->path.len = r->uri.len - len;
-    call->route = ngx_http_pourover_route(call->path, &call->name);
+    ngx_http_pourover_route(call);
 
-    if (call->route && call->route->named) {
+    if (call->name.len) {
         call->service = zone_service_find(call->zone->zone, call->name);
 
         if (call->service && !atomic_load(&call->service->listed)) {
@@ -448,10 +569,30 @@ ngx_http_pourover_refuse(ngx_http_pourover_call_t *call, ngx_uint_t status,
 static ngx_int_t
 ngx_http_pourover_wrong_method(ngx_http_pourover_call_t *call)
 {
-    const char  *allow;
+    char        *allow;
+    ngx_uint_t   i, j;
+    struct buf   buf;
     struct err   err;
 
-    allow = call->route->render || call->route->get ? "GET, HEAD" : "PUT";
+    allow = ngx_pnalloc(call->r->pool, 64);
+    if (allow == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    buf_init_fixed(&buf, allow, 64);
+
+    for (i = 0; i < NGX_HTTP_POUROVER_METHODS; i++) {
+        for (j = 0; j < NGX_HTTP_POUROVER_ROUTES; j++) {
+            if (ngx_http_pourover_routes[j].method
+                == ngx_http_pourover_methods[i].method
+                && ngx_http_pourover_route_fits(&ngx_http_pourover_routes[j],
+                                                call))
+            {
+                buf_addf(&buf, "%s%s", buf.len ? ", " : "",
+                         ngx_http_pourover_methods[i].name);
+            }
+        }
+    }
 
     if (ngx_http_pourover_header(call->r, "Allow", allow) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -484,8 +625,8 @@ ngx_http_pourover_api_handler(ngx_http_request_t *r)
 
     guard = ngx_http_pourover_guard(r, api, &message);
 
-    if (guard == NGX_OK && call->route && call->route->render == NULL
-        && call->route->get == NULL && call->service && r->method == NGX_HTTP_PUT)
+    if (guard == NGX_OK && call->route && call->route->write
+        && (call->name.len == 0 || call->service))
     {
         return ngx_http_pourover_put(call);
     }
@@ -499,20 +640,22 @@ ngx_http_pourover_api_handler(ngx_http_request_t *r)
         return ngx_http_pourover_refuse(call, (ngx_uint_t) guard, message);
     }
 
-    if (call->route == NULL) {
+    if (!call->known) {
         return ngx_http_pourover_no_call(call);
     }
 
-    if (call->route->render || call->route->get
-        ? !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
-                            : r->method != NGX_HTTP_PUT)
-    {
+    if (call->route == NULL) {
         return ngx_http_pourover_wrong_method(call);
     }
 
-    if (call->route->named && call->service == NULL) {
+    if (call->name.len && call->service == NULL) {
         return ngx_http_pourover_no_service(call);
     }
 
-    return ngx_http_pourover_get(call);
+    if (call->route->get) {
+        return call->route->get(call);
+    }
+
+    return ngx_http_pourover_send_body(call, call->route->type,
+                                       ngx_http_pourover_rendered);
 }

@@ -72,6 +72,55 @@ ngx_http_pourover_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* its directory has to be there: a flag file in a place that is not would never
+ * be seen */
+
+static ngx_int_t
+ngx_http_pourover_zone_fail_file(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz)
+{
+    u_char           *dir, *slash;
+    ngx_err_t         err;
+    ngx_file_info_t   fi;
+
+    if (ngx_conf_full_name(cf->cycle, &pz->fail_file, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    dir = ngx_pnalloc(cf->pool, pz->fail_file.len + 1);
+    if (dir == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_cpystrn(dir, pz->fail_file.data, pz->fail_file.len + 1);
+    slash = (u_char *) strrchr((char *) dir, '/');
+    slash[slash == dir] = '\0';
+
+    err = ngx_file_info(dir, &fi) == NGX_FILE_ERROR ? ngx_errno
+          : !ngx_is_dir(&fi) ? NGX_ENOTDIR : 0;
+
+    if (err) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
+                           "pourover_zone: fail_file \"%V\" could never be "
+                           "there, \"%s\" is no directory; right is the path "
+                           "of a file in one that is there",
+                           &pz->fail_file, dir);
+        return NGX_ERROR;
+    }
+
+    if (ngx_file_info(pz->fail_file.data, &fi) != NGX_FILE_ERROR
+        && ngx_is_dir(&fi))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pourover_zone: fail_file \"%V\" is a directory, "
+                           "which is never removed; right is the path of a "
+                           "file", &pz->fail_file);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_pourover_zone_params(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz,
     size_t *size)
@@ -112,6 +161,16 @@ ngx_http_pourover_zone_params(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz,
             continue;
         }
 
+        if (ngx_http_pourover_conf_param(&value[i], "fail_file", &v) && v.len) {
+            pz->fail_file = v;
+
+            if (ngx_http_pourover_zone_fail_file(cf, pz) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
         if (ngx_http_pourover_conf_param(&value[i], "state_max_age", &v)) {
             age = ngx_parse_time(&v, 0);
 
@@ -129,7 +188,7 @@ ngx_http_pourover_zone_params(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "pourover_zone: invalid parameter \"%V\"; it takes "
                            "name=NAME size=SIZE [state=FILE] "
-                           "[state_max_age=TIME]", &value[i]);
+                           "[state_max_age=TIME] [fail_file=FILE]", &value[i]);
         return NGX_ERROR;
     }
 

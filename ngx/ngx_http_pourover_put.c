@@ -1,13 +1,13 @@
 
 /*
- * PUT v1/services/S/split: the body is read, the change is made and saved in
- * the thread pool, then the answer is sent.
+ * The calls that change something: the body is read, the change is made and
+ * saved in the thread pool, then the answer is sent.  What is special to each
+ * is in command.c.
  */
 
 #include "ngx_http_pourover_api.h"
 
 #include "base/json.h"
-#include "traffic/split_body.h"
 
 
 #define NGX_HTTP_POUROVER_BODY_MAX  16384
@@ -17,24 +17,36 @@ static const char  ngx_http_pourover_large_message[] =
     "the body is larger than 16384 bytes, which no change needs";
 
 
+static const char *
+ngx_http_pourover_put_code(const struct err *err)
+{
+    return err->code == ERR_INVALID ? "invalid"
+           : err->code == ERR_CONFLICT ? "conflict"
+           : err->code == ERR_FULL ? "full"
+           : "not_saved";
+}
+
+
 static ngx_int_t
 ngx_http_pourover_put_answer(ngx_http_pourover_call_t *call)
 {
-    void                        *mem;
-    struct buf                   buf;
-    struct json_writer           w;
-    ngx_http_pourover_change_t  *change;
+    void                             *mem;
+    struct buf                        buf;
+    struct json_writer                w;
+    ngx_http_pourover_change_t       *change;
+    const ngx_http_pourover_write_t  *write;
 
     change = &call->change;
+    write = call->route->write;
 
-    if (change->status == NGX_HTTP_CONFLICT) {
-        return ngx_http_pourover_error(call, change->status, "conflict",
-                                       str_of(change->field), change->err.msg);
+    if (change->status == NGX_HTTP_NOT_FOUND) {
+        return ngx_http_pourover_no_peer(call, change->err.msg);
     }
 
     if (change->status != NGX_HTTP_OK) {
-        return ngx_http_pourover_error(call, change->status, "not_saved",
-                                       STR(""), change->err.msg);
+        return ngx_http_pourover_error(call, change->status,
+                                       ngx_http_pourover_put_code(&change->err),
+                                       str_of(change->field), change->err.msg);
     }
 
     mem = ngx_pnalloc(call->r->pool, NGX_HTTP_POUROVER_ERROR_MAX);
@@ -46,8 +58,15 @@ ngx_http_pourover_put_answer(ngx_http_pourover_call_t *call)
     json_writer_init(&w, &buf);
     json_obj_begin(&w);
     json_kv_u64(&w, "epoch", change->epoch);
-    json_kv_bool(&w, "saved", change->saved);
-    ngx_http_pourover_render_split(&w, &change->now);
+
+    if (!write->unsaved) {
+        json_kv_bool(&w, "saved", change->saved);
+    }
+
+    if (write->render) {
+        write->render(&w, call);
+    }
+
     json_obj_end(&w);
 
     return ngx_http_pourover_send(call->r, NGX_HTTP_OK, NGX_HTTP_POUROVER_JSON,
@@ -156,14 +175,16 @@ ngx_http_pourover_body(ngx_http_request_t *r, struct str *ret_body)
 static ngx_int_t
 ngx_http_pourover_put_body(ngx_http_pourover_call_t *call)
 {
-    ngx_int_t                    rc;
-    struct err                   err;
-    struct str                   body, field;
-    ngx_http_request_t          *r;
-    ngx_http_pourover_change_t  *change;
+    ngx_int_t                         rc;
+    struct err                        err;
+    struct str                        body, field;
+    ngx_http_request_t               *r;
+    ngx_http_pourover_change_t       *change;
+    const ngx_http_pourover_write_t  *write;
 
     r = call->r;
     change = &call->change;
+    write = call->route->write;
 
     if (ngx_http_pourover_body(r, &body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -175,12 +196,18 @@ ngx_http_pourover_put_body(ngx_http_pourover_call_t *call)
                                        ngx_http_pourover_large_message);
     }
 
-    if (split_body_read(body, &change->request, &field, &err) != 0) {
+    field = STR("");
+
+    if (write->read(call, body, &field, &err) != 0) {
         return ngx_http_pourover_error(call, NGX_HTTP_BAD_REQUEST, "invalid",
                                        field, err.msg);
     }
 
+    change->apply = write->apply;
     change->service = call->service;
+    change->unsaved = write->unsaved;
+    change->field = "";
+
     rc = ngx_http_pourover_state_change(call->zone, change,
                                         ngx_http_pourover_put_done, call,
                                         r->pool);
@@ -214,6 +241,12 @@ ngx_http_pourover_put_handler(ngx_http_request_t *r)
     }
 }
 
+
+/*
+ * A browser sends a form without asking whether it may, but never as JSON, and
+ * a POST without a Content-Type only from a script, with an Origin, which the
+ * guard has refused.
+ */
 
 static ngx_uint_t
 ngx_http_pourover_is_json(ngx_http_request_t *r)
@@ -249,6 +282,21 @@ ngx_http_pourover_put_refuse(ngx_http_pourover_call_t *call, ngx_uint_t status,
 }
 
 
+/* may the body be of this type, if there is one? */
+
+static ngx_uint_t
+ngx_http_pourover_type_right(ngx_http_request_t *r,
+    ngx_http_pourover_body_e body)
+{
+    return body == NGX_HTTP_POUROVER_BODY_NONE
+           || ngx_http_pourover_is_json(r)
+           || (body == NGX_HTTP_POUROVER_BODY_OPTIONAL
+               && r->headers_in.content_type == NULL
+               && r->headers_in.content_length_n <= 0
+               && !r->headers_in.chunked);
+}
+
+
 ngx_int_t
 ngx_http_pourover_put(ngx_http_pourover_call_t *call)
 {
@@ -257,7 +305,7 @@ ngx_http_pourover_put(ngx_http_pourover_call_t *call)
 
     r = call->r;
 
-    if (!ngx_http_pourover_is_json(r)) {
+    if (!ngx_http_pourover_type_right(r, call->route->write->body)) {
         return ngx_http_pourover_put_refuse(call,
                                     NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
                                     "media_type",

@@ -1,21 +1,22 @@
 
 /*
  * The bodies of the API in JSON; docs/reference/api.md is their specification.
- * Nothing is locked: counters are read while they count, a peer is copied and
- * looked at again.
+ * Counters are read while they count; what has several parts is copied under
+ * the zone's mutex.  Peers are in render_peers.c.
  */
 
 #include "ngx_http_pourover_api.h"
 #include "ngx_http_pourover_check.h"
+#include "ngx_http_pourover_render.h"
 
 #include <math.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/num.h"
+#include "traffic/control.h"
 
 
-static void
+void
 ngx_http_pourover_json_begin(struct json_writer *w, struct buf *buf,
     ngx_http_pourover_zone_t *pz)
 {
@@ -144,6 +145,7 @@ ngx_http_pourover_render_status(struct buf *buf, ngx_http_pourover_zone_t *pz,
     json_kv_cstr(&w, "restored_reason", zone->restored_reason);
     ngx_http_pourover_json_state(&w, pz);
     json_kv_bool(&w, "upgrading", ngx_http_pourover_state_upgrading(pz));
+    ngx_http_pourover_render_healthcheck(&w, pz);
     ngx_http_pourover_json_checker(&w, zone);
     ngx_http_pourover_json_workers(&w, pz);
 
@@ -165,96 +167,41 @@ ngx_http_pourover_render_status(struct buf *buf, ngx_http_pourover_zone_t *pz,
 
 
 void
-ngx_http_pourover_count_peers(ngx_http_pourover_zone_t *pz,
-    const struct service *service,
-    ngx_http_pourover_track_t tracks[TRACK_COUNT])
-{
-    uint32_t                    meta;
-    unsigned                    slot, slots;
-    ngx_http_pourover_track_t  *track;
-
-    ngx_memzero(tracks, TRACK_COUNT * sizeof(ngx_http_pourover_track_t));
-    slots = atomic_load(&service->slots);
-
-    for (slot = 0; slot < slots; slot++) {
-        meta = zone_peer_meta(pz->zone, service, slot);
-        track = &tracks[META_TRACK(meta)];
-
-        if (META_STATE(meta) != PEER_FREE && META_STATE(meta) <= PEER_REMOVED) {
-            track->peers[META_STATE(meta)]++;
-            track->in_flight += zone_pin_sum(pz->zone, service, slot).in_flight;
-        }
-    }
-}
-
-
-static void
-ngx_http_pourover_json_tracks(struct json_writer *w,
+ngx_http_pourover_render_maintenance(struct json_writer *w,
     ngx_http_pourover_zone_t *pz, const struct service *service)
 {
-    enum track                  t;
-    ngx_http_pourover_track_t  *track, tracks[TRACK_COUNT];
+    struct maintenance_order  m;
 
-    ngx_http_pourover_count_peers(pz, service, tracks);
+    ngx_shmtx_lock(&pz->shpool->mutex);
+    m = maintenance_get_locked(service);
+    ngx_shmtx_unlock(&pz->shpool->mutex);
 
-    json_key(w, "tracks");
+    json_key(w, "maintenance");
     json_obj_begin(w);
-
-    for (t = TRACK_STABLE; t < TRACK_COUNT; t++) {
-        track = &tracks[t];
-
-        json_key(w, zone_track_name(t));
-        json_obj_begin(w);
-        json_kv_u64(w, "peers", track->peers[PEER_READY]
-                                + track->peers[PEER_DRAINING]
-                                + track->peers[PEER_DOWN]);
-        json_kv_u64(w, "live", zone_ready(service, t, LEVEL_PASSING));
-        json_kv_u64(w, "failing", zone_ready(service, t, LEVEL_FAILING));
-        json_kv_u64(w, "unknown", zone_ready(service, t, LEVEL_UNKNOWN));
-        json_kv_i64(w, "in_flight", track->in_flight);
-        json_obj_end(w);
-    }
-
+    json_kv_bool(w, "on", m.on);
+    json_kv_str(w, "by", (struct str) { m.by, m.by_len });
+    json_kv_str(w, "message", (struct str) { m.message, m.message_len });
+    json_kv_u64(w, "since_ms", m.since_ms);
     json_obj_end(w);
 }
 
 
-/* one peer, unless it goes while it is read */
-
-static void
-ngx_http_pourover_json_peer(struct json_writer *w, ngx_http_pourover_zone_t *pz,
-    const struct service *service, unsigned slot)
+void
+ngx_http_pourover_render_healthcheck(struct json_writer *w,
+    ngx_http_pourover_zone_t *pz)
 {
-    uint32_t         meta;
-    struct peer      peer;
-    struct pin_sum   sum;
+    struct failing_order  f;
 
-    meta = zone_peer_meta(pz->zone, service, slot);
+    ngx_shmtx_lock(&pz->shpool->mutex);
+    f = failing_get_locked(pz->zone);
+    ngx_shmtx_unlock(&pz->shpool->mutex);
 
-    if (META_STATE(meta) == PEER_FREE || META_STATE(meta) >= PEER_REMOVED) {
-        return;
-    }
-
-    peer = *zone_peer(pz->zone, service, slot);
-    sum = zone_pin_sum(pz->zone, service, slot);
-
-    if (META_GENERATION(zone_peer_meta(pz->zone, service, slot))
-        != META_GENERATION(meta))
-    {
-        return;
-    }
-
+    json_key(w, "healthcheck");
     json_obj_begin(w);
-    json_kv_str(w, "address", (struct str) { peer.address, peer.address_len });
-    json_kv_str(w, "name", (struct str) { peer.name, peer.name_len });
-    json_kv_cstr(w, "track", zone_track_name(META_TRACK(meta)));
-    json_kv_str(w, "dc", (struct str) { peer.dc, peer.dc_len });
-    json_kv_u64(w, "weight", peer.weight);
-    json_kv_cstr(w, "state", zone_peer_state_name(META_STATE(meta)));
-    ngx_http_pourover_json_health(w, meta, &peer.seen);
-    json_kv_i64(w, "in_flight", sum.in_flight);
-    json_kv_u64(w, "requests", sum.requests);
-    json_kv_u64(w, "failures", sum.failures);
+    json_kv_bool(w, "failing", f.on);
+    json_kv_str(w, "by", (struct str) { f.by, f.by_len });
+    json_kv_u64(w, "since_ms", f.since_ms);
+    json_kv_str(w, "flag_file", ngx_http_pourover_str(pz->fail_file));
     json_obj_end(w);
 }
 
@@ -274,7 +221,8 @@ ngx_http_pourover_json_service(struct json_writer *w,
     ngx_http_pourover_render_split(w, &split);
     json_kv_cstr(w, "restored",
                  zone_restored_name((enum restored) service->restored));
-    ngx_http_pourover_json_tracks(w, pz, service);
+    ngx_http_pourover_render_maintenance(w, pz, service);
+    ngx_http_pourover_render_tracks(w, pz, service);
 }
 
 
@@ -311,21 +259,11 @@ void
 ngx_http_pourover_render_service(struct buf *buf, ngx_http_pourover_zone_t *pz,
     const struct service *service)
 {
-    unsigned            slot, slots;
     struct json_writer  w;
-
-    slots = atomic_load(&service->slots);
 
     ngx_http_pourover_json_begin(&w, buf, pz);
     ngx_http_pourover_json_service(&w, pz, service);
-    json_key(&w, "peers");
-    json_arr_begin(&w);
-
-    for (slot = 0; slot < slots; slot++) {
-        ngx_http_pourover_json_peer(&w, pz, service, slot);
-    }
-
-    json_arr_end(&w);
+    ngx_http_pourover_render_peers(&w, pz, service);
     json_obj_end(&w);
 }
 

@@ -1,17 +1,17 @@
 
 /*
- * One change of a split: compared, set, saved.  Runs in the thread pool, see
- * state_change.c.
+ * One change: compared, set, saved.  Runs in the thread pool, see
+ * state_change.c; what a change does to the zone is in apply.c.
  *
  *   lock      who writes holds STATE.lock: one change at a time, of all workers
  *             and of both masters of a binary upgrade
  *   adopt     the file's higher revisions, so that the comparison is with the
  *             latest change of whoever made it
- *   compare   under the zone's mutex.  A change that can move nobody to the
- *             canary is set here, in memory, whatever becomes of the file
+ *   apply     under the zone's mutex.  A change that can move nobody to the
+ *             canary is made here, in memory, whatever becomes of the file
  *   write     STATE.tmp, fsync
  *   rename    from here on the change outlives us
- *   publish   a change that can move visitors to the canary is set only now
+ *   publish   a split that can move visitors to the canary is set only now
  *
  * Killed before the rename: the caller got no answer and the file is the old
  * one; a raise was not done.  Killed behind it: the file has the new one, and
@@ -37,12 +37,7 @@ typedef struct {
     ngx_http_pourover_state_file_t   file;        /* as it is before */
     ngx_uint_t                       aside;       /* it is to be kept */
 
-    struct split                     now, next;
-    ngx_uint_t                       raise;       /* next is not set yet */
-
-    char                            *text;        /* the new one */
-    size_t                           size;
-    struct buf                       head, body;
+    struct buf                       head, body;  /* the new one */
     char                             head_text[STATE_LINE_MAX];
     uint64_t                         alive_at_ms;
     ngx_file_info_t                  written;
@@ -130,40 +125,23 @@ ngx_http_pourover_save_load(ngx_http_pourover_save_t *s)
 }
 
 
-/* NGX_DECLINED: a conflict; the change says so */
+/* NGX_DECLINED: nothing was done; the change says why */
 
 static ngx_int_t
-ngx_http_pourover_save_compare(ngx_http_pourover_save_t *s)
+ngx_http_pourover_save_apply(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_change_t *change)
 {
-    ngx_int_t                    rc;
-    struct err                   err;
-    ngx_slab_pool_t             *shpool;
-    ngx_http_pourover_change_t  *change;
+    int  rc;
 
-    change = s->change;
-    shpool = s->zone->shpool;
-    rc = NGX_OK;
-
-    ngx_shmtx_lock(&shpool->mutex);
-
-    (void) zone_split_read(change->service, &s->now);
-
-    if (split_change(&s->now, &change->request, &s->next, &change->field, &err)
-        != 0)
-    {
-        change->err = err;
-        rc = NGX_DECLINED;
-
-    } else if (s->zone->state.len && split_can_raise(&s->now, &s->next)) {
-        s->raise = 1;
-
-    } else {
-        zone_split_set_locked(s->zone->zone, change->service, s->next);
+    if (change->apply == NULL) {
+        return NGX_OK;
     }
 
-    ngx_shmtx_unlock(&shpool->mutex);
+    ngx_shmtx_lock(&pz->shpool->mutex);
+    rc = change->apply(pz, change);
+    ngx_shmtx_unlock(&pz->shpool->mutex);
 
-    return rc;
+    return rc == 0 ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -172,47 +150,49 @@ ngx_http_pourover_save_compare(ngx_http_pourover_save_t *s)
 static uint64_t
 ngx_http_pourover_save_carry(ngx_http_pourover_save_t *s)
 {
-    uint64_t               n;
-    struct err             err;
-    struct str             line;
-    struct service        *service, *last;
-    enum state_item        item;
-    struct state_header    header;
-    struct state_reader    reader;
-    struct state_service   told;
+    uint64_t              n;
+    ngx_uint_t            services;
+    struct service       *service, *last;
+    enum state_item       item;
+    struct state_line     line;
+    struct state_header   header;
+    struct state_reader   reader;
 
     n = 0;
+    services = 0;
     last = NULL;
 
     if (s->file.text.ptr == NULL
-        || state_read(&reader, s->file.text, &header, &err) != 0)
+        || state_read(&reader, s->file.text, &header, NULL) != 0)
     {
         return 0;
     }
 
-    while ((item = state_next(&reader, &told, &line, &err)) != STATE_END) {
+    while ((item = state_next(&reader, &line, NULL)) != STATE_END) {
 
-        if (item == STATE_BAD) {
+        if (item == STATE_BAD || item == STATE_FAILING) {
             continue;
         }
 
         service = ngx_http_pourover_state_find(s->zone->zone, last,
-                                               state_name(&told));
+                                               state_name(&line));
         if (service) {
             last = service;
             continue;
         }
 
-        if (n == NGX_HTTP_POUROVER_CARRIED) {
+        services += item == STATE_SPLIT;
+
+        if (services > NGX_HTTP_POUROVER_CARRIED) {
             ngx_log_error(NGX_LOG_WARN, s->log, 0,
                           "state file \"%V\": more than %d services are not in "
                           "the configuration; \"%*s\" and those behind it are "
                           "forgotten", &s->zone->state,
-                          NGX_HTTP_POUROVER_CARRIED, told.name_len, told.name);
+                          NGX_HTTP_POUROVER_CARRIED, line.name_len, line.name);
             break;
         }
 
-        state_put_line(&s->body, line);
+        state_put_line(&s->body, line.text);
         n++;
     }
 
@@ -220,57 +200,89 @@ ngx_http_pourover_save_carry(ngx_http_pourover_save_t *s)
 }
 
 
+/* what the zone says, but for a split that is not set yet */
+
 static ngx_int_t
-ngx_http_pourover_save_compose(ngx_http_pourover_save_t *s)
+ngx_http_pourover_save_services(ngx_http_pourover_save_t *s, uint64_t *lines)
 {
-    uint64_t              n;
-    struct zone          *zone;
-    struct split          split;
-    struct service       *service;
-    struct state_header   header;
+    ngx_uint_t        whole;
+    struct zone      *zone;
+    struct split      split;
+    struct service   *service;
+    ngx_slab_pool_t  *shpool;
 
     zone = s->zone->zone;
-    n = 0;
+    shpool = s->zone->shpool;
 
     for (service = zone_service_first(zone);
          service;
          service = zone_service_next(zone, service))
     {
-        n++;
-    }
+        ngx_shmtx_lock(&shpool->mutex);
 
-    /* 16: services that a reload adds meanwhile, and the end */
-    s->size = ngx_min((n + 16 + NGX_HTTP_POUROVER_CARRIED) * STATE_LINE_MAX,
-                      STATE_TEXT_MAX);
-    s->text = malloc(s->size);
-    if (s->text == NULL) {
-        return ngx_http_pourover_save_fail(s, NGX_ENOMEM, "no memory for it");
-    }
+        whole = zone_split_read(service, &split);
 
-    buf_init_fixed(&s->body, s->text, s->size);
-    n = ngx_http_pourover_save_carry(s);
+        if (s->change->raise && service == s->change->service) {
+            split = s->change->next;
+        }
 
-    for (service = zone_service_first(zone);
-         service;
-         service = zone_service_next(zone, service))
-    {
-        if (s->raise && service == s->change->service) {
-            split = s->next;
+        state_put_split(&s->body, (struct str) { service->name,
+                                                 service->name_len }, &split);
+        *lines += 1 + state_put_control_locked(&s->body, zone, service);
 
-        } else if (!zone_split_read(service, &split)) {
+        ngx_shmtx_unlock(&shpool->mutex);
+
+        if (!whole) {
             return ngx_http_pourover_save_fail(s, NGX_EAGAIN,
                                                "splits change too fast");
         }
-
-        state_put_service(&s->body, (struct str) { service->name,
-                                                   service->name_len }, &split);
-        n++;
     }
 
-    state_put_end(&s->body, n);
+    return NGX_OK;
+}
+
+
+static uint64_t
+ngx_http_pourover_save_failing(ngx_http_pourover_save_t *s)
+{
+    uint64_t              revision;
+    struct failing_order  failing;
+
+    ngx_shmtx_lock(&s->zone->shpool->mutex);
+    revision = s->zone->zone->control_revision;
+    failing = failing_get_locked(s->zone->zone);
+    ngx_shmtx_unlock(&s->zone->shpool->mutex);
+
+    if (revision == 0) {
+        return 0;
+    }
+
+    state_put_failing(&s->body, revision, &failing);
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_http_pourover_save_compose(ngx_http_pourover_save_t *s)
+{
+    uint64_t             lines;
+    struct state_header  header;
+
+    buf_init(&s->body, STATE_TEXT_MAX);
+
+    lines = ngx_http_pourover_save_failing(s);
+    lines += ngx_http_pourover_save_carry(s);
+
+    if (ngx_http_pourover_save_services(s, &lines) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    state_put_end(&s->body, lines);
 
     s->alive_at_ms = clock_wall_ms();
-    header = (struct state_header) { zone->instance, s->alive_at_ms, n };
+    header = (struct state_header) { s->zone->zone->instance, s->alive_at_ms,
+                                     lines };
     buf_init_fixed(&s->head, s->head_text, sizeof(s->head_text));
     state_put_header(&s->head, &header);
 
@@ -417,32 +429,32 @@ ngx_http_pourover_save_rename(ngx_http_pourover_save_t *s)
  */
 
 static ngx_uint_t
-ngx_http_pourover_save_stale(ngx_http_pourover_save_t *s)
+ngx_http_pourover_save_stale(ngx_http_pourover_change_t *change)
 {
     struct split  now;
 
-    return s->raise
-           && (!zone_split_read(s->change->service, &now)
-               || now.revision != s->now.revision);
+    return change->raise
+           && (!zone_split_read(change->service, &now)
+               || now.revision != change->before.revision);
 }
 
 
 static void
-ngx_http_pourover_save_publish(ngx_http_pourover_save_t *s)
+ngx_http_pourover_save_publish(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_change_t *change)
 {
-    struct split     now;
-    struct service  *service;
+    struct split  now;
 
-    service = s->change->service;
-
-    ngx_shmtx_lock(&s->zone->shpool->mutex);
+    ngx_shmtx_lock(&pz->shpool->mutex);
 
     /* a tick may have taken it from the file already */
-    if (zone_split_read(service, &now) && now.revision < s->next.revision) {
-        zone_split_set_locked(s->zone->zone, service, s->next);
+    if (zone_split_read(change->service, &now)
+        && now.revision < change->next.revision)
+    {
+        zone_split_set_locked(pz->zone, change->service, change->next);
     }
 
-    ngx_shmtx_unlock(&s->zone->shpool->mutex);
+    ngx_shmtx_unlock(&pz->shpool->mutex);
 }
 
 
@@ -457,7 +469,7 @@ ngx_http_pourover_save_file(ngx_http_pourover_save_t *s)
         return NGX_ERROR;
     }
 
-    if (ngx_http_pourover_save_stale(s)) {
+    if (ngx_http_pourover_save_stale(s->change)) {
         (void) unlink((char *) s->zone->saver->tmp.data);
         s->change->field = "if_revision";
         (void) err_set(&s->change->err, ERR_CONFLICT,
@@ -470,8 +482,8 @@ ngx_http_pourover_save_file(ngx_http_pourover_save_t *s)
         return NGX_ERROR;
     }
 
-    if (s->raise) {
-        ngx_http_pourover_save_publish(s);
+    if (s->change->raise) {
+        ngx_http_pourover_save_publish(s->zone, s->change);
     }
 
     /* only now: if we are killed before, a tick takes the file that it sees */
@@ -484,6 +496,23 @@ ngx_http_pourover_save_file(ngx_http_pourover_save_t *s)
 }
 
 
+static ngx_uint_t
+ngx_http_pourover_save_status(ngx_int_t rc, const struct err *err)
+{
+    if (rc == NGX_OK) {
+        return NGX_HTTP_OK;
+    }
+
+    if (rc == NGX_ERROR || err->code == ERR_FULL) {
+        return NGX_HTTP_INSUFFICIENT_STORAGE;
+    }
+
+    return err->code == ERR_NOT_FOUND ? NGX_HTTP_NOT_FOUND
+           : err->code == ERR_INVALID ? NGX_HTTP_BAD_REQUEST
+           : NGX_HTTP_CONFLICT;
+}
+
+
 static void
 ngx_http_pourover_save_result(ngx_http_pourover_save_t *s, ngx_int_t rc)
 {
@@ -492,23 +521,20 @@ ngx_http_pourover_save_result(ngx_http_pourover_save_t *s, ngx_int_t rc)
     ngx_http_pourover_change_t  *change;
 
     change = s->change;
-    change->saved = rc == NGX_OK;
-    change->status = rc == NGX_OK ? NGX_HTTP_OK
-                     : rc == NGX_DECLINED ? NGX_HTTP_CONFLICT
-                     : NGX_HTTP_INSUFFICIENT_STORAGE;
 
     if (rc == NGX_DECLINED) {
         return;
     }
 
+    change->saved = rc == NGX_OK;
     file = &s->zone->zone->file;
     before = (ngx_err_t) atomic_exchange(&file->failed, (uint32_t) s->failed);
 
-    if (rc == NGX_ERROR && (change->service || before != s->failed)) {
+    if (rc == NGX_ERROR && (change->apply || before != s->failed)) {
         ngx_log_error(NGX_LOG_ALERT, s->log, 0, "%s%s", change->err.msg,
-                      !change->service ? ""
-                      : s->raise ? "; the split was not changed"
-                      : "; the new split holds in memory only");
+                      !change->apply ? ""
+                      : change->raise ? "; the split was not changed"
+                      : "; the change holds in memory only");
 
     } else if (rc == NGX_OK && before) {
         ngx_log_error(NGX_LOG_NOTICE, s->log, 0,
@@ -517,22 +543,32 @@ ngx_http_pourover_save_result(ngx_http_pourover_save_t *s, ngx_int_t rc)
 }
 
 
-/* without a file: only compared and set */
-
-static void
-ngx_http_pourover_save_memory(ngx_http_pourover_zone_t *pz,
-    ngx_http_pourover_change_t *change)
+static ngx_int_t
+ngx_http_pourover_save_all(ngx_http_pourover_save_t *s)
 {
-    ngx_http_pourover_save_t  s;
+    ngx_int_t  rc, locked;
 
-    ngx_memzero(&s, sizeof(ngx_http_pourover_save_t));
-    s.zone = pz;
-    s.change = change;
-    change->status = NGX_HTTP_OK;
+    locked = ngx_http_pourover_save_lock(s);
 
-    if (change->service && ngx_http_pourover_save_compare(&s) != NGX_OK) {
-        change->status = NGX_HTTP_CONFLICT;
+    if (locked == NGX_OK) {
+        ngx_http_pourover_save_load(s);
     }
+
+    rc = ngx_http_pourover_save_apply(s->zone, s->change);
+
+    if (rc == NGX_OK) {
+        rc = locked == NGX_OK ? ngx_http_pourover_save_file(s) : NGX_ERROR;
+    }
+
+    ngx_http_pourover_save_result(s, rc);
+    ngx_http_pourover_state_free(&s->file);
+    buf_done(&s->body);
+
+    if (s->lock != NGX_INVALID_FILE) {
+        (void) ngx_close_file(s->lock);
+    }
+
+    return rc;
 }
 
 
@@ -540,36 +576,21 @@ void
 ngx_http_pourover_save(ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_change_t *change, ngx_log_t *log)
 {
-    ngx_int_t                 rc, locked;
+    ngx_int_t                 rc;
     ngx_http_pourover_save_t  s;
 
-    if (pz->state.len == 0) {
-        ngx_http_pourover_save_memory(pz, change);
-        return;
+    if (pz->state.len == 0 || change->unsaved) {
+        rc = ngx_http_pourover_save_apply(pz, change);
+
+    } else {
+        ngx_memzero(&s, sizeof(ngx_http_pourover_save_t));
+        s.zone = pz;
+        s.change = change;
+        s.log = log;
+
+        rc = ngx_http_pourover_save_all(&s);
     }
 
-    ngx_memzero(&s, sizeof(ngx_http_pourover_save_t));
-    s.zone = pz;
-    s.change = change;
-    s.log = log;
-
-    locked = ngx_http_pourover_save_lock(&s);
-
-    if (locked == NGX_OK) {
-        ngx_http_pourover_save_load(&s);
-    }
-
-    rc = change->service ? ngx_http_pourover_save_compare(&s) : NGX_OK;
-
-    if (rc == NGX_OK) {
-        rc = locked == NGX_OK ? ngx_http_pourover_save_file(&s) : NGX_ERROR;
-    }
-
-    ngx_http_pourover_save_result(&s, rc);
-    ngx_http_pourover_state_free(&s.file);
-    free(s.text);
-
-    if (s.lock != NGX_INVALID_FILE) {
-        (void) ngx_close_file(s.lock);
-    }
+    change->status = ngx_http_pourover_save_status(rc, &change->err);
+    ngx_http_pourover_apply_end(pz, change, log);
 }

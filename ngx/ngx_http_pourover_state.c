@@ -55,6 +55,81 @@ ngx_http_pourover_state_refused(ngx_http_pourover_zone_t *pz,
 }
 
 
+/* 0: the line is not to be believed after all */
+
+static ngx_uint_t
+ngx_http_pourover_state_take_split(ngx_http_pourover_zone_t *pz,
+    struct service *service, const struct state_line *line)
+{
+    if (service->restored != RESTORED_FRESH) {
+        service->restored = RESTORED_REFUSED;
+        return 0;
+    }
+
+    zone_split_set_locked(pz->zone, service, line->is.split);
+    service->restored = RESTORED_FILE;
+
+    return 1;
+}
+
+
+static void
+ngx_http_pourover_state_take_peer(ngx_http_pourover_zone_t *pz,
+    struct service *service, const struct state_line *line)
+{
+    int         rc;
+    unsigned    slot;
+    struct err  err;
+
+    /* nothing is cold when all begins */
+    rc = peer_diff_put_locked(pz->zone, service, &line->is.peer, 0, &slot,
+                              &err);
+
+    if (rc != 0 && rc != ERR_NOT_FOUND) {
+        ngx_log_error(NGX_LOG_ALERT, pz->log, 0,
+                      "service \"%*s\": a peer of the state file cannot be "
+                      "taken: %s", line->name_len, line->name, err.msg);
+    }
+}
+
+
+/* one line into a fresh zone; the mutex is held */
+
+static ngx_uint_t
+ngx_http_pourover_state_take_line(ngx_http_pourover_zone_t *pz,
+    enum state_item item, const struct state_line *line)
+{
+    struct zone     *zone;
+    struct service  *service;
+
+    zone = pz->zone;
+    service = zone_service_find(zone, state_name(line));
+
+    if (item == STATE_FAILING && line->revision > zone->control_revision) {
+        failing_set_locked(zone, &line->is.failing);
+        zone->control_revision = line->revision;
+    }
+
+    if (service == NULL) {
+        return 1;
+    }
+
+    if (item == STATE_SPLIT) {
+        return ngx_http_pourover_state_take_split(pz, service, line);
+    }
+
+    if (item == STATE_CONTROL) {
+        maintenance_set_locked(zone, service, &line->is.maintenance);
+        service->control_revision = line->revision;
+
+    } else if (item == STATE_PEER) {
+        ngx_http_pourover_state_take_peer(pz, service, line);
+    }
+
+    return 1;
+}
+
+
 /* takes the lines of a file whose frame is right; *reason of the first that is
  * not to be believed */
 
@@ -62,44 +137,41 @@ static ngx_uint_t
 ngx_http_pourover_state_take(ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_state_file_t *file, struct err *reason)
 {
-    ngx_uint_t            bad;
-    struct err            err;
-    struct str            line;
-    struct service       *service;
-    enum state_item       item;
-    struct state_reader   reader;
-    struct state_service  told;
+    ngx_uint_t           bad;
+    struct err           err;
+    struct service      *service;
+    enum state_item      item;
+    struct state_line    line;
+    struct state_reader  reader;
 
     bad = 0;
     (void) state_read(&reader, file->text, &file->header, &err);
 
-    while ((item = state_next(&reader, &told, &line, &err)) != STATE_END) {
+    ngx_shmtx_lock(&pz->shpool->mutex);
 
-        service = item == STATE_SERVICE
-                  ? zone_service_find(pz->zone, state_name(&told)) : NULL;
+    while ((item = state_next(&reader, &line, &err)) != STATE_END) {
 
-        if (service && service->restored != RESTORED_FRESH) {
+        if (item != STATE_BAD
+            && !ngx_http_pourover_state_take_line(pz, item, &line))
+        {
             (void) err_set(&err, ERR_INVALID, "line %u: a second line of this "
                            "service", reader.line);
-            service->restored = RESTORED_REFUSED;
             item = STATE_BAD;
         }
 
-        if (item == STATE_BAD) {
-            if (bad++ == 0) {
-                *reason = err;
-            }
-
-            continue;
-        }
-
-        if (service) {
-            ngx_shmtx_lock(&pz->shpool->mutex);
-            zone_split_set_locked(pz->zone, service, told.split);
-            service->restored = RESTORED_FILE;
-            ngx_shmtx_unlock(&pz->shpool->mutex);
+        if (item == STATE_BAD && bad++ == 0) {
+            *reason = err;
         }
     }
+
+    for (service = zone_service_first(pz->zone);
+         service;
+         service = zone_service_next(pz->zone, service))
+    {
+        peer_diff_settle_locked(pz->zone, service);
+    }
+
+    ngx_shmtx_unlock(&pz->shpool->mutex);
 
     return bad;
 }
@@ -173,7 +245,9 @@ ngx_http_pourover_state_restore_fresh(ngx_cycle_t *cycle,
         ngx_http_pourover_state_refused(pz, RESTORED_REFUSED, file->err.msg);
         ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
                       "state file \"%V\" is refused: %s; the share of every "
-                      "service is 0 until it is set again",
+                      "service is 0 until it is set again, and peers that were "
+                      "added, drained or removed by command, maintenance and "
+                      "failing health checks are as the configuration says",
                       &pz->state, file->err.msg);
         return;
     }
@@ -184,9 +258,10 @@ ngx_http_pourover_state_restore_fresh(ngx_cycle_t *cycle,
     if (bad) {
         ngx_http_pourover_state_refused(pz, RESTORED_PARTLY, reason.msg);
         ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
-                      "state file \"%V\": %ui of its services are refused, the "
+                      "state file \"%V\": %ui of its lines are refused, the "
                       "first for: %s; the share of services that it does not "
-                      "vouch for is 0 until it is set again",
+                      "vouch for is 0 until it is set again, and peers that "
+                      "these lines were about are as the configuration says",
                       &pz->state, bad, reason.msg);
     }
 }
@@ -222,6 +297,51 @@ ngx_http_pourover_state_restore(ngx_cycle_t *cycle,
     }
 
     ngx_http_pourover_state_free(&file);
+}
+
+
+/*
+ * A flag file that somebody, or a healthcheck/ok that could not remove it, left
+ * for the next start.  A binary upgrade is none: the state file has what the
+ * old master was told last.
+ */
+
+void
+ngx_http_pourover_state_fail_file(ngx_cycle_t *cycle,
+    ngx_http_pourover_zone_t *pz)
+{
+    ngx_file_info_t       fi;
+    struct failing_order  order;
+
+    if (pz->fail_file.len == 0
+        || ngx_file_info(pz->fail_file.data, &fi) == NGX_FILE_ERROR
+        || (ngx_inherited && pz->zone->restored == RESTORED_FILE))
+    {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                  "health checks fail from the start, because \"%V\" is there; "
+                  "healthcheck/ok of the API ends that", &pz->fail_file);
+
+    ngx_shmtx_lock(&pz->shpool->mutex);
+
+    if (!atomic_load(&pz->zone->failing.on)) {
+        ngx_memzero(&order, sizeof(struct failing_order));
+        order.on = 1;
+        order.since_ms = clock_wall_ms();
+        order.by_len = sizeof("fail_file") - 1;
+        ngx_memcpy(order.by, "fail_file", order.by_len);
+
+        failing_set_locked(pz->zone, &order);
+        pz->zone->control_revision++;
+
+        if (pz->state.len) {
+            pz->saver->moved = 1;
+        }
+    }
+
+    ngx_shmtx_unlock(&pz->shpool->mutex);
 }
 
 

@@ -15,7 +15,7 @@
 #define _NGX_HTTP_POUROVER_STATE_H_INCLUDED_
 
 
-#include "ngx_http_pourover.h"
+#include "ngx_http_pourover_change.h"
 
 #include "base/clock.h"
 #include "traffic/state.h"
@@ -63,8 +63,9 @@ void ngx_http_pourover_state_free(ngx_http_pourover_state_file_t *file);
 /* the service of a line; quick when it is the one behind the last line's */
 struct service *ngx_http_pourover_state_find(struct zone *zone,
     struct service *last, struct str name);
-/* takes each split of a higher revision than the zone's; returns how many
- * lines are bad */
+/* takes what has a higher revision than the zone's: splits, and if no line is
+ * bad what commands made of services and of the router; returns how many lines
+ * are bad */
 ngx_uint_t ngx_http_pourover_state_adopt(ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_state_file_t *file, ngx_log_t *log);
 
@@ -74,7 +75,7 @@ void ngx_http_pourover_state_remember(ngx_http_pourover_zone_t *pz,
 /* 1 while the file that was refused at the start is still in place */
 ngx_uint_t ngx_http_pourover_state_distrusted(ngx_http_pourover_zone_t *pz);
 
-/* the whole of a change but for now and epoch; may take long */
+/* the whole of a change; may take long */
 void ngx_http_pourover_save(ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_change_t *change, ngx_log_t *log);
 

@@ -23,17 +23,7 @@ ngx_http_pourover_change_job(void *data, ngx_log_t *log)
 {
     ngx_http_pourover_job_t *job = data;
 
-    ngx_http_pourover_change_t  *change;
-
-    change = job->change;
-
-    ngx_http_pourover_save(job->zone, change, log);
-
-    if (change->service) {
-        (void) zone_split_read(change->service, &change->now);
-    }
-
-    change->epoch = atomic_load(&job->zone->zone->epoch);
+    ngx_http_pourover_save(job->zone, job->change, log);
 }
 
 
@@ -71,7 +61,7 @@ ngx_http_pourover_state_change(ngx_http_pourover_zone_t *pz,
 #if (NGX_THREADS)
     ngx_thread_task_t        *task;
 
-    if (pz->state.len) {
+    if (pz->state.len && !change->unsaved) {
         task = ngx_thread_task_alloc(pool, sizeof(ngx_http_pourover_job_t));
         if (task == NULL) {
             return NGX_ERROR;

@@ -2,9 +2,9 @@
 /*
  * The state file as it lies on disk: read, and taken into the zone.
  *
- * A split goes from file to zone by one rule everywhere: the higher revision
- * wins.  So it does not matter who reads when, and while a binary upgrade has
- * two masters with two zones, the file is where they meet.
+ * What was set goes from file to zone by one rule everywhere: the higher
+ * revision wins.  So it does not matter who reads when, and while a binary
+ * upgrade has two masters with two zones, the file is where they meet.
  */
 
 #include "ngx_http_pourover_state.h"
@@ -191,24 +191,25 @@ ngx_http_pourover_state_find(struct zone *zone, struct service *last,
 
 
 static void
-ngx_http_pourover_state_adopt_one(ngx_http_pourover_zone_t *pz,
-    struct service *service, struct state_service *told, ngx_log_t *log)
+ngx_http_pourover_state_adopt_split(ngx_http_pourover_zone_t *pz,
+    struct service *service, const struct state_line *line, ngx_log_t *log)
 {
-    ngx_uint_t    higher;
-    struct split  now;
+    ngx_uint_t           higher;
+    struct split         now;
+    const struct split  *split;
 
-    if (zone_split_read(service, &now) && now.revision >= told->split.revision)
-    {
+    split = &line->is.split;
+
+    if (zone_split_read(service, &now) && now.revision >= split->revision) {
         return;
     }
 
     ngx_shmtx_lock(&pz->shpool->mutex);
 
-    higher = zone_split_read(service, &now)
-             && now.revision < told->split.revision;
+    higher = zone_split_read(service, &now) && now.revision < split->revision;
 
     if (higher) {
-        zone_split_set_locked(pz->zone, service, told->split);
+        zone_split_set_locked(pz->zone, service, *split);
     }
 
     ngx_shmtx_unlock(&pz->shpool->mutex);
@@ -217,8 +218,95 @@ ngx_http_pourover_state_adopt_one(ngx_http_pourover_zone_t *pz,
         ngx_log_error(NGX_LOG_NOTICE, log, 0,
                       "service \"%*s\": the split of revision %uL (share %uD "
                       "ppm) was taken from the state file",
-                      told->name_len, told->name, told->split.revision,
-                      told->split.share_ppm);
+                      line->name_len, line->name, split->revision,
+                      split->share_ppm);
+    }
+}
+
+
+static void
+ngx_http_pourover_state_adopt_control(ngx_http_pourover_zone_t *pz,
+    struct service *service, const struct state_line *line,
+    struct state_reader *reader, ngx_log_t *log)
+{
+    int         rc;
+    struct err  err;
+
+    ngx_shmtx_lock(&pz->shpool->mutex);
+    rc = state_take_control_locked(pz->zone, service, line, reader,
+                                   clock_mono_ms(), &err);
+    ngx_shmtx_unlock(&pz->shpool->mutex);
+
+    if (rc == 1) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "service \"%*s\": peers and maintenance of revision %uL "
+                      "were taken from the state file",
+                      line->name_len, line->name, line->revision);
+
+    } else if (rc != 0) {
+        ngx_log_error(NGX_LOG_ALERT, log, 0,
+                      "service \"%*s\": not all peers of the state file could "
+                      "be taken: %s", line->name_len, line->name, err.msg);
+    }
+}
+
+
+static void
+ngx_http_pourover_state_adopt_failing(ngx_http_pourover_zone_t *pz,
+    const struct state_line *line, ngx_log_t *log)
+{
+    ngx_uint_t  higher;
+
+    ngx_shmtx_lock(&pz->shpool->mutex);
+
+    higher = line->revision > pz->zone->control_revision;
+
+    if (higher) {
+        failing_set_locked(pz->zone, &line->is.failing);
+        pz->zone->control_revision = line->revision;
+    }
+
+    ngx_shmtx_unlock(&pz->shpool->mutex);
+
+    if (higher) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "health checks are told to %s by the state file",
+                      line->is.failing.on ? "fail" : "pass");
+    }
+}
+
+
+/* what commands made of services and of the router.  A file with a bad line
+ * would undo what that line says, so it has none here */
+
+static void
+ngx_http_pourover_state_adopt_controls(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_state_file_t *file, ngx_log_t *log)
+{
+    struct service       *service;
+    enum state_item       item;
+    struct state_line     line;
+    struct state_header   header;
+    struct state_reader   reader;
+
+    if (state_read(&reader, file->text, &header, NULL) != 0) {
+        return;
+    }
+
+    while ((item = state_next(&reader, &line, NULL)) != STATE_END) {
+
+        if (item == STATE_FAILING) {
+            ngx_http_pourover_state_adopt_failing(pz, &line, log);
+            continue;
+        }
+
+        service = item == STATE_CONTROL
+                  ? zone_service_find(pz->zone, state_name(&line)) : NULL;
+
+        if (service) {
+            ngx_http_pourover_state_adopt_control(pz, service, &line, &reader,
+                                                  log);
+        }
     }
 }
 
@@ -227,37 +315,36 @@ ngx_uint_t
 ngx_http_pourover_state_adopt(ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_state_file_t *file, ngx_log_t *log)
 {
-    ngx_uint_t             bad;
-    struct err             err;
-    struct str             line;
-    struct service        *service, *last;
-    enum state_item        item;
-    struct state_header    header;
-    struct state_reader    reader;
-    struct state_service   told;
+    ngx_uint_t            bad;
+    struct service       *service, *last;
+    enum state_item       item;
+    struct state_line     line;
+    struct state_header   header;
+    struct state_reader   reader;
 
     bad = 0;
     last = NULL;
 
-    if (state_read(&reader, file->text, &header, &err) != 0) {
+    if (state_read(&reader, file->text, &header, NULL) != 0) {
         return 1;
     }
 
-    while ((item = state_next(&reader, &told, &line, &err)) != STATE_END) {
+    while ((item = state_next(&reader, &line, NULL)) != STATE_END) {
 
-        if (item == STATE_BAD) {
-            bad++;
-            continue;
+        bad += item == STATE_BAD;
+
+        service = item == STATE_SPLIT
+                  ? ngx_http_pourover_state_find(pz->zone, last,
+                                                 state_name(&line)) : NULL;
+
+        if (service) {
+            last = service;
+            ngx_http_pourover_state_adopt_split(pz, service, &line, log);
         }
+    }
 
-        service = ngx_http_pourover_state_find(pz->zone, last,
-                                               state_name(&told));
-        if (service == NULL) {
-            continue;
-        }
-
-        last = service;
-        ngx_http_pourover_state_adopt_one(pz, service, &told, log);
+    if (bad == 0) {
+        ngx_http_pourover_state_adopt_controls(pz, file, log);
     }
 
     return bad;

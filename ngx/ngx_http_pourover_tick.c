@@ -88,10 +88,20 @@ ngx_http_pourover_mark_exiting(struct zone *zone)
 static void
 ngx_http_pourover_reap(ngx_http_pourover_zone_t *pz)
 {
-    unsigned  n;
+    unsigned         n;
+    struct service  *service;
 
     ngx_shmtx_lock(&pz->shpool->mutex);
+
     n = zone_reap_locked(pz->zone, ngx_http_pourover_alive);
+
+    for (service = zone_service_first(pz->zone);
+         service;
+         service = zone_service_next(pz->zone, service))
+    {
+        zone_peers_sweep_locked(pz->zone, service);
+    }
+
     ngx_shmtx_unlock(&pz->shpool->mutex);
 
     if (n) {

@@ -12,13 +12,14 @@
  * What holds: share, salt, enabled and revision are the zone's (or the state
  * file's); nginx.conf says them for services that neither knows.  nginx.conf is
  * the base set of peers: what it adds, drops or weighs anew is done, what a
- * command changed stays.
+ * command changed stays (docs/reference/state.md).
  */
 
 #include "ngx_http_pourover.h"
 
 #include "base/clock.h"
 #include "base/rand.h"
+#include "traffic/peer_diff.h"
 
 
 #define NGX_HTTP_POUROVER_NAME_PEERS  8
@@ -41,7 +42,7 @@ ngx_http_pourover_main_of(ngx_cycle_t *cycle)
 }
 
 
-static uint32_t
+uint32_t
 ngx_http_pourover_processes(ngx_cycle_t *cycle)
 {
     ngx_core_conf_t  *ccf;
@@ -261,6 +262,7 @@ ngx_http_pourover_merge_peer(ngx_http_pourover_zone_t *pz,
     unsigned           slot;
     uint64_t           now;
     struct service    *service;
+    struct peer_spec   spec;
     struct zone_base   base;
 
     service = ps->service;
@@ -270,10 +272,15 @@ ngx_http_pourover_merge_peer(ngx_http_pourover_zone_t *pz,
     if (found < 0) {
         /* nothing is cold when all begins */
         now = pz->fresh ? 0 : clock_mono_ms();
-        peer->spec.checked = ps->checked;
+        spec = peer->spec;
+        spec.checked = ps->checked;
 
-        if (zone_peer_add_locked(pz->zone, service, &peer->spec, now, &slot,
-                                 err)
+        if (peer_diff_ancestor(pz->zone, service, spec.address, spec.track)) {
+            /* until it inherits */
+            spec.state = PEER_DOWN;
+        }
+
+        if (zone_peer_add_locked(pz->zone, service, &spec, now, &slot, err)
             != 0)
         {
             return NGX_DECLINED;
@@ -282,6 +289,10 @@ ngx_http_pourover_merge_peer(ngx_http_pourover_zone_t *pz,
 
     base = (struct zone_base) { peer->spec.weight, peer->down };
     zone_peer_base_locked(pz->zone, service, slot, &base);
+
+    if (found < 0) {
+        peer_diff_inherit_locked(pz->zone, service, slot);
+    }
 
     return NGX_OK;
 }
@@ -344,6 +355,7 @@ ngx_http_pourover_merge_peers(ngx_http_pourover_zone_t *pz,
     }
 
     ngx_http_pourover_remove_peers(pz, ps);
+    peer_diff_settle_locked(pz->zone, ps->service);
 
     for (i = 0; waiting && i < ps->peers.nelts; i++) {
         if (ngx_http_pourover_merge_peer(pz, ps, &peer[i], &err) != NGX_OK)
@@ -531,6 +543,10 @@ ngx_http_pourover_init_module(ngx_cycle_t *cycle)
 
     if (pz->state.len) {
         ngx_http_pourover_state_restore(cycle, pz);
+    }
+
+    if (pz->fresh) {
+        ngx_http_pourover_state_fail_file(cycle, pz);
     }
 
     return NGX_OK;

@@ -68,7 +68,8 @@ test('status', async () => {
   assert.equal(headers.etag, undefined);
   const { epoch, instance, started_at_ms, now_ms, state, checker, workers, ...rest } = body;
   assert.deepEqual(rest, {
-    pourover: '0.1.0', nginx: rest.nginx, zone: 'main', restored: 'fresh', restored_reason: '', upgrading: false, services: ['shop', 'other'],
+    pourover: '0.1.0', nginx: rest.nginx, zone: 'main', restored: 'fresh', restored_reason: '', upgrading: false,
+    healthcheck: { failing: false, by: '', since_ms: 0, flag_file: '' }, services: ['shop', 'other'],
   });
   assert.ok(Number.isSafeInteger(epoch) && epoch > 0);
   assert.match(rest.nginx, /^1\.\d+\.\d+$/);
@@ -90,18 +91,20 @@ test('services, one with its peers', async () => {
   const tracks = { stable: track, canary: track };
   const { body } = await get('v1/services');
   assert.deepEqual(Object.keys(body), ['epoch', 'services']);
-  assert.deepEqual(body.services[0], { name: 'shop', kind: 'balancer', split, restored: 'fresh', tracks });
+  const maintenance = { on: false, by: '', message: '', since_ms: 0 };
+  assert.deepEqual(body.services[0], { name: 'shop', kind: 'balancer', split, restored: 'fresh', maintenance, tracks });
   assert.equal(body.services[1].kind, 'cut');
-  const { epoch, peers, ...one } = (await get('v1/services/shop')).body;
+  const { epoch, peers, names, ...one } = (await get('v1/services/shop')).body;
   assert.ok(epoch > 0);
   assert.deepEqual(one, body.services[0]);
   const check = { reason: 'none', text: '', at_ms: 0, took_us: 0, streak: 0, changes: 0 };
-  const idle = { state: 'ready', health: 'unchecked', check, in_flight: 0, requests: 0, failures: 0 };
+  const idle = { state: 'ready', health: 'unchecked', check, drain: null, in_flight: 0, requests: 0, failures: 0 };
   const [stable, canary] = [nginx.ports.stable, nginx.ports.canary].map((p) => `127.0.0.1:${p}`);
   assert.deepEqual(peers, [
-    { address: stable, name: stable, track: 'stable', dc: '', weight: 1, ...idle },
-    { address: canary, name: canary, track: 'canary', dc: 'east', weight: 3, ...idle },
+    { address: stable, name: stable, origin: 'config', track: 'stable', dc: '', weight: 1, weight_now: 1, ...idle },
+    { address: canary, name: canary, origin: 'config', track: 'canary', dc: 'east', weight: 3, weight_now: 3, ...idle },
   ]);
+  assert.deepEqual(names, []);
 });
 
 test('statistics and metrics say the same, and what was sent', async () => {

@@ -68,6 +68,10 @@ refuses('a wrong zone', inHttp, [
   ['pourover_zone name=main size=1m state=;', 'invalid parameter "state="', '[state=FILE]'],
   ['pourover_zone name=main size=1m state_max_age=soon;', '"soon" is no time', 'right is state_max_age=7d'],
   ['pourover_zone name=main size=1m state_max_age=0;', '"0" is no time', 'right is state_max_age=7d'],
+  ['pourover_zone name=main size=1m fail_file=;', 'invalid parameter "fail_file="', '[fail_file=FILE]'],
+  ['pourover_zone name=main size=1m fail_file=/nowhere/at/all/fail;', 'could never be there, "/nowhere/at/all" is no directory', 'right is the path of a file'],
+  ['pourover_zone name=main size=1m fail_file=/proc/self/status/fail;', '"/proc/self/status" is no directory'],
+  ['pourover_zone name=main size=1m fail_file=/tmp;', 'fail_file "/tmp" is a directory', 'right is the path of a file'],
   [`${ZONE} pourover_zone name=other size=1m;`, '"pourover_zone" directive is duplicate', 'one zone'],
   [`limit_req_zone $uri zone=main:1m rate=1r/s; ${ZONE}`, '"main" is already declared'],
 ]);
@@ -347,7 +351,7 @@ test('a secret that every user may read is taken with a warning', async () => {
 
 test('all parameters in their right forms are accepted', async () => {
   const { code, output } = await check([
-    'pourover_zone name=main size=1m state_max_age=1h30m;',
+    'pourover_zone name=main size=1m state_max_age=1h30m fail_file=/fail;',
     'upstream app { server 127.0.0.1:9 weight=3 max_fails=2 fail_timeout=3s; pourover zone=main share=0.0001% salt=A.b_c-9 enabled=off;',
     '  pourover_server 127.0.0.1:8 track=canary weight=1000 dc=east; pourover_server unix:/x; keepalive 8; }',
     'pourover_cut other zone=main share=250ppm;',

@@ -139,11 +139,11 @@ test('files that are not to be believed, each with its reason', async () => {
   const day = 86_400_000;
   const cases = [
     ['', /it is empty/],
-    ['{"pourover_state":2,"whatever":1}\n', /another version of pourover: its layout is 2/],
+    ['{"pourover_state":3,"whatever":1}\n', /another version of pourover: its layout is 3/],
     ['<html>\n', /does not begin as a state file/],
     [stateText([good, other], { alive_at_ms: Date.now() - 8 * day }), /too old: the router lived last at .*state_max_age is 604800 s/],
     [stateText([good, other], { alive_at_ms: Date.now() + 2 * day }), /from the future/],
-    [stateText([good, other], { services: 3 }), /tells of 3 services/],
+    [stateText([good, other], { lines: 3 }), /tells of 3 lines/],
     [stateText([good, other]).replace('"instance":"0', '"instance":"1'), /first line is wrong: its sum/],
     [null, /no regular file/], // a pipe
   ];
@@ -182,7 +182,92 @@ test('a bad line costs its own service, and those that nobody vouches for', asyn
   router = await restart(router, () => writeFileSync(router.file, stateText([good, other, { ...good, share_ppm: 1, revision: 9 }])));
   assert.equal((await router.split('shop')).share_ppm, 0, 'two lines of one service');
   assert.equal((await router.split('study')).share_ppm, 300_000);
-  await end(router, [/state file ".*": \d of its services are refused/]);
+  await end(router, [/state file ".*": \d of its lines are refused/]);
+});
+
+test('a file of layout 1, as pourover 0.1.0 wrote it, is taken and written anew', async () => {
+  let router = await start();
+  router = await restart(router, () => writeFileSync(router.file, stateText([good, other], { pourover_state: 1 })));
+  assert.equal((await router.status()).restored, 'file');
+  assert.deepEqual(await router.split('shop'), { share_ppm: 200_000, salt: 'r2', enabled: true, revision: 5 });
+  await router.put('shop', raised(300_000, 6));
+  const { header, services } = readState(readFileSync(router.file, 'utf8'));
+  assert.deepEqual([header.pourover_state, services.get('shop').share_ppm, services.get('study').share_ppm], [2, 300_000, 300_000]);
+  assert.deepEqual(kept(router), []);
+  await end(router);
+});
+
+const PEERS = ({ ports, dir }) => `
+  pourover_zone name=main size=2m state=${dir}/state/router.json;
+  upstream shop { pourover zone=main; server 10.0.0.1:80; server 10.0.0.2:80; pourover_server 10.0.0.3:80 track=canary; }
+  server { listen 127.0.0.1:${ports.http}; location /pourover/ { pourover_api; } }`;
+
+const control = { control: 'shop', revision: 4, maintenance: true, by: 'mia', message: '', since_ms: 5 };
+const peer = (address, config, state, track = config || 'stable', weight = 1) => ({
+  peer: address, service: 'shop', config, track, weight, dc: config ? '' : 'east', name: config ? '' : address, state,
+  by: '', since_ms: 0, requests_until_ms: 0, streams_until_ms: 0,
+});
+
+/** What is told of each peer. */
+async function peersOf(router) {
+  const { body } = await call({ port: router.nginx.ports.http }, 'GET', 'v1/services/shop');
+  return Object.fromEntries(body.peers.map(({ address, track, weight, state }) => [address, `${track} ${weight} ${state}`]));
+}
+
+test('a bad line of a peer is that peer alone; of several lines that are wrong all are told of', async () => {
+  let router = await start({ http: PEERS });
+  const lines = [
+    { failing: true, revision: 2, by: 'me', since_ms: 7 },
+    good,
+    control,
+    peer('10.0.0.1:80', 'stable', 'draining'),
+    peer('10.0.0.3:80', 'canary', 'ready', 'stable', 5),
+    peer('10.0.0.9:80', '', 'down'),
+    peer('10.0.0.8:80', 'stable', 'removed'), // nginx.conf does not have it any more
+    peer('10.0.0.7', '', 'ready'), // no address
+  ];
+  const bad = (text) => text.replace('"state":"draining"', '"state":"dr4ining"');
+  const base = { '10.0.0.1:80': 'stable 1 ready', '10.0.0.2:80': 'stable 1 ready', '10.0.0.3:80': 'stable 5 ready', '10.0.0.9:80': 'stable 1 down' };
+  for (const spoil of [(text) => text, bad]) {
+    router = await restart(router, () => writeFileSync(router.file, spoil(stateText(lines))), { http: PEERS });
+    const status = await router.status();
+    const drained = spoil === bad ? {} : { '10.0.0.1:80': 'stable 1 draining' };
+    assert.equal(status.restored, spoil === bad ? 'partly' : 'file', status.restored_reason);
+    assert.deepEqual(await peersOf(router), { ...base, ...drained });
+    assert.equal((await router.split('shop')).share_ppm, 200_000, 'its split is vouched for');
+    assert.deepEqual([status.healthcheck.failing, status.healthcheck.by], [true, 'me']);
+  }
+  router = await restart(router, () => writeFileSync(router.file, '{'), { http: PEERS });
+  assert.deepEqual(await peersOf(router), { '10.0.0.1:80': 'stable 1 ready', '10.0.0.2:80': 'stable 1 ready', '10.0.0.3:80': 'canary 1 ready' });
+  assert.match(router.nginx.errorLog(), /is refused: .* peers that were added, drained or removed by command.* are as the configuration says/);
+  await end(router, [/of its lines are refused/, /is refused/, /a peer of the state file cannot be taken: "10.0.0.7" is no address/]);
+});
+
+test('a file that another wrote is taken as a whole by the higher revision, but not with a bad line', async () => {
+  const router = await start({ http: PEERS });
+  await saved(router);
+  const write = (text) => {
+    writeFileSync(`${router.file}.new`, text);
+    renameSync(`${router.file}.new`, router.file);
+  };
+  const maintained = async (by) => (await call({ port: router.nginx.ports.http }, 'GET', 'v1/services/shop')).body.maintenance.by === by;
+  write(stateText([good, control, peer('10.0.0.1:80', 'stable', 'draining'), peer('10.0.0.9:80', '', 'down')]));
+  await waitUntil(() => maintained('mia'), 5_000, 'the file taken');
+  const drained = { '10.0.0.1:80': 'stable 1 draining', '10.0.0.2:80': 'stable 1 ready', '10.0.0.3:80': 'canary 1 ready' };
+  assert.deepEqual(await peersOf(router), { ...drained, '10.0.0.9:80': 'stable 1 down' });
+
+  // a line that is wrong could be the one of the drain: its share is taken, nothing else
+  const text = stateText([{ ...good, revision: 6 }, { ...control, revision: 9, by: 'tom' }, peer('10.0.0.1:80', 'stable', 'draining')]);
+  write(text.replace('"state":"draining"', '"state":"dr4ining"'));
+  await waitUntil(async () => (await router.split('shop')).revision === 6, 5_000, 'the split taken');
+  assert.equal((await peersOf(router))['10.0.0.1:80'], 'stable 1 draining');
+  assert.ok(await maintained('mia'));
+
+  // what a higher revision does not name is as nginx.conf says
+  write(stateText([good, { ...control, revision: 10, by: 'eve' }, peer('10.0.0.2:80', 'stable', 'removed')]));
+  await waitUntil(() => maintained('eve'), 5_000, 'the file taken');
+  assert.deepEqual(await peersOf(router), { '10.0.0.1:80': 'stable 1 ready', '10.0.0.3:80': 'canary 1 ready' });
+  await end(router);
 });
 
 test('services that the configuration lost are remembered until they come back', async () => {
@@ -461,5 +546,5 @@ test('a share above a million is refused even with a right sum', async () => {
   assert.match((await router.status()).restored_reason, /^line 2: share_ppm is 1000001; a whole number from 0 to 1000000 is right/);
   assert.equal((await router.split('shop')).share_ppm, 0);
   assert.ok(stateLine({ a: 1 }).startsWith('{"a":1,"sum":"'));
-  await end(router, [/of its services are refused/]);
+  await end(router, [/of its lines are refused/]);
 });

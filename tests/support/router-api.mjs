@@ -83,13 +83,20 @@ export function stateLine(values) {
   return `${start},"sum":"${siphash(start)}"}\n`;
 }
 
-/** A whole state file: services is a list of {name, share_ppm, salt, enabled, revision}. */
-export function stateText(services, header = {}) {
-  const first = { pourover_state: 1, instance: '0123456789abcdef', alive_at_ms: Date.now(), services: services.length, ...header };
-  return [first, ...services, { end: services.length }].map(stateLine).join('');
+/**
+ * A whole state file: lines is a list of {name, share_ppm, salt, enabled, revision} and other lines. Layout 1 is what
+ * pourover 0.1.0 wrote.
+ */
+export function stateText(lines, header = {}) {
+  const count = header.pourover_state === 1 ? { services: lines.length } : { lines: lines.length };
+  const first = { pourover_state: 2, instance: '0123456789abcdef', alive_at_ms: Date.now(), ...count, ...header };
+  return [first, ...lines, { end: lines.length }].map(stateLine).join('');
 }
 
-/** Reads a state file and throws unless every line is as it should be. Returns {header, services}. */
+/**
+ * Reads a state file and throws unless every line is as it should be. Returns {header, services, controls, peers,
+ * failing}: Maps by the service's name of its split and its control line, a list, and a line or undefined.
+ */
 export function readState(text) {
   if (!text.endsWith('\n')) throw new Error('the state file is cut');
   const lines = text.slice(0, -1).split('\n');
@@ -100,9 +107,16 @@ export function readState(text) {
     return rest;
   });
   const header = values[0];
-  const services = values.slice(1, -1);
-  if (header.pourover_state !== 1 || header.services !== services.length || values.at(-1).end !== services.length) {
+  const inside = values.slice(1, -1);
+  if (header.pourover_state !== 2 || header.lines !== inside.length || values.at(-1).end !== inside.length) {
     throw new Error(`wrong frame: ${text}`);
   }
-  return { header, services: new Map(services.map((service) => [service.name, service])) };
+  const by = (key, kind) => new Map(inside.filter((line) => kind in line).map((line) => [line[key], line]));
+  return {
+    header,
+    services: by('name', 'share_ppm'),
+    controls: by('control', 'control'),
+    peers: inside.filter((line) => 'peer' in line),
+    failing: inside.find((line) => 'failing' in line),
+  };
 }
