@@ -527,6 +527,8 @@ void ngx_http_pourover_event_end(ngx_http_request_t *r,
 void ngx_http_pourover_event_unwatch(ngx_http_pourover_choice_t *choice);
 /* every tick of every worker, and when it starts */
 void ngx_http_pourover_event_tick(ngx_http_pourover_zone_t *pz);
+/* an answer without an end to wait for: upgraded, or server-sent events */
+ngx_uint_t ngx_http_pourover_is_stream(ngx_http_upstream_t *u);
 
 
 /* zone.c */

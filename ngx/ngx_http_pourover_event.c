@@ -182,7 +182,7 @@ ngx_http_pourover_event_place(ngx_http_pourover_attempt_t *attempt)
 
 static uint64_t
 ngx_http_pourover_event_header_us(ngx_http_pourover_choice_t *choice,
-    ngx_http_upstream_t *u, uint64_t now_us)
+    ngx_http_upstream_t *u)
 {
     if (choice->header_us) {
         return choice->header_us - choice->event.begun_us;
@@ -190,7 +190,7 @@ ngx_http_pourover_event_header_us(ngx_http_pourover_choice_t *choice,
 
     return ngx_http_pourover_is_answered(u)
            ? (uint64_t) u->state->header_time * 1000
-           : now_us - choice->event.begun_us;
+           : clock_mono_us() - choice->event.begun_us;
 }
 
 
@@ -198,9 +198,7 @@ void
 ngx_http_pourover_event_attempt(ngx_http_pourover_attempt_t *attempt,
     ngx_peer_connection_t *pc, ngx_uint_t state)
 {
-    uint64_t                      now;
     ngx_http_request_t           *r;
-    ngx_http_pourover_event_t    *e;
     ngx_http_pourover_choice_t   *choice;
     ngx_http_pourover_outcome_t   outcome;
 
@@ -210,21 +208,24 @@ ngx_http_pourover_event_attempt(ngx_http_pourover_attempt_t *attempt,
 
     r = attempt->request;
     choice = attempt->choice;
-    e = &choice->event;
-    now = clock_mono_us();
-    outcome = ngx_http_pourover_outcome(r, pc, state);
 
-    ngx_http_pourover_event_place(attempt);
+    if (!choice->event.over) {
+        choice->event.over = 1;
 
-    if (!e->over) {
-        (void) ngx_http_pourover_event_slow(choice,
-                     ngx_http_pourover_event_header_us(choice, r->upstream,
-                                                       now));
-        e->over = 1;
+        if (atomic_load_explicit(&choice->service->service->watch.slow_us[0],
+                                 memory_order_relaxed))
+        {
+            ngx_http_pourover_event_place(attempt);
+            (void) ngx_http_pourover_event_slow(choice,
+                     ngx_http_pourover_event_header_us(choice, r->upstream));
+        }
     }
 
+    outcome = ngx_http_pourover_outcome(r, pc, state);
+
     if (ngx_http_pourover_event_wants(choice, outcome.kind)) {
-        ngx_http_pourover_event_set(choice, &outcome, now);
+        ngx_http_pourover_event_place(attempt);
+        ngx_http_pourover_event_set(choice, &outcome, clock_mono_us());
 
     } else if (state == 0) {
         ngx_http_pourover_event_unwatch(choice);

@@ -31,8 +31,6 @@ ngx_http_pourover_outcome_t ngx_http_pourover_outcome_by_states(
     ngx_http_request_t *r, ngx_uint_t first);
 /* has the header of the answer come? */
 ngx_uint_t ngx_http_pourover_is_answered(ngx_http_upstream_t *u);
-/* an answer without an end to wait for: upgraded, or server-sent events */
-ngx_uint_t ngx_http_pourover_is_endless(ngx_http_upstream_t *u);
 
 
 /* event.c */

@@ -18,7 +18,7 @@ ngx_http_pourover_is_answered(ngx_http_upstream_t *u)
 
 
 ngx_uint_t
-ngx_http_pourover_is_endless(ngx_http_upstream_t *u)
+ngx_http_pourover_is_stream(ngx_http_upstream_t *u)
 {
     ngx_table_elt_t  *type;
 

@@ -107,7 +107,7 @@ ngx_http_pourover_event_look(ngx_http_pourover_choice_t *choice,
     if (e->kind != EVENT_KINDS) {
         ngx_http_pourover_event_look_bad(choice, age);
 
-    } else if (ngx_http_pourover_is_endless(e->request->upstream)
+    } else if (ngx_http_pourover_is_stream(e->request->upstream)
                || (age > NGX_HTTP_POUROVER_STREAM_US
                    && ngx_http_pourover_is_grpc(e->request)))
     {

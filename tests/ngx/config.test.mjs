@@ -93,6 +93,9 @@ refuses('a wrong service', inUpstream, [
   ['pourover zone=main salt=a/b;', 'salt "a/b"', '1 to 64 characters'],
   [`pourover zone=main salt=${LONG};`, `salt "${LONG}"`, '1 to 64 characters'],
   ['pourover zone=main enabled=yes;', 'invalid parameter "enabled=yes"', '[enabled=on|off]'],
+  ['pourover zone=main events=255;', 'events "255" is no number from 256 to 1048576', 'right is events=4096'],
+  ['pourover zone=main events=1048577;', 'events "1048577" is no number'],
+  ['pourover zone=main events=4k;', 'events "4k" is no number'],
   ['pourover zone=main shared=1%;', 'invalid parameter "shared=1%"', '[share=SHARE]'],
   ['pourover zone=main; pourover zone=main;', '"pourover" directive is duplicate'],
 ]);

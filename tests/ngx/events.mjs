@@ -15,6 +15,7 @@ export const SALT = 'r1';
 export const SHARE = 300_000;
 export let nginx;
 export let versions;
+let config;
 
 /** Both versions as peers of a service. */
 export const peers = () => `server ${versions.stable.peer}; pourover_server ${versions.canary.peer} track=canary;`;
@@ -31,7 +32,7 @@ export async function begin({ services, locations }) {
     broken: await startUpstream({ version: 'broken' }),
   };
   versions.broken.setMode({ status: 503 });
-  const config = (place) => `
+  config = (place) => `
     pourover_zone name=main size=16m;
     log_format attempts '$http_x_user_id|$upstream_addr|$status|$pourover_track';
     ${services(place)}
@@ -46,6 +47,12 @@ export async function begin({ services, locations }) {
     }
     server { listen 127.0.0.1:${place.ports.api}; location /pourover/ { pourover_api; } }`;
   nginx = await startNginx({ ports: ['http', 'h2', 'api', 'dead'], http: config });
+}
+
+/** Loads the configuration anew, as `change` makes it of its text. */
+export async function reload(change) {
+  nginx.writeConfig({ http: (place) => change(config(place)) });
+  await nginx.reload();
 }
 
 export async function end() {

@@ -8,7 +8,7 @@ import { seeded } from '../support/visitors.mjs';
 import { waitUntil } from '../support/wait.mjs';
 import { api, ask, connect2, setSplit } from './client.mjs';
 import {
-  begin, during, end, forEach, get, kindsOf, nginx, open, page, peers, pipeline, put, readOn, service, SHARE, trackOf, unit, user,
+  begin, during, end, forEach, get, kindsOf, nginx, open, page, peers, pipeline, put, readOn, reload, service, SHARE, trackOf, unit, user,
 } from './events.mjs';
 
 const PLAIN = ['small', 'thin', 'moving', 'kept', 'marked', 'sampled'];
@@ -83,6 +83,17 @@ describe('the ring', () => {
       next = answer.next;
     }
     assert.deepEqual(seen, Array.from({ length: 256 }, (_, i) => 700 - 255 + i));
+  });
+
+  test('has the size that events= says, from the start on, or one that the zone has room for', async () => {
+    const sizes = async () => Object.fromEntries(await Promise.all(['small', 'kept', 'thin', 'count', 'late']
+      .map(async (name) => [name, (await page(name).catch(() => ({}))).capacity])));
+    const { small, kept, thin, count, late } = await sizes();
+    assert.deepEqual([small, kept, thin, count, late], [256, 30_000, 4096, 4096, undefined]);
+    await reload((text) => text.replace('events=256', 'events=512').replace(/$/, 'pourover_cut late zone=main events=300;'));
+    assert.match(nginx.errorLog(), /\[warn\].*service "small": events=512 takes effect with a restart, there are 256 until then/);
+    assert.deepEqual(await sizes(), { small, kept, thin, count, late: 300 });
+    assert.equal((await page('small')).appended, 700);
   });
 
   test('refuses a cursor or a limit that it did not give', async () => {
