@@ -298,7 +298,9 @@ ngx_http_pourover_event_end(ngx_http_request_t *r,
         return;
     }
 
-    if (choice->service->kind == SERVICE_CUT) {
+    /* no peer of ours was asked: the host was switched */
+
+    if (!e->over) {
         ngx_http_pourover_event_by_states(choice);
     }
 

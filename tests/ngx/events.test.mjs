@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { seeded } from '../support/visitors.mjs';
 import { waitUntil } from '../support/wait.mjs';
-import { api, ask, call2, connect2 } from './client.mjs';
+import { api, ask, ask2, call2, connect2 } from './client.mjs';
 import {
   attemptsIn, begin, during, end, eventsOf, forEach, get, giveUp, kindsOf, nginx, page, peers, service, SHARE, stats, total, trackOf,
   unit, user, versions,
@@ -17,7 +17,7 @@ const services = ({ ports, dir }) => `
   ${service('empty', `server 127.0.0.1:${ports.dead} down; pourover_server 127.0.0.1:${ports.dead} track=canary;`)}
   ${service('half', `${peers()} server 127.0.0.1:${ports.dead}; pourover_server 127.0.0.1:${ports.dead} track=canary;`)}
   ${service('mixed', `server ${versions.stable.peer}; server ${versions.broken.peer};`)}
-  ${['cached', 'mirrored', 'copy', 'guard', 'guarded', 'parts'].map((name) => service(name)).join('')}
+  ${['cached', 'mirrored', 'copy', 'guard', 'guarded', 'parts', 'named'].map((name) => service(name)).join('')}
   pourover_cut host zone=main share=30% salt=r1;
   upstream host_stable { server ${versions.stable.peer}; }
   upstream host_canary { server ${versions.canary.peer}; }
@@ -44,6 +44,8 @@ const locations = ({ dir }) => `
   location ~ ^/host(/.*) { ${host('proxy_buffering on')} }
   location ~ ^/host_raw(/.*) { ${host('proxy_buffering off')} }
   location ~ ^/host_late(/.*) { ${host('proxy_read_timeout 100ms')} }
+  location ~ ^/named(/.*) { pourover_service named; proxy_pass http://host_$pourover_track$1; }
+  location ~ ^/rpc(/.*) { pourover_service named; rewrite ^/rpc(/.*) $1 break; grpc_pass grpc://host_$pourover_track; }
   location /host_half/ { pourover_service host; set $read $pourover_track; access_log ${dir}/host.log attempts; proxy_pass http://host_half/; }
   location /host_dead/ { pourover_service host; set $read $pourover_track; proxy_pass http://host_dead/; }
 
@@ -247,6 +249,26 @@ describe('of a service without peers of ours', () => {
     }));
     assert.deepEqual(events.map(short).sort(), own.sort());
     assert.ok(events.every(({ peer }) => peer === ''));
+  });
+
+  test('and when a service with peers is reached by another upstream that a variable names', async () => {
+    const session = connect2(nginx.ports.h2);
+    const headers = { 'content-type': 'application/grpc', te: 'trailers', 'x-grpc-status': '14' };
+    const call = (method) => ask2(session, `/rpc/demo.Echo/${method}`, { method: 'POST', headers: { ...headers, ...user(method) }, body: Buffer.alloc(5) });
+    const events = await during('named', 6, async () => {
+      await get('/named/', 'named-1');
+      await get('/named/status/500', 'named-2');
+      await call('Say');
+      await call('Fail');
+      await call('FailLate');
+      await call('Cut').catch(() => {});
+    });
+    session.close();
+    const own = [['named-2', 'app 500', -1], ['Fail', 'grpc 200', 14], ['FailLate', 'grpc 200', 14], ['Cut', 'truncated 200', -1]];
+    assert.deepEqual(
+      events.map(({ unit: of, kind, status, grpc }) => `${of} ${kind} ${status} ${grpc}`).sort(),
+      own.map(([id, what, grpc]) => `${unit(id)} ${what} ${grpc}`).sort(),
+    );
   });
 
   test('and when the request succeeds elsewhere, too', async () => {

@@ -8,7 +8,7 @@ import { seeded } from '../support/visitors.mjs';
 import { waitUntil } from '../support/wait.mjs';
 import { api, ask, connect2, setSplit } from './client.mjs';
 import {
-  begin, during, end, forEach, get, kindsOf, nginx, open, page, peers, pipeline, put, readOn, reload, service, SHARE, trackOf, unit, user,
+  begin, during, end, forEach, get, kindsOf, nginx, open, page, peers, pipeline, put, readOn, reload, service, SHARE, trackOf, unit, user, versions,
 } from './events.mjs';
 
 const PLAIN = ['small', 'thin', 'moving', 'kept', 'marked', 'sampled'];
@@ -17,7 +17,10 @@ const UPGRADE = { connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-ke
 
 const services = () => `
   ${[...PLAIN, 'watched'].map((name) => service(name, peers(), EVENTS[name])).join('')}
-  pourover_cut count zone=main share=30% salt=r1;`;
+  pourover_cut count zone=main share=30% salt=r1;
+  pourover_cut away zone=main share=30% salt=r1;
+  upstream away_stable { server ${versions.stable.peer}; }
+  upstream away_canary { server ${versions.canary.peer}; }`;
 
 const locations = () => `
   ${PLAIN.map((name) => `location /${name}/ { pourover_service ${name}; proxy_pass http://${name}/; }`).join('\n')}
@@ -26,6 +29,7 @@ const locations = () => `
   location /watched_raw/ { pourover_service watched; proxy_buffering off; proxy_pass http://watched/; }
   location /watched/ws { pourover_service watched; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_pass http://watched/ws; }
   location /rpc/ { pourover_service watched; rewrite ^/rpc(/.*) $1 break; grpc_pass grpc://watched; }
+  location ~ ^/away(/.*) { pourover_service away; proxy_pass http://away_$pourover_track$1; }
   location = /count { pourover_service count; return 200 $pourover_track; }`;
 
 before(() => begin({ services, locations }));
@@ -275,6 +279,17 @@ describe('what is watched for', () => {
     waits.end();
     await waitUntil(async () => (await eventsNow(from)).some(({ kind }) => kind === 'client-gone'), 5000, 'the end');
     await watch({ slow_us: [] });
+  });
+
+  test('a service without peers of ours hangs and is slow in the same way', async () => {
+    await put('v1/services/away/watch', { hang_ms: 300, slow_us: [100_000] });
+    const waits = open('/away/hang', 'away-1');
+    await Promise.all([get('/away/', 'away-0'), get('/away/slow/200', 'away-2'), get('/away/slow/600', 'away-3')]);
+    const own = ['away-1 hang 0 0', 'away-3 hang 0 0', 'away-1 slow 0 0', 'away-2 slow 0 0', 'away-3 slow 0 0'];
+    await waitUntil(async () => (await page('away')).appended >= own.length, 5000, 'five events');
+    waits.end();
+    const lines = own.map((line) => line.replace(/^\S+/, (id) => unit(id))).sort();
+    assert.deepEqual(told((await readOn('away', '0.0')).events), lines);
   });
 
   test('4xx and 3xx are events when they are asked for', async () => {
