@@ -6,11 +6,13 @@
 
 #define DEFAULT_WAIT_MS 60000
 #define AFTER_LIMIT_MS  10000 /* what the end of requests at a limit may take */
-#define LINE_EVERY_MS   1000  /* where stdout is no terminal */
+#define LINE_EVERY_MS   1000  /* where stdout is no terminal: at most so often ... */
+#define SAME_EVERY_MS   10000 /* ... and the same again only so often */
 
 struct progress {
     const struct peer_work *work;
     uint64_t told_at_ms;
+    struct buf told;
 };
 
 static void add_waiting(const struct peer_work *w, struct buf *b)
@@ -26,25 +28,41 @@ static void add_waiting(const struct peer_work *w, struct buf *b)
     buf_add_char(b, '\n');
 }
 
-/* After each reading: a table that is drawn anew, or a line from time to time. */
+/* A line now and then, for logs. */
+static void tell_line(struct progress *p)
+{
+    uint64_t since = clock_mono_ms() - p->told_at_ms;
+    struct buf b;
+    if (since < LINE_EVERY_MS) {
+        return;
+    }
+    buf_init(&b, OUT_MAX);
+    add_waiting(p->work, &b);
+    if (since >= SAME_EVERY_MS || !str_eq(buf_str(&b), buf_str(&p->told))) {
+        p->told_at_ms = clock_mono_ms();
+        buf_clear(&p->told);
+        buf_add_str(&p->told, buf_str(&b));
+        out_write(buf_str(&b));
+    }
+    buf_done(&b);
+}
+
+/* After each reading: a table that is drawn anew, or a line. */
 static void show(void *ctx)
 {
     struct progress *p = ctx;
     const struct cli *cli = p->work->cli;
-    uint64_t now = clock_mono_ms();
     struct buf b;
     if (cli->json || cli->quiet) {
         return;
     }
-    buf_init(&b, OUT_MAX);
-    if (out_is_live()) {
-        peer_work_table(p->work, &b);
-        out_redraw(buf_str(&b));
-    } else if (now - p->told_at_ms >= LINE_EVERY_MS) {
-        p->told_at_ms = now;
-        add_waiting(p->work, &b);
-        out_write(buf_str(&b));
+    if (!out_is_live()) {
+        tell_line(p);
+        return;
     }
+    buf_init(&b, OUT_MAX);
+    peer_work_table(p->work, &b);
+    out_redraw(buf_str(&b));
     buf_done(&b);
 }
 
@@ -96,8 +114,10 @@ static enum exit_code run(struct cli *cli)
     }
     if (!cli->no_wait) {
         struct progress progress = {.work = &work, .told_at_ms = clock_mono_ms()};
+        buf_init(&progress.told, OUT_MAX);
         uint64_t deadline_ms = clock_mono_ms() + wait_ms(cli);
         fleet_drain(&cli->fleet, work.ref, work.n, deadline_ms, show, &progress, work.result);
+        buf_done(&progress.told);
         fleet_read_requests(&cli->fleet, work.ref, work.n, deadline_ms, work.requests);
     }
     return peer_work_end(&work);

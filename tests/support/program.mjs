@@ -15,7 +15,7 @@ function environment(routers, more) {
   return env;
 }
 
-/** Starts the program; `.done` resolves to {code, out, err}, `.result` is that so far. */
+/** Starts the program on routers, `[{api}]`; `.done` resolves to {code, out, err}, `.result` is that so far. */
 export function start(args, routers = [], more = {}) {
   const child = spawn(PROGRAM, args, { env: environment(routers, more), stdio: ['ignore', 'pipe', 'pipe'] });
   const result = { code: null, out: '', err: '' };
