@@ -46,7 +46,6 @@ static int open_routers(const struct job *job, struct err *err)
     if (routers_prepare(cli, err) != 0) {
         return err->code;
     }
-    routers_catch_signals(cli);
     fleet_read_status(&cli->fleet);
     if (job->toggle->in_status) {
         return 0;
@@ -196,6 +195,7 @@ static enum exit_code run_toggle(struct cli *cli, const struct toggle *toggle, c
     uint64_t deadline_ms = routers_deadline(cli);
     job.result = results_new(&cli->fleet, job.changes);
     if (job.changes) {
+        routers_catch_signals(cli);
         change(&job, deadline_ms);
     }
     enum exit_code code = results_judge(&cli->fleet, job.result, &err);

@@ -195,10 +195,10 @@ static enum exit_code run(struct cli *cli)
     if (routers_open(cli, &err) != 0) {
         return cli_fail(cli, &err);
     }
-    routers_catch_signals(cli);
     fleet_read_watch(&cli->fleet);
     struct fleet_result *result = results_new(&cli->fleet, changes(cli));
     if (changes(cli)) {
+        routers_catch_signals(cli);
         tell(cli, deadline_ms, result);
     }
     enum exit_code code = results_judge(&cli->fleet, result, &err);

@@ -160,7 +160,6 @@ static int begin(struct peer_work *w, size_t peers, struct err *err)
         return err->code;
     }
     uint64_t deadline_ms = routers_deadline(cli);
-    routers_catch_signals(cli);
     fleet_read_status(&cli->fleet);
     if (fleet_choose_service(&cli->fleet, cli->service, err) != 0) {
         return err->code;
@@ -171,6 +170,7 @@ static int begin(struct peer_work *w, size_t peers, struct err *err)
     if (check_peers(w, err) != 0 || (w->change->takes_out && check_stable(w, err) != 0)) {
         return err->code;
     }
+    routers_catch_signals(cli); /* until here nothing was done: the program simply ends */
     tell(w, deadline_ms);
     return 0;
 }

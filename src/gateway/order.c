@@ -142,4 +142,9 @@ void fleet_tell(struct fleet *fleet, const struct fleet_plan *plan, uint64_t dea
         say(fleet, plan, k, deadline_ms, result);
     }
     read_back(fleet, plan, deadline_ms, result);
+    for (size_t i = 0; i < fleet->len * plan->n && fleet_interrupted(fleet); i++) {
+        if (result[i].pending) {
+            (void) err_set(&result[i].why, ERR_CANCELLED, "interrupted");
+        }
+    }
 }

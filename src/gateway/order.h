@@ -40,7 +40,8 @@ struct fleet_plan {
  * said and left as they are.  When it returns all others are
  *   FLEET_PROVED      it is read back;
  *   FLEET_REFUSED     the router said no, for good;
- *   FLEET_NOT_PROVED  no answer (why: ERR_UNREACHABLE), or it does not show (ERR_TIMEOUT);
+ *   FLEET_NOT_PROVED  no answer (why: ERR_UNREACHABLE), it does not show (ERR_TIMEOUT), or
+ *                     interrupted before that (ERR_CANCELLED);
  *   FLEET_UNTOUCHED   interrupted before it was said.
  * deadline_ms: by clock_mono_ms.
  */

@@ -311,6 +311,23 @@ describe('drain', () => {
   }));
 });
 
+test('Ctrl-C while a router does not answer', () => withRouters(TWO, async (east, west) => {
+  for (const args of [['drain', A], ['maintenance', 'on'], ['health', 'fail'], ['record', '--hang', '5s']]) {
+    let hung = false;
+    west.knobs.api = (method) => {
+      hung = hung || method !== 'GET';
+      return method === 'GET' ? undefined : 'hang';
+    };
+    const child = start(['router', ...args], [east, west]);
+    await waitUntil(() => hung, 10_000, 'the call');
+    child.kill('SIGINT');
+    const result = await child.done;
+    assert.equal(result.code, 130, result.out + result.err);
+    assert.match(result.err, /interrupted; what was changed stays as it is/);
+    west.release();
+  }
+}));
+
 describe('who may be taken out', () => {
   const last = [
     ['the last one', [{ address: A }, { address: CANARY, track: 'canary' }], [A]],
