@@ -13,7 +13,8 @@
  *   ngx_http_pourover_visitor.c    the visitor's id: read or drawn
  *   ngx_http_pourover_answer.c     the visitor's cookie sent
  *   ngx_http_pourover_track.c      a request's track; headers for upstreams
- *   ngx_http_pourover_upstream.c   choosing a peer, retries, TLS sessions
+ *   ngx_http_pourover_upstream.c   choosing a peer, retries
+ *   ngx_http_pourover_session.c    TLS sessions with peers
  *   ngx_http_pourover_maintenance.c  services out of service by command
  *   ngx_http_pourover_healthcheck.c  health checks answered, or failed, here
  *   ngx_http_pourover_variables.c  $pourover_...
