@@ -13,10 +13,11 @@
  *   ngx_http_pourover_visitor.c    the visitor's id: read or drawn
  *   ngx_http_pourover_answer.c     the visitor's cookie sent
  *   ngx_http_pourover_track.c      a request's track; headers for upstreams
- *   ngx_http_pourover_upstream.c   choosing a peer, retries
- *   ngx_http_pourover_session.c    TLS sessions with peers
  *   ngx_http_pourover_maintenance.c  services out of service by command
  *   ngx_http_pourover_healthcheck.c  health checks answered, or failed, here
+ *   ngx_http_pourover_upstream.c   choosing a peer, retries
+ *   ngx_http_pourover_session.c    TLS sessions with peers
+ *   ngx_http_pourover_passive.c    what requests tell of a peer's health
  *   ngx_http_pourover_variables.c  $pourover_...
  *   ngx_http_pourover_log.c        statistics when a request ends
  *   ngx_http_pourover_event.c      events: requests watched, what came of them
@@ -340,6 +341,8 @@ struct ngx_http_pourover_attempt_s {
     struct pick_tried              tried;
     ngx_uint_t                     attempts;
     ngx_uint_t                     redo;          /* a cached one had died */
+
+    unsigned                       panic:1;       /* counted as such */
 
     struct peer_chunk             *chunk;         /* of the pinned peer */
     struct pin                    *pin;           /* NULL: nothing pinned */

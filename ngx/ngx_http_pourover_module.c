@@ -15,6 +15,7 @@
 #include "ngx_http_pourover_check.h"
 #include "ngx_http_pourover_resolve.h"
 #include "ngx_http_pourover_told.h"
+#include "ngx_http_pourover_upstream.h"
 
 
 static ngx_int_t ngx_http_pourover_init(ngx_conf_t *cf);
@@ -223,7 +224,9 @@ ngx_http_pourover_init(ngx_conf_t *cf)
     }
 
     /* ours comes after the one that takes such a header out of an answer */
-    if (ngx_http_pourover_healthcheck_init(cf) != NGX_OK) {
+    if (ngx_http_pourover_told_init(cf) != NGX_OK
+        || ngx_http_pourover_healthcheck_init(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

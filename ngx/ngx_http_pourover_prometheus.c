@@ -266,6 +266,13 @@ ngx_http_pourover_lines_crossed(ngx_http_pourover_metric_t *m)
 
 
 static void
+ngx_http_pourover_lines_panic(ngx_http_pourover_metric_t *m)
+{
+    ngx_http_pourover_line_counter(m, COUNTER_PANIC);
+}
+
+
+static void
 ngx_http_pourover_lines_sent(ngx_http_pourover_metric_t *m)
 {
     ngx_http_pourover_line_counter(m, COUNTER_BYTES_SENT);
@@ -409,6 +416,10 @@ static const ngx_http_pourover_family_t  ngx_http_pourover_families[] = {
     { "pourover_crossed_total", "counter",
       "Requests of the canary that a stable peer answered.",
       ngx_http_pourover_lines_crossed, 1 },
+
+    { "pourover_panic_total", "counter",
+      "Requests that a failing peer was tried for, as no peer passed.",
+      ngx_http_pourover_lines_panic, 1 },
 
     { "pourover_sent_bytes_total", "counter",
       "Bytes sent to clients.",

@@ -2,9 +2,10 @@
 /*
  * Peers for requests, under nginx's upstream module and its keepalive.
  *
- * A request has tries for every ready peer of its track and, on the canary,
- * one more for a stable peer: a canary that dies between the choice of the
- * track and the connect costs nobody an answer.  Such a request crossed.
+ * A request has tries for every peer of its track that may take requests now
+ * and, on the canary, one more for a stable peer: a canary that dies between
+ * the choice of the track and the connect costs nobody an answer.  Such a
+ * request crossed.
  */
 
 #include "ngx_http_pourover_upstream.h"
@@ -92,8 +93,15 @@ static ngx_uint_t
 ngx_http_pourover_tries(struct service *service, enum track track)
 {
     ngx_uint_t  n;
+    enum level  level;
 
-    n = zone_ready(service, track, zone_level(service, track));
+    level = zone_level(service, track);
+    n = zone_ready(service, track, level);
+
+    if (level == LEVEL_PASSING) {
+        n += zone_ready(service, track, LEVEL_UNKNOWN);
+    }
+
     n = ngx_min(n, PICK_TRIED_MAX - 1);
 
     return ngx_max(n, 1) + (track == TRACK_CANARY ? 1 : 0);
@@ -180,7 +188,7 @@ ngx_http_pourover_init_peer(ngx_http_request_t *r,
 }
 
 
-static void
+void
 ngx_http_pourover_count(ngx_http_pourover_attempt_t *pd,
     enum counter counter)
 {
@@ -254,6 +262,50 @@ ngx_http_pourover_drop(ngx_http_pourover_attempt_t *pd)
 }
 
 
+/* its track has no peer left: one more try at the other one */
+
+static ngx_uint_t
+ngx_http_pourover_cross(ngx_peer_connection_t *pc,
+    ngx_http_pourover_attempt_t *pd)
+{
+    if (pd->track != TRACK_CANARY) {
+        return 0;
+    }
+
+    pd->track = TRACK_STABLE;
+
+    if (!ngx_http_pourover_take(pd)) {
+        return 0;
+    }
+
+    pc->tries = 1;
+    ngx_http_pourover_count(pd, COUNTER_CROSSED);
+
+    return 1;
+}
+
+
+static void
+ngx_http_pourover_count_attempt(ngx_http_pourover_attempt_t *pd)
+{
+    if (META_HEALTH(pd->meta) == HEALTH_DOWN && !pd->panic) {
+        pd->panic = 1;
+        ngx_http_pourover_count(pd, COUNTER_PANIC);
+    }
+
+    if (pd->attempts > 0 && !pd->redo) {
+        ngx_http_pourover_count(pd, COUNTER_RETRIES);
+    }
+
+    if (pd->redo) {
+        ngx_http_pourover_event_forget(pd);
+    }
+
+    pd->attempts += !pd->redo;
+    pd->redo = 0;
+}
+
+
 static ngx_int_t
 ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
 {
@@ -267,33 +319,12 @@ ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
     pc->cached = 0;
     pc->connection = NULL;
 
-    if (!ngx_http_pourover_take(pd)) {
-
-        if (pd->track != TRACK_CANARY) {
-            ngx_http_pourover_event_nobody(pd);
-            return NGX_BUSY;
-        }
-
-        pd->track = TRACK_STABLE;
-
-        if (!ngx_http_pourover_take(pd)) {
-            ngx_http_pourover_event_nobody(pd);
-            return NGX_BUSY;
-        }
-
-        ngx_http_pourover_count(pd, COUNTER_CROSSED);
+    if (!ngx_http_pourover_take(pd) && !ngx_http_pourover_cross(pc, pd)) {
+        ngx_http_pourover_event_nobody(pd);
+        return NGX_BUSY;
     }
 
-    if (pd->attempts > 0 && !pd->redo) {
-        ngx_http_pourover_count(pd, COUNTER_RETRIES);
-    }
-
-    if (pd->redo) {
-        ngx_http_pourover_event_forget(pd);
-    }
-
-    pd->attempts += !pd->redo;
-    pd->redo = 0;
+    ngx_http_pourover_count_attempt(pd);
 
     /*
      * Copied anew for each attempt: $upstream_addr is read when the request
@@ -360,14 +391,15 @@ ngx_http_pourover_was_dead(ngx_peer_connection_t *pc, ngx_http_upstream_t *u,
 
 
 static void
-ngx_http_pourover_note_failure(ngx_http_pourover_attempt_t *pd,
-    ngx_uint_t state)
+ngx_http_pourover_note_failure(ngx_peer_connection_t *pc,
+    ngx_http_pourover_attempt_t *pd, ngx_uint_t state)
 {
     if (pd->tried.count < PICK_TRIED_MAX) {
         pd->tried.slot[pd->tried.count++] = (uint16_t) pd->slot;
     }
 
     if (!(state & NGX_PEER_FAILED)) {
+        ngx_http_pourover_peer_answered(pd);
         return;
     }
 
@@ -378,6 +410,8 @@ ngx_http_pourover_note_failure(ngx_http_pourover_attempt_t *pd,
     if (pd->attempts == 1) {
         ngx_http_pourover_count(pd, COUNTER_FIRST_FAILED);
     }
+
+    ngx_http_pourover_peer_failed(pc, pd);
 }
 
 
@@ -399,7 +433,10 @@ ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
         pd->redo = 1;
 
     } else if (state & (NGX_PEER_FAILED|NGX_PEER_NEXT)) {
-        ngx_http_pourover_note_failure(pd, state);
+        ngx_http_pourover_note_failure(pc, pd, state);
+
+    } else if (pd->request->upstream->headers_in.status_n) {
+        ngx_http_pourover_peer_answered(pd);
     }
 
     ngx_http_pourover_event_attempt(pd, pc, state);

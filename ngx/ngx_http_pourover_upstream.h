@@ -11,6 +11,13 @@
 #include "ngx_http_pourover.h"
 
 
+/* upstream.c */
+
+/* under the chosen track, unless the request only verifies */
+void ngx_http_pourover_count(ngx_http_pourover_attempt_t *pd,
+    enum counter counter);
+
+
 /* session.c */
 
 #if (NGX_HTTP_SSL)
@@ -18,6 +25,16 @@ ngx_int_t ngx_http_pourover_set_session(ngx_peer_connection_t *pc,
     void *data);
 void ngx_http_pourover_save_session(ngx_peer_connection_t *pc, void *data);
 #endif
+
+
+/* passive.c */
+
+/* X-Pourover-Fail and its like are looked for in the answers of upstreams */
+ngx_int_t ngx_http_pourover_told_init(ngx_conf_t *cf);
+/* while the peer is still pinned */
+void ngx_http_pourover_peer_failed(ngx_peer_connection_t *pc,
+    ngx_http_pourover_attempt_t *pd);
+void ngx_http_pourover_peer_answered(ngx_http_pourover_attempt_t *pd);
 
 
 #endif /* _NGX_HTTP_POUROVER_UPSTREAM_H_INCLUDED_ */

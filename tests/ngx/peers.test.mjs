@@ -45,7 +45,7 @@ function config({ ports, dir }, others = null) {
     log_format peers '$request_uri|$upstream_addr|$upstream_status|$pourover_peer';
     proxy_http_version 1.1;
     proxy_set_header Connection '';
-    ${all.map(([name, [share, ...lines]]) => `upstream ${name} { pourover zone=main ${share} salt=r1; ${lines.join(' ')} }`).join('\n')}
+    ${all.map(([name, [share, ...lines]]) => `upstream ${name} { pourover zone=main ${share} salt=r1; pourover_passive off; ${lines.join(' ')} }`).join('\n')}
     server {
       listen 127.0.0.1:${ports.http};
       listen 127.0.0.1:${ports.h2} http2;
