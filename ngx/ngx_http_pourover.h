@@ -18,6 +18,7 @@
  *   ngx_http_pourover_upstream.c   choosing a peer, retries
  *   ngx_http_pourover_session.c    TLS sessions with peers
  *   ngx_http_pourover_passive.c    what requests tell of a peer's health
+ *   ngx_http_pourover_drain.c      what is in flight at drained peers
  *   ngx_http_pourover_variables.c  $pourover_...
  *   ngx_http_pourover_log.c        statistics when a request ends
  *   ngx_http_pourover_event.c      events: requests watched, what came of them
@@ -343,6 +344,9 @@ struct ngx_http_pourover_attempt_s {
     ngx_uint_t                     redo;          /* a cached one had died */
 
     unsigned                       panic:1;       /* counted as such */
+    unsigned                       due:1;         /* the limit of a drain has
+                                                     passed: to be ended */
+    unsigned                       cut:1;         /* ... it was */
 
     struct peer_chunk             *chunk;         /* of the pinned peer */
     struct pin                    *pin;           /* NULL: nothing pinned */
@@ -543,6 +547,9 @@ ngx_http_pourover_zone_t *ngx_http_pourover_zone_of(ngx_cycle_t *cycle);
 uint32_t ngx_http_pourover_processes(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_pourover_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 ngx_int_t ngx_http_pourover_init_module(ngx_cycle_t *cycle);
+/* bytes of the zone that the services still need for rows and pins */
+uint64_t ngx_http_pourover_reserve(ngx_http_pourover_zone_t *pz,
+    ngx_cycle_t *cycle);
 
 
 /* tick.c */

@@ -273,6 +273,13 @@ ngx_http_pourover_lines_panic(ngx_http_pourover_metric_t *m)
 
 
 static void
+ngx_http_pourover_lines_cut(ngx_http_pourover_metric_t *m)
+{
+    ngx_http_pourover_line_counter(m, COUNTER_CUT);
+}
+
+
+static void
 ngx_http_pourover_lines_sent(ngx_http_pourover_metric_t *m)
 {
     ngx_http_pourover_line_counter(m, COUNTER_BYTES_SENT);
@@ -420,6 +427,10 @@ static const ngx_http_pourover_family_t  ngx_http_pourover_families[] = {
     { "pourover_panic_total", "counter",
       "Requests that a failing peer was tried for, as no peer passed.",
       ngx_http_pourover_lines_panic, 1 },
+
+    { "pourover_cut_total", "counter",
+      "Requests that the limit of a drain ended.",
+      ngx_http_pourover_lines_cut, 1 },
 
     { "pourover_sent_bytes_total", "counter",
       "Bytes sent to clients.",

@@ -8,6 +8,7 @@
 
 #include "ngx_http_pourover_check.h"
 #include "ngx_http_pourover_resolve.h"
+#include "ngx_http_pourover_upstream.h"
 
 #include "base/clock.h"
 
@@ -188,6 +189,7 @@ ngx_http_pourover_tick(ngx_event_t *ev)
 
     ngx_http_pourover_check_tick(pz, holder);
     ngx_http_pourover_event_tick(pz);
+    ngx_http_pourover_drain_tick(pz);
 
     if (pz->state.len) {
         ngx_http_pourover_state_tick(pz, holder);
@@ -256,6 +258,7 @@ ngx_http_pourover_exit_process(ngx_cycle_t *cycle)
 
     (void) atomic_compare_exchange_strong(&pz->zone->lease_pid,
                                           &(int32_t) { ngx_pid }, 0);
+    ngx_http_pourover_drain_leave(pz);
 
     for (i = 0; i < ZONE_WORKERS; i++) {
         (void) atomic_compare_exchange_strong(&pz->zone->worker[i].pid,

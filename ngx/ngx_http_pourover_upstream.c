@@ -318,6 +318,8 @@ ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
     choice = pd->choice;
     pc->cached = 0;
     pc->connection = NULL;
+    pd->due = 0;
+    pd->cut = 0;
 
     if (!ngx_http_pourover_take(pd) && !ngx_http_pourover_cross(pc, pd)) {
         ngx_http_pourover_event_nobody(pd);
@@ -415,6 +417,21 @@ ngx_http_pourover_note_failure(ngx_peer_connection_t *pc,
 }
 
 
+/* what the limit of a drain ended is no bad outcome */
+
+static void
+ngx_http_pourover_tell(ngx_peer_connection_t *pc,
+    ngx_http_pourover_attempt_t *pd, ngx_uint_t state)
+{
+    if (!pd->cut) {
+        ngx_http_pourover_event_attempt(pd, pc, state);
+
+    } else if (pd->choice->event.request == pd->request) {
+        ngx_http_pourover_event_unwatch(pd->choice);
+    }
+}
+
+
 static void
 ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state)
@@ -429,7 +446,10 @@ ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
         pd->choice->last_free_us = clock_mono_us();
     }
 
-    if (ngx_http_pourover_was_dead(pc, pd->request->upstream, state)) {
+    if (pd->cut) {
+        /* the limit of a drain did it, not the peer */
+
+    } else if (ngx_http_pourover_was_dead(pc, pd->request->upstream, state)) {
         pd->redo = 1;
 
     } else if (state & (NGX_PEER_FAILED|NGX_PEER_NEXT)) {
@@ -439,7 +459,7 @@ ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
         ngx_http_pourover_peer_answered(pd);
     }
 
-    ngx_http_pourover_event_attempt(pd, pc, state);
+    ngx_http_pourover_tell(pc, pd, state);
 
     ngx_queue_remove(&pd->link);
     ngx_http_pourover_drop(pd);

@@ -37,4 +37,24 @@ void ngx_http_pourover_peer_failed(ngx_peer_connection_t *pc,
 void ngx_http_pourover_peer_answered(ngx_http_pourover_attempt_t *pd);
 
 
+/*
+ * drain.c: every tick of every worker.  Lists what it has in flight at peers
+ * that are drained, and ends what is there beyond the drain's limits.
+ */
+
+void ngx_http_pourover_drain_tick(ngx_http_pourover_zone_t *pz);
+/* a worker that goes has nothing in flight */
+void ngx_http_pourover_drain_leave(ngx_http_pourover_zone_t *pz);
+
+
+/* render_flights.c */
+
+struct json_writer;
+
+/* "active":[...],"more":0,"cut":[...],"cut_total":0 of the peer in the slot */
+void ngx_http_pourover_render_flights(struct json_writer *w,
+    ngx_http_pourover_zone_t *pz, const struct service *service,
+    unsigned slot);
+
+
 #endif /* _NGX_HTTP_POUROVER_UPSTREAM_H_INCLUDED_ */

@@ -101,6 +101,27 @@ ngx_http_pourover_find_peer(struct zone *zone, const struct service *service,
 }
 
 
+uint64_t
+ngx_http_pourover_reserve(ngx_http_pourover_zone_t *pz, ngx_cycle_t *cycle)
+{
+    uint32_t         processes;
+    uint64_t         need;
+    struct service  *service;
+
+    processes = ngx_http_pourover_processes(cycle);
+    need = 0;
+
+    for (service = zone_service_first(pz->zone);
+         service;
+         service = zone_service_next(pz->zone, service))
+    {
+        need += zone_missing(pz->zone, service, 0, processes);
+    }
+
+    return need;
+}
+
+
 /* how many peers of a configuration the zone does not have yet; a name will
  * have some */
 
