@@ -19,6 +19,7 @@
  *   ngx_http_pourover_session.c    TLS sessions with peers
  *   ngx_http_pourover_passive.c    what requests tell of a peer's health
  *   ngx_http_pourover_drain.c      what is in flight at drained peers
+ *   ngx_http_pourover_other.c      a 404 asked again at the other track
  *   ngx_http_pourover_variables.c  $pourover_...
  *   ngx_http_pourover_log.c        statistics when a request ends
  *   ngx_http_pourover_event.c      events: requests watched, what came of them
@@ -241,6 +242,7 @@ typedef struct {
 
     ngx_uint_t                     looked;        /* passes_to is known */
     ngx_http_pourover_service_t   *passes_to;     /* NULL: to none */
+    ngx_uint_t                     other_track;   /* next_upstream bits */
 } ngx_http_pourover_loc_conf_t;
 
 
@@ -322,6 +324,15 @@ struct ngx_http_pourover_choice_s {
 };
 
 
+/* pourover_other_track: where a request is with it */
+
+typedef enum {
+    NGX_HTTP_POUROVER_AT_HOME = 0,                /* at its own track */
+    NGX_HTTP_POUROVER_TURNED,                     /* at the other one */
+    NGX_HTTP_POUROVER_BACK                        /* that failed: at its own */
+} ngx_http_pourover_turned_e;
+
+
 /*
  * A request at the service's peers.  It is in the service's list from the
  * moment a peer is pinned until that is given back, in between for each peer
@@ -342,6 +353,10 @@ struct ngx_http_pourover_attempt_s {
     struct pick_tried              tried;
     ngx_uint_t                     attempts;
     ngx_uint_t                     redo;          /* a cached one had died */
+    ngx_uint_t                     other;         /* next_upstream bits of what
+                                                     is asked at the other track
+                                                     too; 0: nothing */
+    ngx_http_pourover_turned_e     turned;
 
     unsigned                       panic:1;       /* counted as such */
     unsigned                       due:1;         /* the limit of a drain has

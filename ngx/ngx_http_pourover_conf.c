@@ -87,6 +87,7 @@ ngx_http_pourover_create_loc_conf(ngx_conf_t *cf)
     plcf->force = NGX_CONF_UNSET_PTR;
     plcf->headers = NGX_CONF_UNSET_UINT;
     plcf->maintenance = NGX_CONF_UNSET_PTR;
+    plcf->other_track = NGX_CONF_UNSET_UINT;
 
     return plcf;
 }
@@ -182,6 +183,7 @@ ngx_http_pourover_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->force, prev->force, NULL);
     ngx_conf_merge_uint_value(conf->headers, prev->headers,
                               NGX_HTTP_POUROVER_HEADERS_ON);
+    ngx_conf_merge_uint_value(conf->other_track, prev->other_track, 0);
 
     if (conf->service_name.data == NULL) {
         conf->service_name = prev->service_name;

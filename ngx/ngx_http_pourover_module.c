@@ -114,6 +114,13 @@ static ngx_command_t  ngx_http_pourover_commands[] = {
       0,
       NULL },
 
+    { ngx_string("pourover_other_track"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_pourover_conf_other_track,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("pourover_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_pourover_api,

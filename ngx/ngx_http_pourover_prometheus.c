@@ -273,6 +273,13 @@ ngx_http_pourover_lines_panic(ngx_http_pourover_metric_t *m)
 
 
 static void
+ngx_http_pourover_lines_other_track(ngx_http_pourover_metric_t *m)
+{
+    ngx_http_pourover_line_counter(m, COUNTER_OTHER_TRACK);
+}
+
+
+static void
 ngx_http_pourover_lines_cut(ngx_http_pourover_metric_t *m)
 {
     ngx_http_pourover_line_counter(m, COUNTER_CUT);
@@ -427,6 +434,10 @@ static const ngx_http_pourover_family_t  ngx_http_pourover_families[] = {
     { "pourover_panic_total", "counter",
       "Requests that a failing peer was tried for, as no peer passed.",
       ngx_http_pourover_lines_panic, 1 },
+
+    { "pourover_other_track_total", "counter",
+      "Requests that the other track answered after a 404.",
+      ngx_http_pourover_lines_other_track, 1 },
 
     { "pourover_cut_total", "counter",
       "Requests that the limit of a drain ended.",

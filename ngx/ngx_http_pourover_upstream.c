@@ -184,7 +184,7 @@ ngx_http_pourover_init_peer(ngx_http_request_t *r,
     u->peer.save_session = ngx_http_pourover_save_session;
 #endif
 
-    return NGX_OK;
+    return ngx_http_pourover_other_arm(pd);
 }
 
 
@@ -268,6 +268,11 @@ static ngx_uint_t
 ngx_http_pourover_cross(ngx_peer_connection_t *pc,
     ngx_http_pourover_attempt_t *pd)
 {
+    if (pd->turned == NGX_HTTP_POUROVER_TURNED) {
+        ngx_http_pourover_other_failed(pc, pd);
+        return ngx_http_pourover_take(pd);
+    }
+
     if (pd->track != TRACK_CANARY) {
         return 0;
     }
@@ -293,7 +298,7 @@ ngx_http_pourover_count_attempt(ngx_http_pourover_attempt_t *pd)
         ngx_http_pourover_count(pd, COUNTER_PANIC);
     }
 
-    if (pd->attempts > 0 && !pd->redo) {
+    if (pd->attempts > 0 && !pd->redo && !pd->turned) {
         ngx_http_pourover_count(pd, COUNTER_RETRIES);
     }
 
@@ -320,6 +325,10 @@ ngx_http_pourover_get_peer(ngx_peer_connection_t *pc, void *data)
     pc->connection = NULL;
     pd->due = 0;
     pd->cut = 0;
+
+    if (pd->turned == NGX_HTTP_POUROVER_TURNED) {
+        ngx_http_pourover_other_enter(pd);
+    }
 
     if (!ngx_http_pourover_take(pd) && !ngx_http_pourover_cross(pc, pd)) {
         ngx_http_pourover_event_nobody(pd);
@@ -417,13 +426,14 @@ ngx_http_pourover_note_failure(ngx_peer_connection_t *pc,
 }
 
 
-/* what the limit of a drain ended is no bad outcome */
+/* what the limit of a drain ended, or the other track is asked for, is no bad
+ * outcome */
 
 static void
 ngx_http_pourover_tell(ngx_peer_connection_t *pc,
     ngx_http_pourover_attempt_t *pd, ngx_uint_t state)
 {
-    if (!pd->cut) {
+    if (!pd->cut && !ngx_http_pourover_other_turns(pd, state)) {
         ngx_http_pourover_event_attempt(pd, pc, state);
 
     } else if (pd->choice->event.request == pd->request) {
@@ -466,5 +476,9 @@ ngx_http_pourover_free_peer(ngx_peer_connection_t *pc, void *data,
 
     if (pc->tries) {
         pc->tries--;
+    }
+
+    if (pd->other) {
+        ngx_http_pourover_other_next(pc, pd, state);
     }
 }

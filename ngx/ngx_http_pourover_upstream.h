@@ -47,6 +47,28 @@ void ngx_http_pourover_drain_tick(ngx_http_pourover_zone_t *pz);
 void ngx_http_pourover_drain_leave(ngx_http_pourover_zone_t *pz);
 
 
+/*
+ * other.c: pourover_other_track.  A GET that gets a 404 from its own track is
+ * asked at the other one; if that fails, again at its own, which tells the 404.
+ */
+
+char *ngx_http_pourover_conf_other_track(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+/* at the start: whether this request may be asked again */
+ngx_int_t ngx_http_pourover_other_arm(ngx_http_pourover_attempt_t *pd);
+/* an attempt that ended with that state is one to ask the other track after */
+ngx_uint_t ngx_http_pourover_other_turns(ngx_http_pourover_attempt_t *pd,
+    ngx_uint_t state);
+/* ... has ended: where does the next one go? */
+void ngx_http_pourover_other_next(ngx_peer_connection_t *pc,
+    ngx_http_pourover_attempt_t *pd, ngx_uint_t state);
+/* an attempt at the other track begins: what is worse than the 404 there? */
+void ngx_http_pourover_other_enter(ngx_http_pourover_attempt_t *pd);
+/* the other track has no peer that answers */
+void ngx_http_pourover_other_failed(ngx_peer_connection_t *pc,
+    ngx_http_pourover_attempt_t *pd);
+
+
 /* render_flights.c */
 
 struct json_writer;
