@@ -270,7 +270,7 @@ typedef enum {
 } ngx_http_pourover_id_kind_e;
 
 
-/* what may become an event of a request at one service; all zero: nothing can */
+/* what may become an event of a request at a service; all zero: nothing can */
 
 typedef struct ngx_http_pourover_attempt_s  ngx_http_pourover_attempt_t;
 
@@ -674,6 +674,12 @@ typedef struct {
 
 extern const ngx_http_pourover_id_name_t
     ngx_http_pourover_ids[NGX_HTTP_POUROVER_IDS];
+
+
+/* ngx_queue_data, without a cast that clang takes for a misaligned one */
+
+#define ngx_http_pourover_queue_data(q, type, link)                           \
+    ((type *) (void *) ((u_char *) (q) - offsetof(type, link)))
 
 
 #define ngx_http_pourover_str(s)                                              \

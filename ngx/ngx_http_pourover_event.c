@@ -1,8 +1,8 @@
 
 /*
  * Events: one request's bad outcome at a service, seen when its first attempt
- * at an upstream ends, when the tick finds that it takes too long (event_tick.c),
- * or when it ends; and the visitors who were there.
+ * at an upstream ends, when the tick finds that it takes too long, or when it
+ * ends; and the visitors who were there.
  *
  * An outcome waits for the end of the request, so that its record can tell what
  * the visitor got, but for no longer than a second.  While it waits, and while
@@ -26,7 +26,8 @@ ngx_http_pourover_event_watch(ngx_http_pourover_choice_t *choice)
     list = &choice->service->watched;
 
     for (q = ngx_queue_last(list); q != list; q = ngx_queue_prev(q)) {
-        other = ngx_queue_data(q, ngx_http_pourover_choice_t, event.link);
+        other = ngx_http_pourover_queue_data(q, ngx_http_pourover_choice_t,
+                                             event.link);
 
         if (other->event.begun_us <= choice->event.begun_us) {
             break;

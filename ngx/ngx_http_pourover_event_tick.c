@@ -143,7 +143,8 @@ ngx_http_pourover_event_oldest(ngx_http_pourover_service_t *ps, uint64_t now_us)
 
     for (q = ngx_queue_head(&ps->watched); q != &ps->watched; q = next) {
         next = ngx_queue_next(q);
-        choice = ngx_queue_data(q, ngx_http_pourover_choice_t, event.link);
+        choice = ngx_http_pourover_queue_data(q, ngx_http_pourover_choice_t,
+                                              event.link);
 
         if (oldest && now_us - choice->event.begun_us < look.young_us) {
             break;

@@ -23,7 +23,7 @@ ngx_http_pourover_status(ngx_http_request_t *r,
 }
 
 
-/* "application/grpc", also with "+proto"; gRPC-Web has its status in the body */
+/* "application/grpc", also "+proto"; gRPC-Web has its status in the body */
 
 ngx_uint_t
 ngx_http_pourover_is_grpc(ngx_http_request_t *r)

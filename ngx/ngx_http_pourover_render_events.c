@@ -293,7 +293,7 @@ ngx_http_pourover_json_registers(struct json_writer *w,
 }
 
 
-/* has a newer copy the same revision?  So begins a service, or a restored one */
+/* has a newer copy the same revision?  So it is when a service begins */
 
 static ngx_uint_t
 ngx_http_pourover_is_superseded(const struct service *service,

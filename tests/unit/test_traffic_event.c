@@ -247,10 +247,9 @@ static void test_a_ring_that_does_not_fit_is_not_made(void **state)
     (void) state;
     (void) fresh(EVENT_CAPACITY_MIN);
     struct service *other = NULL;
-    uint64_t left = zone_free(zone);
 
     assert_int_equal(zone_service_add_locked(zone, STR("other"), SERVICE_CUT, &other, NULL), 0);
-    left = zone_free(zone);
+    uint64_t left = zone_free(zone);
     assert_false(event_ring_make_locked(zone, other, EVENT_CAPACITY_MAX));
     assert_int_equal(zone_free(zone), left);
     assert_null(event_ring_of(zone, other));
