@@ -51,7 +51,7 @@ ngx_http_pourover_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (size < 8 * ngx_pagesize) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "pourover_zone: size is %uz bytes, it must be at "
-                           "least %uz; size=8m holds some 100 services",
+                           "least %uz; size=16m holds some 100 services",
                            size, 8 * ngx_pagesize);
         return NGX_CONF_ERROR;
     }
