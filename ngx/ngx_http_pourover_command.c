@@ -6,6 +6,7 @@
 
 #include "ngx_http_pourover_api.h"
 #include "ngx_http_pourover_render.h"
+#include "ngx_http_pourover_upstream.h"
 
 #include "base/clock.h"
 #include "traffic/split_body.h"
@@ -281,6 +282,8 @@ ngx_http_pourover_peer_body(struct buf *buf, ngx_http_pourover_call_t *call)
 
     ngx_http_pourover_json_begin(&w, buf, call->zone);
     ngx_http_pourover_tell_peer(&w, call);
+    ngx_http_pourover_render_flights(&w, call->zone, call->service,
+                                     call->change.slot);
     json_obj_end(&w);
 }
 

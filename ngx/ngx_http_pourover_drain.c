@@ -28,7 +28,7 @@ ngx_http_pourover_flight(ngx_http_pourover_attempt_t *pd,
 
     flight->pid = ngx_pid;
     flight->stream = ngx_http_pourover_is_grpc(r)
-                     || ngx_http_pourover_is_endless(pd->request->upstream);
+                     || ngx_http_pourover_is_stream(pd->request->upstream);
     flight->since_ms = (uint64_t) r->start_sec * 1000 + r->start_msec;
     flight->has_unit = pd->choice->decision.has_u;
     flight->unit = pd->choice->decision.u;
