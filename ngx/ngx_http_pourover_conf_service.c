@@ -72,6 +72,22 @@ ngx_http_pourover_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* nginx makes the directory of the state file when it starts */
+
+static ngx_uint_t
+ngx_http_pourover_is_state_dir(ngx_http_pourover_zone_t *pz, u_char *dir)
+{
+    size_t  len;
+
+    len = ngx_strlen(dir);
+
+    return pz->state.len > len && pz->state.data[len] == '/'
+           && ngx_strncmp(pz->state.data, dir, len) == 0
+           && ngx_strlchr(pz->state.data + len + 1,
+                          pz->state.data + pz->state.len, '/') == NULL;
+}
+
+
 /* its directory has to be there: a flag file in a place that is not would never
  * be seen */
 
@@ -81,6 +97,10 @@ ngx_http_pourover_zone_fail_file(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz)
     u_char           *dir, *slash;
     ngx_err_t         err;
     ngx_file_info_t   fi;
+
+    if (pz->fail_file.len == 0) {
+        return NGX_OK;
+    }
 
     if (ngx_conf_full_name(cf->cycle, &pz->fail_file, 0) != NGX_OK) {
         return NGX_ERROR;
@@ -98,7 +118,8 @@ ngx_http_pourover_zone_fail_file(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz)
     err = ngx_file_info(dir, &fi) == NGX_FILE_ERROR ? ngx_errno
           : !ngx_is_dir(&fi) ? NGX_ENOTDIR : 0;
 
-    if (err) {
+    if (err && !(err == NGX_ENOENT && ngx_http_pourover_is_state_dir(pz, dir)))
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
                            "pourover_zone: fail_file \"%V\" could never be "
                            "there, \"%s\" is no directory; right is the path "
@@ -163,11 +184,6 @@ ngx_http_pourover_zone_params(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz,
 
         if (ngx_http_pourover_conf_param(&value[i], "fail_file", &v) && v.len) {
             pz->fail_file = v;
-
-            if (ngx_http_pourover_zone_fail_file(cf, pz) != NGX_OK) {
-                return NGX_ERROR;
-            }
-
             continue;
         }
 
@@ -192,7 +208,9 @@ ngx_http_pourover_zone_params(ngx_conf_t *cf, ngx_http_pourover_zone_t *pz,
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    /* when all is read: it may be beside the state file */
+
+    return ngx_http_pourover_zone_fail_file(cf, pz);
 }
 
 

@@ -352,6 +352,11 @@ test('a secret that every user may read is taken with a warning', async () => {
   }
 });
 
+test('fail_file may lie beside the state file, whose folder NGINX makes when it starts', async () => {
+  const { code, output } = await check(['pourover_zone name=main fail_file=/nowhere/fail size=1m state=/nowhere/router.json;']);
+  assert.equal(code, 0, output);
+});
+
 test('all parameters in their right forms are accepted', async () => {
   const { code, output } = await check([
     'pourover_zone name=main size=1m state_max_age=1h30m fail_file=/fail;',
