@@ -1,5 +1,6 @@
 """Starts the proxies of the benchmark and the service behind them, each pinned to its cores."""
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -16,6 +17,9 @@ SET_HEADERS = """
     proxy_set_header X-Pourover-Start $msec;
 """
 TRACKS = ("STABLE1", "STABLE2", "CANARY1", "CANARY2")
+CHECK = "pourover_check http uri=/ interval=2s timeout=1s;"
+WATCH = {"slow_us": [100_000, 1_000_000], "hang_ms": 10_000, "sample": 64, "kinds": ["4xx", "3xx"]}
+FLEET = 20  # further peers that the service behind has
 
 
 def free_port():
@@ -104,6 +108,24 @@ class Server:
         connection.close()
         return response.status, response.headers, body
 
+    def put(self, path, value):
+        """Sends JSON; an error unless it is taken."""
+        self.send("PUT", path, value)
+
+    def patch(self, path, value):
+        """The same by PATCH."""
+        self.send("PATCH", path, value)
+
+    def send(self, method, path, value):
+        """Sends JSON by any method; an error unless it is taken."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request(method, path, json.dumps(value), {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        if response.status != 200:
+            raise RuntimeError(f"{method} {path}: {response.status} {body!r}")
+
     def stop(self):
         """Ends the program; kills what is left of it after five seconds."""
         left = processes(self.process.pid)
@@ -137,10 +159,14 @@ def plain(directory, cores, peers, set_headers=""):
     return nginx("plain.conf", directory, cores, {"PORT": free_port(), "SET": set_headers, **peers})
 
 
-def pourover(directory, cores, peers, module, headers="on", more="", size="8m", state="state=state/router.json"):
-    """NGINX with the module. more: further services."""
+def pourover(directory, cores, peers, module, headers="on", more="", size="8m", state="state=state/router.json", judged=True):
+    """NGINX with the module. more: further services. judged: with health checks, slow start, events and samples."""
     values = {"PORT": free_port(), "MODULE": module, "HEADERS": headers, "MORE": more, "SIZE": size, "STATE": state}
-    return nginx("pourover.conf", directory, cores, {**values, **peers})
+    values |= {"CHECK": CHECK, "SERVICE": "slow_start=1s"} if judged else {"CHECK": "", "SERVICE": ""}
+    server = nginx("pourover.conf", directory, cores, {**values, **peers})
+    if judged:
+        server.put("/pourover/v1/services/router/watch", WATCH)
+    return server
 
 
 def haproxy(directory, cores, peers):
@@ -167,9 +193,11 @@ def caddy(directory, cores, peers):
 
 
 def backend(directory, cores):
-    """The service behind the proxies: (server, ports of its peers)."""
+    """The service behind the proxies: (server, ports of its peers, ports of its further peers)."""
     peers = {name: free_port() for name in TRACKS}
-    return nginx("backend.conf", directory, cores, peers), peers
+    fleet = [free_port() for _ in range(FLEET)]
+    listen = "".join(f"listen 127.0.0.1:{port};" for port in fleet)
+    return nginx("backend.conf", directory, cores, {"FLEET": listen, **peers}), {**peers, "FLEET": fleet}
 
 
 def many_services(services, peers, ports):
@@ -180,3 +208,10 @@ def many_services(services, peers, ports):
         lines += [f"server 127.{1 + service % 250}.{1 + peer}.1:{ports['STABLE1']};" for peer in range(peers)]
         lines.append("keepalive 4; }")
     return "\n".join(lines)
+
+
+def checked_services(services, ports):
+    """Configuration of so many further services with health checks, each with all the further peers."""
+    servers = "".join(f"server 127.0.0.1:{port};" for port in ports["FLEET"])
+    names = (f"upstream fleet{service}" for service in range(services))
+    return "\n".join(f"{name} {{ pourover zone=main share=1%; {servers} {CHECK} keepalive 4; }}" for name in names)

@@ -64,6 +64,15 @@ def no_file(directory, cores, peers, module):
     return proxies.pourover(directory, cores, peers, module, state="")
 
 
+def unjudged(directory, cores, peers, module):
+    return proxies.pourover(directory, cores, peers, module, judged=False)
+
+
+def fleet(directory, cores, peers, module):
+    others = proxies.checked_services(99, peers)
+    return proxies.pourover(directory, cores, peers, module, more=others, size="64m")
+
+
 def many(directory, cores, peers, module):
     others = proxies.many_services(999, 100, peers)
     return proxies.pourover(directory, cores, peers, module, more=others, size="256m")
@@ -79,8 +88,10 @@ def pairs():
         Pair("headers", "pourover, all on / plain NGINX that sets the same headers", 1.01, full, plain_with_headers),
         Pair("workers", "pourover, all on / plain NGINX, 2 workers each", 1.03, full, plain, workers=2),
         Pair("nofile", "pourover, all on but the state file / plain NGINX", 1.03, no_file, plain),
+        Pair("judged", "pourover, all on / without checks, slow start, events, samples", 1.01, full, unjudged),
         Pair("haproxy", "pourover, all on / HAProxy", 0.95, full, haproxy),
         Pair("caddy", "pourover, all on / Caddy", 0.95, full, caddy),
+        Pair("fleet", "pourover, 100 services of 20 checked peers / one service", None, fleet, full),
         Pair("many", "pourover, 1,000 services of 100 peers / one service", 1.01, many, full),
     ]
 

@@ -36,7 +36,7 @@ after(async () => {
 async function run(wrapper, name, template, port, setting) {
   const place = path.join(dir, name);
   mkdirSync(place);
-  const ours = { HEADERS: 'on', STATE: 'state=state/router.json', SIZE: '8m', MORE: '' };
+  const ours = { HEADERS: 'on', STATE: 'state=state/router.json', SIZE: '8m', MORE: '', CHECK: '', SERVICE: '', FLEET: '' };
   const values = { MAIN: 'daemon off; master_process off;', PORT: port, MODULE, SET: '', ...ours, ...setting };
   for (const [from, to] of [[template, 'nginx.conf'], ['common.conf', 'common.conf']]) {
     const text = readFileSync(path.join(CONFIGS, from), 'utf8');
