@@ -17,7 +17,7 @@ const services = ({ ports, dir }) => `
   ${service('empty', `server 127.0.0.1:${ports.dead} down; pourover_server 127.0.0.1:${ports.dead} track=canary;`)}
   ${service('half', `${peers()} server 127.0.0.1:${ports.dead}; pourover_server 127.0.0.1:${ports.dead} track=canary;`)}
   ${service('mixed', `server ${versions.stable.peer}; server ${versions.broken.peer};`)}
-  ${['cached', 'mirrored', 'copy', 'guard', 'guarded', 'parts', 'named'].map((name) => service(name)).join('')}
+  ${['cached', 'mirrored', 'copy', 'guard', 'guarded', 'parts', 'named', 'forced'].map((name) => service(name)).join('')}
   pourover_cut host zone=main share=30% salt=r1;
   upstream host_stable { server ${versions.stable.peer}; }
   upstream host_canary { server ${versions.canary.peer}; }
@@ -36,6 +36,7 @@ const locations = ({ dir }) => `
   location /moved/ { proxy_intercept_errors on; error_page 500 /fine; proxy_pass http://app/; }
   location = /fine { internal; return 200 fine; }
   location /demo.Echo/ { pourover_service grpc; grpc_pass grpc://grpc; }
+  location /forced/ { pourover_service forced; pourover_force header:X-Release; proxy_pass http://forced/; }
   location /gone/ { pourover_service gone; error_page 502 =200 /fine; proxy_pass http://gone/; }
   location /empty/ { pourover_service empty; proxy_pass http://empty/; }
   location /half/ { pourover_service half; access_log ${dir}/half.log attempts; proxy_pass http://half/; }
@@ -193,6 +194,30 @@ describe('each bad outcome is an event, and nothing else is', () => {
     const { events } = await eventsOf('empty', 20);
     assert.deepEqual(events.map(brief).sort(), own.sort());
     assert.ok(events.every(({ peer, assigned }) => (peer === '') === (assigned === 'stable')));
+  });
+
+  test('with the reason of the track; who was forced there is no visitor that the share assigned, requests of verify are none', async () => {
+    const { header, token } = await api(nginx.ports.api, 'v1/verify');
+    const fails = (id, headers = {}) => ask(nginx.ports.http, '/forced/status/500', { headers: { ...user(id), ...headers } });
+    const other = (id) => (trackOf(id) === 'canary' ? 'stable' : 'canary');
+    const ids = Array.from({ length: 10 }, (_, n) => `forced-${n}`);
+    const events = await during('forced', 2 * ids.length, async () => {
+      for (const id of ids) {
+        await fails(id);
+        await fails(`${id}-there`, { 'x-release': other(`${id}-there`) });
+        assert.equal((await fails(`${id}-verify`, { [header]: token })).status, 500);
+      }
+    });
+    assert.deepEqual(
+      events.map(({ unit: of, kind, assigned, served, reason }) => `${of} ${kind} ${assigned} ${served} ${reason}`).sort(),
+      ids.flatMap((id) => {
+        const there = other(`${id}-there`);
+        return [`${unit(id)} app ${trackOf(id)} ${trackOf(id)} split`, `${unit(`${id}-there`)} app ${there} ${there} forced`];
+      }).sort(),
+    );
+    const { units: [{ stable, canary }] } = await stats('forced');
+    const canaries = ids.filter((id) => trackOf(id) === 'canary').length;
+    assert.deepEqual({ stable, canary }, { stable: ids.length - canaries, canary: canaries });
   });
 
   test('of first attempts, when the request succeeds elsewhere', async () => {
