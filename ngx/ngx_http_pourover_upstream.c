@@ -437,6 +437,7 @@ ngx_http_pourover_tell(ngx_peer_connection_t *pc,
         ngx_http_pourover_event_attempt(pd, pc, state);
 
     } else if (pd->choice->event.request == pd->request) {
+        pd->choice->event.over = 1;
         ngx_http_pourover_event_unwatch(pd->choice);
     }
 }

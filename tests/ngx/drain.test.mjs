@@ -5,7 +5,7 @@ import net from 'node:net';
 import { describe, test } from 'node:test';
 import { encodeText } from '../../examples/demo-service/grpc.mjs';
 import { waitUntil } from '../support/wait.mjs';
-import { connect2 } from './client.mjs';
+import { api, connect2 } from './client.mjs';
 import { Drained, drains } from './drain.mjs';
 
 /** A request over a socket of its own that stays: `text` is what came so far, `closed` whether the router ended it. */
@@ -182,6 +182,8 @@ describe('the limit of a drain', () => {
       return now.requests === gets + 1 && now;
     }, 5000, 'all counted');
     assert.deepEqual([counted, failed, retries], [2, 0, 1]);
+    const { events } = await api(router.ports.api, 'v1/services/shop/events?after=0');
+    assert.deepEqual(events, [], 'nor a bad outcome');
   });
 
   test('ends a request in every phase of it', async (t) => {

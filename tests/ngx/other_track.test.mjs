@@ -209,6 +209,17 @@ test('a cache keeps the better answer, and an error page comes only after both',
   assert.equal((await ask(nginx.ports.http, '/page-404/nowhere', { headers: VISITOR })).body, 'instead');
 });
 
+test('what was asked elsewhere is no event, also when 4xx are watched; what was not is one', async () => {
+  const watch = JSON.stringify({ kinds: ['4xx'] });
+  const headers = { 'content-type': 'application/json', 'content-length': watch.length };
+  const { status } = await ask(nginx.ports.api, '/pourover/v1/services/shop/watch', { method: 'PUT', headers, body: watch });
+  assert.equal(status, 200);
+  const { next } = await api(nginx.ports.api, 'v1/services/shop/events?after=0');
+  for (const url of ['/old.js', '/nowhere', '/off/old.js']) await look(url);
+  const { events } = await api(nginx.ports.api, `v1/services/shop/events?after=${next}`);
+  assert.deepEqual(events.map(({ kind, route }) => [kind, route]), [['client-error', '/off/']]);
+});
+
 test('wrong values are refused with what would be right', async () => {
   for (const wrong of ['on=500', 'on=', 'on', 'on=404,', '404']) {
     const { code, output } = await testConfig({ ports: [], http: `server { listen 127.0.0.1:9; pourover_other_track ${wrong}; }` });
