@@ -102,9 +102,10 @@ static void
 ngx_http_pourover_list(ngx_http_pourover_zone_t *pz,
     ngx_http_pourover_service_t *ps, uint64_t now)
 {
-    unsigned         slot, slots;
-    ngx_queue_t     *q;
-    struct flights  *flights;
+    unsigned                      slot, slots;
+    ngx_queue_t                  *q;
+    struct flights               *flights;
+    ngx_http_pourover_attempt_t  *pd;
 
     slots = atomic_load(&ps->service->slots);
 
@@ -122,8 +123,9 @@ ngx_http_pourover_list(ngx_http_pourover_zone_t *pz,
          q != ngx_queue_sentinel(&ps->attempts);
          q = ngx_queue_next(q))
     {
-        ngx_http_pourover_list_attempt(pz,
-                    ngx_queue_data(q, ngx_http_pourover_attempt_t, link), now);
+        pd = ngx_http_pourover_queue_data(q, ngx_http_pourover_attempt_t,
+                                          link);
+        ngx_http_pourover_list_attempt(pz, pd, now);
     }
 
     ngx_shmtx_unlock(&pz->shpool->mutex);
@@ -140,7 +142,8 @@ ngx_http_pourover_first_due(ngx_http_pourover_service_t *ps)
          q != ngx_queue_sentinel(&ps->attempts);
          q = ngx_queue_next(q))
     {
-        pd = ngx_queue_data(q, ngx_http_pourover_attempt_t, link);
+        pd = ngx_http_pourover_queue_data(q, ngx_http_pourover_attempt_t,
+                                          link);
 
         if (pd->due && !pd->cut) {
             return pd;

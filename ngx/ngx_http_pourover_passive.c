@@ -182,7 +182,8 @@ ngx_http_pourover_attempt_of(ngx_http_request_t *r)
              q != ngx_queue_sentinel(list);
              q = ngx_queue_next(q))
         {
-            pd = ngx_queue_data(q, ngx_http_pourover_attempt_t, link);
+            pd = ngx_http_pourover_queue_data(q, ngx_http_pourover_attempt_t,
+                                              link);
 
             if (pd->request == r) {
                 return pd;
