@@ -156,19 +156,24 @@ static void work_done(struct peer_work *w)
 static int begin(struct peer_work *w, size_t peers, struct err *err)
 {
     struct cli *cli = w->cli;
-    if (take_refs(w, peers, err) != 0 || routers_prepare(cli, err) != 0) {
-        return err->code;
+    int code = take_refs(w, peers, err);
+    code = code != 0 ? code : routers_prepare(cli, err);
+    if (code != 0) {
+        return code;
     }
     uint64_t deadline_ms = routers_deadline(cli);
-    fleet_read_status(&cli->fleet);
-    if (fleet_choose_service(&cli->fleet, cli->service, err) != 0) {
-        return err->code;
-    }
     w->result = mem_array(cli->fleet.len * w->n, sizeof *w->result);
     w->requests = mem_array(cli->fleet.len * w->n, sizeof *w->requests);
+    fleet_read_status(&cli->fleet);
+    code = fleet_choose_service(&cli->fleet, cli->service, err);
+    if (code != 0) {
+        return code;
+    }
     fleet_read(&cli->fleet);
-    if (check_peers(w, err) != 0 || (w->change->takes_out && check_stable(w, err) != 0)) {
-        return err->code;
+    code = check_peers(w, err);
+    code = code != 0 || !w->change->takes_out ? code : check_stable(w, err);
+    if (code != 0) {
+        return code;
     }
     routers_catch_signals(cli); /* until here nothing was done: the program simply ends */
     tell(w, deadline_ms);

@@ -80,7 +80,7 @@ static void judge_router(const struct drain *d, size_t i)
 static bool read_round(const struct drain *d)
 {
     struct fleet *fleet = d->fleet;
-    bool waits[FLEET_MAX], again = false;
+    bool waits[FLEET_MAX] = {false}, again = false;
     for (size_t i = 0; i < fleet->len; i++) {
         waits[i] = waits_for(d, i);
         if (waits[i]) {
@@ -174,7 +174,7 @@ static void add_requests(const struct router_detail *d, struct drain_requests *r
 static bool read_details(struct fleet *fleet, const struct peer_ref *ref, size_t m,
                          uint64_t deadline_ms, struct drain_requests *ret, size_t stride)
 {
-    bool asked[FLEET_MAX], any = false;
+    bool asked[FLEET_MAX] = {false}, any = false;
     for (size_t i = 0; i < fleet->len; i++) {
         asked[i] = start_detail(&fleet->router[i], ref, m);
         any = any || asked[i];

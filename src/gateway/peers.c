@@ -239,10 +239,10 @@ struct differences {
     struct buf *lines;
 };
 
-/* One of x and y may be NULL: that router lacks it. */
-static void tell_entry(struct differences *d, const struct entry *x, const struct entry *y)
+/* any: at one of the routers; x, y: at both, NULL at the one that lacks it. */
+static void tell_entry(struct differences *d, const struct entry *any, const struct entry *x,
+                       const struct entry *y)
 {
-    const struct entry *any = x != NULL ? x : y;
     const char *a = d->a->at.name, *b = d->b->at.name;
     if (x != NULL && y != NULL && x->state == y->state && x->weight == y->weight) {
         return;
@@ -268,7 +268,8 @@ static void compare_peers(struct differences *d)
     struct entry *x = list_entries(&d->a->service, &n), *y = list_entries(&d->b->service, &m);
     while (i < n || k < m) {
         int order = i == n ? 1 : k == m ? -1 : compare(&x[i], &y[k]);
-        tell_entry(d, order <= 0 ? &x[i] : NULL, order >= 0 ? &y[k] : NULL);
+        tell_entry(d, order <= 0 ? &x[i] : &y[k], order <= 0 ? &x[i] : NULL,
+                   order >= 0 ? &y[k] : NULL);
         i += order <= 0;
         k += order >= 0;
     }
