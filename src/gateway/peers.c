@@ -239,21 +239,31 @@ struct differences {
     struct buf *lines;
 };
 
-/* any: at one of the routers; x, y: at both, NULL at the one that lacks it. */
-static void tell_entry(struct differences *d, const struct entry *any, const struct entry *x,
-                       const struct entry *y)
+/* Counts a difference.  False: so many have been told that this one is only counted. */
+static bool begin_line(struct differences *d, const struct entry *e)
+{
+    if (d->n++ >= LINES_MAX) {
+        return false;
+    }
+    buf_addf(d->lines, "%s (%s) ", e->address, track_name[e->track]);
+    return true;
+}
+
+static void tell_missing(struct differences *d, const struct entry *e,
+                         const struct fleet_router *has, const struct fleet_router *lacks)
+{
+    if (begin_line(d, e)) {
+        buf_addf(d->lines, "is a peer of %s, not of %s\n", has->at.name, lacks->at.name);
+    }
+}
+
+static void tell_other(struct differences *d, const struct entry *x, const struct entry *y)
 {
     const char *a = d->a->at.name, *b = d->b->at.name;
-    if (x != NULL && y != NULL && x->state == y->state && x->weight == y->weight) {
+    if ((x->state == y->state && x->weight == y->weight) || !begin_line(d, x)) {
         return;
     }
-    if (d->n++ >= LINES_MAX) {
-        return;
-    }
-    buf_addf(d->lines, "%s (%s) ", any->address, track_name[any->track]);
-    if (x == NULL || y == NULL) {
-        buf_addf(d->lines, "is a peer of %s, not of %s\n", x != NULL ? a : b, x != NULL ? b : a);
-    } else if (x->state != y->state) {
+    if (x->state != y->state) {
         buf_addf(d->lines, "is %s at %s, %s at %s\n", router_state_name[x->state], a,
                  router_state_name[y->state], b);
     } else {
@@ -268,8 +278,13 @@ static void compare_peers(struct differences *d)
     struct entry *x = list_entries(&d->a->service, &n), *y = list_entries(&d->b->service, &m);
     while (i < n || k < m) {
         int order = i == n ? 1 : k == m ? -1 : compare(&x[i], &y[k]);
-        tell_entry(d, order <= 0 ? &x[i] : &y[k], order <= 0 ? &x[i] : NULL,
-                   order >= 0 ? &y[k] : NULL);
+        if (order < 0) {
+            tell_missing(d, &x[i], d->a, d->b);
+        } else if (order > 0) {
+            tell_missing(d, &y[k], d->b, d->a);
+        } else {
+            tell_other(d, &x[i], &y[k]);
+        }
         i += order <= 0;
         k += order >= 0;
     }
