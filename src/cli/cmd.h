@@ -86,7 +86,7 @@ struct cli {
     uint64_t requests_ms, streams_ms; /* limits of a drain; 0: none */
     uint64_t wait_ms;                 /* 0: the default */
     uint64_t weight, limit;
-    VEC(const char *) kinds; /* of events_kind */
+    VEC(const char *) kinds; /* of events; of events_kind */
     struct record_wish record;
     const char *format; /* of help: "markdown", "man"; NULL: text */
 

@@ -26,7 +26,7 @@ static void add_peer(struct table *t, const struct fleet_router *r, const struct
     table_addf(t, "%s", p->dc);
     peer_text_weight(&b, p);
     add_cell(t, &b);
-    peer_text_state(&b, p, now_ms);
+    peer_text_state(&b, p->state, p->has_drain ? &p->drain : NULL, now_ms);
     add_cell(t, &b);
     peer_text_health(&b, p, now_ms);
     add_cell(t, &b);
@@ -39,12 +39,15 @@ static void add_peer(struct table *t, const struct fleet_router *r, const struct
 static void add_name(struct table *t, const struct fleet_router *r, const struct router_name *n)
 {
     const char *error = n->error[0] != '\0' ? n->error : "not resolved yet";
+    _cleanup_(buf_done) struct buf b;
+    buf_init(&b, 4096);
     table_addf(t, "%s", r->at.name);
     table_addf(t, "%s", n->address);
     table_addf(t, "%s", track_name[n->track]);
     table_addf(t, "%s", n->dc);
     table_addf(t, "%llu", (unsigned long long) n->weight);
-    table_addf(t, "%s", router_state_name[n->state]);
+    peer_text_state(&b, n->state, n->has_drain ? &n->drain : NULL, fleet_clock(r));
+    add_cell(t, &b);
     if (n->addresses == 0) {
         table_addf(t, "no address: %s", error);
     } else {
@@ -139,6 +142,8 @@ static void json_name(struct json_writer *w, const struct router_name *n)
     json_kv_cstr(w, "dc", n->dc);
     json_kv_u64(w, "weight", n->weight);
     json_kv_cstr(w, "state", router_state_name[n->state]);
+    json_key(w, "drain");
+    peer_json_drain(w, n->has_drain ? &n->drain : NULL);
     json_kv_u64(w, "addresses", n->addresses);
     json_kv_u64(w, "resolved_at_ms", n->resolved_at_ms);
     json_kv_cstr(w, "error", n->error);

@@ -330,14 +330,13 @@ static int take_limit(struct cli *cli, const char *value, struct err *err)
 
 static int take_kind(struct cli *cli, const char *value, struct err *err)
 {
-    const char *name[32];
     size_t n = 0;
     struct str word, rest = str_of(value);
-    for (; events_kind[n].name != NULL; n++) {
-        name[n] = events_kind[n].name;
+    while (events_kind[n] != NULL) {
+        n++;
     }
     while (str_cut(&rest, ',', &word)) {
-        const char *near = str_nearest(word, name, n);
+        const char *near = str_nearest(word, events_kind, n);
         if (near == NULL || !str_eq_cstr(word, near)) {
             return err_set(err, ERR_INVALID, "\"" STR_FMT "\" is no kind of event%s%s%s",
                            STR_ARG(word), near != NULL ? "; did you mean \"" : "",

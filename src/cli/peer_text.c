@@ -35,11 +35,11 @@ static void add_limit(struct buf *b, const char *what, uint64_t until_ms, uint64
     }
 }
 
-void peer_text_state(struct buf *b, const struct router_peer *p, uint64_t now_ms)
+void peer_text_state(struct buf *b, enum router_state state, const struct router_drain *d,
+                     uint64_t now_ms)
 {
-    buf_add_cstr(b, router_state_name[p->state]);
-    if (p->has_drain) {
-        const struct router_drain *d = &p->drain;
+    buf_add_cstr(b, router_state_name[state]);
+    if (d != NULL) {
         buf_addf(b, "%s%s for ", d->by[0] != '\0' ? " by " : "", d->by);
         out_time(b, minus(now_ms, d->since_ms));
         add_limit(b, "requests end", d->requests_until_ms, now_ms);
@@ -73,11 +73,15 @@ void peer_text_request(struct buf *b, const struct router_request *q, uint64_t n
     bool ended = q->at_ms > 0;
     buf_addf(b, "%s %s, %s", q->method, q->uri, q->stream ? "a stream, " : "");
     out_time(b, minus(ended ? q->at_ms : now_ms, q->since_ms));
-    buf_addf(b, " old%s%s, client %s", q->unit[0] != '\0' ? ", visitor " : "", q->unit, q->client);
+    buf_addf(b, " old%s%s, client %s", q->unit[0] != '\0' ? ", unit " : "", q->unit, q->client);
 }
 
-static void json_drain(struct json_writer *w, const struct router_drain *d)
+void peer_json_drain(struct json_writer *w, const struct router_drain *d)
 {
+    if (d == NULL) {
+        json_null(w);
+        return;
+    }
     json_obj_begin(w);
     json_kv_cstr(w, "by", d->by);
     json_kv_u64(w, "since_ms", d->since_ms);
@@ -116,11 +120,7 @@ void peer_json(struct json_writer *w, const struct router_peer *p)
         json_null(w);
     }
     json_key(w, "drain");
-    if (p->has_drain) {
-        json_drain(w, &p->drain);
-    } else {
-        json_null(w);
-    }
+    peer_json_drain(w, p->has_drain ? &p->drain : NULL);
     json_kv_u64(w, "in_flight", p->in_flight);
     json_kv_u64(w, "requests", p->requests);
     json_kv_u64(w, "failures", p->failures);

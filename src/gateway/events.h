@@ -5,18 +5,15 @@
 #define EVENTS_PAGE     1000 /* events that are asked for at once */
 #define EVENTS_SLOW_MAX 4
 
-/* A kind of event and what it says, for help and for a reader. */
-struct events_kind {
-    const char *name, *says;
-};
-extern const struct events_kind events_kind[]; /* ends with a row whose name is NULL */
+/* The kinds of events that we know; ends with NULL. */
+extern const char *const events_kind[];
 
 /* One record.  Routers may tell kinds and reasons that are newer than we. */
 struct router_event {
     uint64_t seq;
     double start_ms; /* wall clock of the router */
     char kind[24], assigned[16], served[16], reason[24];
-    char unit[17]; /* "" without an id */
+    char unit[17]; /* u of the cut; "" without an id */
     uint32_t share_ppm;
     uint64_t revision, nth, took_us;
     int64_t status, grpc, final_status; /* grpc: -1 is none */

@@ -8,20 +8,9 @@
 
 #include <string.h>
 
-const struct events_kind events_kind[] = {
-    {"app", "HTTP 5xx of the application"},
-    {"grpc", "a server fault as gRPC status"},
-    {"connect", "the connection could not be made"},
-    {"reset", "closed before an answer"},
-    {"timeout", "a time limit of NGINX passed"},
-    {"hang", "no end yet after hang_ms"},
-    {"truncated", "the rest of the answer is missing"},
-    {"client-gone", "the client went away first"},
-    {"client-error", "HTTP 4xx"},
-    {"redirect", "HTTP 3xx"},
-    {"slow", "took longer than a threshold"},
-    {"exposure", "a sampled visitor's first request"},
-    {NULL, NULL},
+const char *const events_kind[] = {
+    "app",         "grpc",         "connect",  "reset", "timeout",  "hang", "truncated",
+    "client-gone", "client-error", "redirect", "slow",  "exposure", NULL,
 };
 
 /* A status, or -1 for none. */

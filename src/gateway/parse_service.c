@@ -74,15 +74,15 @@ static int read_check(const json_t *peer, struct router_peer *ret, struct err *e
     return r;
 }
 
-static int read_drain(const json_t *peer, struct router_peer *ret, struct err *err)
+/* Of a peer or a name, where it drains. */
+static int read_drain(const json_t *obj, struct router_drain *d, bool *ret_has, struct err *err)
 {
-    static const char where[] = "peers[].drain";
-    struct router_drain *d = &ret->drain;
-    const json_t *drain = json_object_get(peer, "drain");
+    static const char where[] = "drain";
+    const json_t *drain = json_object_get(obj, where);
     if (drain == NULL || json_is_null(drain)) {
         return 0;
     }
-    int r = parse_obj(peer, "peers[]", "drain", &drain, err);
+    int r = parse_obj(obj, "", where, &drain, err);
     r = r != 0 ? r : parse_shown(drain, where, "by", d->by, sizeof d->by, err);
     r = r != 0 ? r : parse_u64(drain, where, "since_ms", INT64_MAX, &d->since_ms, err);
     r = r != 0
@@ -90,7 +90,7 @@ static int read_drain(const json_t *peer, struct router_peer *ret, struct err *e
             : parse_u64(drain, where, "requests_until_ms", INT64_MAX, &d->requests_until_ms, err);
     r = r != 0 ? r
                : parse_u64(drain, where, "streams_until_ms", INT64_MAX, &d->streams_until_ms, err);
-    ret->has_drain = r == 0;
+    *ret_has = r == 0;
     return r;
 }
 
@@ -131,7 +131,7 @@ static int read_peer(const json_t *obj, struct router_peer *ret, struct err *err
     r = r != 0 ? r : read_state(obj, where, &p.state, err);
     r = r != 0 ? r : read_weight(obj, &p, err);
     r = r != 0 ? r : read_health(obj, &p, err);
-    r = r != 0 ? r : read_drain(obj, &p, err);
+    r = r != 0 ? r : read_drain(obj, &p.drain, &p.has_drain, err);
     r = r != 0 ? r : parse_u64_maybe(obj, where, "in_flight", INT64_MAX, &p.in_flight, err);
     r = r != 0 ? r : parse_u64_maybe(obj, where, "requests", INT64_MAX, &p.requests, err);
     r = r != 0 ? r : parse_u64_maybe(obj, where, "failures", INT64_MAX, &p.failures, err);
@@ -165,6 +165,7 @@ static int read_name(const json_t *obj, struct router_name *ret, struct err *err
     r = r != 0 ? r : parse_text_maybe(obj, where, "dc", n->dc, sizeof n->dc, err);
     r = r != 0 ? r : parse_u64_maybe(obj, where, "weight", WEIGHT_MAX, &n->weight, err);
     r = r != 0 ? r : read_state(obj, where, &n->state, err);
+    r = r != 0 ? r : read_drain(obj, &n->drain, &n->has_drain, err);
     r = r != 0 ? r : parse_u64(obj, where, "addresses", INT64_MAX, &n->addresses, err);
     r = r != 0 ? r : parse_u64(obj, where, "resolved_at_ms", INT64_MAX, &n->resolved_at_ms, err);
     return r != 0 ? r : parse_shown(obj, where, "error", n->error, sizeof n->error, err);

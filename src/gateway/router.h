@@ -107,6 +107,8 @@ struct router_name {
     enum router_state state;
     uint64_t weight, addresses;
     uint64_t resolved_at_ms; /* 0: never */
+    bool has_drain;
+    struct router_drain drain;
     char error[ROUTER_TEXT_MAX];
 };
 

@@ -164,7 +164,7 @@ describe('drain', () => {
     assert.equal(text.code, 4);
     assert.match(text.err, /^pourover: router west: 10\.0\.1\.11:80: not proved: 2 in flight\n$/);
     assert.match(text.out, /east .* drained\n/);
-    assert.match(text.out, /west: 10\.0\.1\.11:80: in flight: POST \/demo\.Echo\/Chat, a stream, \d\.\ds old, visitor 8f3c01d2a4b5e697, client 203\.0\.113\.9\n/);
+    assert.match(text.out, /west: 10\.0\.1\.11:80: in flight: POST \/demo\.Echo\/Chat, a stream, \d\.\ds old, unit 8f3c01d2a4b5e697, client 203\.0\.113\.9\n/);
     assert.match(text.out, /west: 10\.0\.1\.11:80: in flight: GET \/chat, 1m1\ds old, client 203\.0\.113\.9\n/);
     assert.equal(west.shop.peer(A).state, 'draining', 'it stays');
     const body = await json(['router', 'drain', A, '--wait', '300ms'], [east, west]);
@@ -186,7 +186,7 @@ describe('drain', () => {
     router.shop.hold(A, [{}, { method: 'POST', uri: '/demo.Echo/Chat', stream: true }]);
     const text = await run(['router', 'drain', A, '--requests', '100ms', '--streams', '400ms'], [router]);
     assert.equal(text.code, 0, text.err);
-    assert.match(text.out, /drained\neast: 10\.0\.1\.11:80: cut: GET \/chat, 2\.\ds old, visitor .*\neast: 10\.0\.1\.11:80: cut: POST \/demo\.Echo\/Chat, a stream, 2\.\ds old, .*\n$/);
+    assert.match(text.out, /drained\neast: 10\.0\.1\.11:80: cut: GET \/chat, 2\.\ds old, unit .*\neast: 10\.0\.1\.11:80: cut: POST \/demo\.Echo\/Chat, a stream, 2\.\ds old, .*\n$/);
     assert.doesNotMatch(text.out, /\/old/);
   }));
 
@@ -585,9 +585,9 @@ describe('events', () => {
     assert.equal(code, 0);
     const text = out.trimEnd().split('\n');
     assert.deepEqual(text, [
-      '2025-11-21T23:00:56.000Z east canary connect: after 2.5s at 10.0.2.11:80, /api/, visitor 8f3c01d2a4b5e697, event 5 of this visitor and kind, answered 500, revision 41',
+      '2025-11-21T23:00:56.000Z east canary connect: after 2.5s at 10.0.2.11:80, /api/, unit 8f3c01d2a4b5e697, event 5 of this unit and kind, answered 500, revision 41',
       '2025-11-21T23:00:57.000Z west stable grpc: grpc-status 14 after 1.2ms at 10.0.2.11:80, /api/, revision 41',
-      '2025-11-21T23:00:58.000Z east canary app: HTTP 503 after 1.2ms at 10.0.2.11:80, /api/, visitor 8f3c01d2a4b5e697, served by stable, answered 200, revision 41',
+      '2025-11-21T23:00:58.000Z east canary app: HTTP 503 after 1.2ms at 10.0.2.11:80, /api/, unit 8f3c01d2a4b5e697, served by stable, answered 200, revision 41',
     ]);
     const events = lines((await run(['router', 'events', '--json'], [east, west])).out);
     assert.deepEqual(events.map((event) => [event.router, event.kind]), [['east', 'connect'], ['west', 'grpc'], ['east', 'app']]);

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { BUILD_DIR, startNginx } from '../support/nginx.mjs';
-import { freePort } from '../support/wait.mjs';
+import { freePort, waitUntil } from '../support/wait.mjs';
 
 const PROGRAM = path.join(BUILD_DIR, 'src/cli/pourover');
 const NAMES = ['east', 'west'];
@@ -34,6 +34,7 @@ async function startRouter(router) {
         pourover zone=main salt=r42;
         ${peers.stable.map((peer) => `server ${peer};`).join(' ')}
         pourover_server ${peers.canary} track=canary;
+        pourover_passive eject=1s;
         keepalive 16;
       }
       server {
@@ -146,6 +147,8 @@ test('a walk whose canary dies goes back to 0', async () => {
   assert.match(result.err, /going back to 0: router (east|west): \d+ of \d+ /);
   assert.deepEqual((await splits()).map((split) => split.share_ppm), [0, 0]);
   await new Promise((resolve) => { canary.listen(port, '127.0.0.1', resolve); });
+  const isBack = async () => (await Promise.all(routers.map((router) => get(router, 'v1/services/shop')))).every((shop) => shop.tracks.canary.live === 1);
+  await waitUntil(isBack, 10_000, 'the end of the ejection of the canary');
 });
 
 test('one router stopped: no raise, a lowering, and the returning one is brought to the present share', async () => {

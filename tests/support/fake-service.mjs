@@ -43,7 +43,7 @@ export class FakeService {
   constructor({ peers = DEFAULT_PEERS, names = [] } = {}) {
     this.peers = peers.map((peer) => newPeer(peer));
     this.names = names.map((name) => ({
-      dc: '', weight: 1, state: 'ready', addresses: 0, resolved_at_ms: 0, error: '', track: 'stable', ...name }));
+      dc: '', weight: 1, state: 'ready', drain: null, addresses: 0, resolved_at_ms: 0, error: '', track: 'stable', ...name }));
   }
 
   peer(address, track) {
@@ -150,10 +150,10 @@ export class FakeService {
     for (const each of new Set([target, ...own])) {
       if (body.weight) Object.assign(each, { weight: body.weight, weight_now: body.weight });
       if (body.track) each.track = body.track;
-      if (body.state) each.state = body.state;
-      if (body.state && !this.names.includes(each)) {
+      if (body.state) {
+        each.state = body.state;
         each.drain = body.state !== 'draining' ? null : {
-          by: body.by ?? '', since_ms: Date.now(), requests_until_ms: until(body.requests_ms), streams_until_ms: until(body.streams_ms) };
+          by: body.by ?? '', since_ms: each.drain?.since_ms ?? Date.now(), requests_until_ms: until(body.requests_ms), streams_until_ms: until(body.streams_ms) };
       }
     }
     return [200, { saved: true, peer: target.active ? showPeer(target) : target }];

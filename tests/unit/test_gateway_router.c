@@ -213,7 +213,8 @@ static void test_peers_names_and_maintenance(void **state)
             "\"since_ms\":5},\"tracks\":{\"stable\":{\"peers\":2,\"live\":1,\"failing\":1,"
             "\"unknown\":0,\"in_flight\":3},\"canary\":" TRACK "},\"peers\":[" PEER
             "],\"names\":[{\"address\":\"app-new:80\",\"track\":\"canary\",\"dc\":\"\","
-            "\"weight\":2,\"state\":\"draining\",\"addresses\":1,\"resolved_at_ms\":9,"
+            "\"weight\":2,\"state\":\"draining\",\"drain\":" DRAIN
+            ",\"addresses\":1,\"resolved_at_ms\":9,"
             "\"error\":\"host not found\"}]}");
     t_check(router_parse_service(json, &s, &err) == 0, "%s", err.msg);
     assert_whole_peer(&s.peer[0]);
@@ -227,6 +228,8 @@ static void test_peers_names_and_maintenance(void **state)
     assert_string_equal(s.named[0].error, "host not found");
     assert_int_equal(s.named[0].state, ROUTER_DRAINING);
     assert_int_equal(s.named[0].addresses, 1);
+    assert_true(s.named[0].has_drain);
+    assert_string_equal(s.named[0].drain.by, "release 12");
 }
 
 #define REQUEST                                                  \
@@ -361,9 +364,9 @@ static void test_wrong_new_members_name_their_place(void **state)
          "the answer's peers[].in_flight is not an integer from 0 to 9223372036854775807"},
         {"\"check\":null", "the answer's peers[].check is not an object"},
         {"\"check\":{\"reason\":\"ok\"}", "the answer's peers[].check.text is not a string"},
-        {"\"drain\":[]", "the answer's peers[].drain is not an object"},
+        {"\"drain\":[]", "the answer's drain is not an object"},
         {"\"drain\":{\"by\":\"\"}",
-         "the answer's peers[].drain.since_ms is not an integer from 0 to 9223372036854775807"},
+         "the answer's drain.since_ms is not an integer from 0 to 9223372036854775807"},
     };
     T_TABLE(row, rows)
     {
