@@ -282,11 +282,11 @@ describe('what is watched for', () => {
   });
 
   test('a service without peers of ours hangs and is slow in the same way', async () => {
-    await put('v1/services/away/watch', { hang_ms: 300, slow_us: [100_000] });
+    await put('v1/services/away/watch', { hang_ms: 2000, slow_us: [100_000] });
     const waits = open('/away/hang', 'away-1');
-    await Promise.all([get('/away/', 'away-0'), get('/away/slow/200', 'away-2'), get('/away/slow/600', 'away-3')]);
+    await Promise.all([get('/away/', 'away-0'), get('/away/slow/200', 'away-2'), get('/away/slow/2500', 'away-3')]);
     const own = ['away-1 hang 0 0', 'away-3 hang 0 0', 'away-1 slow 0 0', 'away-2 slow 0 0', 'away-3 slow 0 0'];
-    await waitUntil(async () => (await page('away')).appended >= own.length, 5000, 'five events');
+    await waitUntil(async () => (await page('away')).appended >= own.length, 15_000, 'five events');
     waits.end();
     const lines = own.map((line) => line.replace(/^\S+/, (id) => unit(id))).sort();
     assert.deepEqual(told((await readOn('away', '0.0')).events), lines);
