@@ -290,10 +290,9 @@ static void print_text(const struct peer_work *w, const struct err *err)
     }
     if (!w->cli->quiet || err->code != 0) {
         if (out_is_live()) {
-            out_redraw(buf_str(&table));
-        } else {
-            out_write(buf_str(&table));
+            out_redraw(STR("")); /* its lines are cut at the terminal's width, these are not */
         }
+        out_write(buf_str(&table));
         out_write(buf_str(&b));
     }
     buf_done(&table);
