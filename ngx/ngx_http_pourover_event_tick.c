@@ -166,6 +166,7 @@ ngx_http_pourover_event_tick(ngx_http_pourover_zone_t *pz)
 {
     uint64_t                         now, oldest;
     ngx_uint_t                       i;
+    struct row                      *row;
     struct zone_worker              *worker;
     ngx_http_pourover_service_t    **ps;
     ngx_http_pourover_main_conf_t   *pmcf;
@@ -178,14 +179,19 @@ ngx_http_pourover_event_tick(ngx_http_pourover_zone_t *pz)
 
     for (i = 0; i < pmcf->services.nelts; i++) {
 
-        if (ps[i]->service == NULL || ps[i]->row == NULL) {
+        if (ps[i]->service == NULL
+            || (ps[i]->row == NULL && ngx_queue_empty(&ps[i]->watched)))
+        {
             continue;
         }
 
         oldest = ngx_http_pourover_event_oldest(ps[i], now);
+        row = ngx_http_pourover_row(ps[i]);
 
-        atomic_store(&ps[i]->row->oldest_ms,
-                     oldest ? ngx_http_pourover_wall_us(oldest) / 1000 : 0);
+        if (row) {
+            atomic_store(&row->oldest_ms, oldest
+                         ? ngx_http_pourover_wall_us(oldest) / 1000 : 0);
+        }
     }
 
     /* only now: what it vouches for is there */

@@ -241,6 +241,7 @@ describe('what is watched for', () => {
     await waitUntil(async () => (await eventsNow(from)).length === 3, 5000, 'the three that hang');
     const events = await eventsNow(from);
     assert.deepEqual(told(events), hung);
+    assert.deepEqual(events.filter(({ peer }) => peer === '').map((event) => event.unit), [unit('hang-2')]); // has none of ours
     for (const { took_us: took } of events) assert.ok(took > 300_000 && took < 900_000, String(took));
     assert.equal((await answered).status, 200);
     open_.forEach((request) => request.end());
@@ -284,6 +285,7 @@ describe('what is watched for', () => {
   test('a service without peers of ours hangs and is slow in the same way', async () => {
     await put('v1/services/away/watch', { hang_ms: 2000, slow_us: [100_000] });
     const waits = open('/away/hang', 'away-1');
+    await waitUntil(async () => (await page('away')).appended === 2, 15_000, 'the events of the first request of all');
     await Promise.all([get('/away/', 'away-0'), get('/away/slow/200', 'away-2'), get('/away/slow/2500', 'away-3')]);
     const own = ['away-1 hang 0 0', 'away-3 hang 0 0', 'away-1 slow 0 0', 'away-2 slow 0 0', 'away-3 slow 0 0'];
     await waitUntil(async () => (await page('away')).appended >= own.length, 15_000, 'five events');
