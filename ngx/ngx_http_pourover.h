@@ -536,6 +536,8 @@ ngx_uint_t ngx_http_pourover_status(ngx_http_request_t *r,
 /* r is handed to the service; before the choice is marked as used */
 void ngx_http_pourover_event_begin(ngx_http_request_t *r,
     ngx_http_pourover_choice_t *choice, uint64_t now_us);
+/* a peer is chosen: what is told before the attempt ends names it */
+void ngx_http_pourover_event_chosen(ngx_http_pourover_attempt_t *attempt);
 /* an attempt ends, its peer still being known */
 void ngx_http_pourover_event_attempt(ngx_http_pourover_attempt_t *attempt,
     ngx_peer_connection_t *pc, ngx_uint_t state);

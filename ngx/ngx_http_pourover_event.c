@@ -179,6 +179,15 @@ ngx_http_pourover_event_place(ngx_http_pourover_attempt_t *attempt)
 }
 
 
+void
+ngx_http_pourover_event_chosen(ngx_http_pourover_attempt_t *attempt)
+{
+    if (ngx_http_pourover_event_counts(attempt)) {
+        ngx_http_pourover_event_place(attempt);
+    }
+}
+
+
 /* how long the first attempt took to answer, or to end without an answer */
 
 static uint64_t

@@ -308,6 +308,8 @@ ngx_http_pourover_count_attempt(ngx_http_pourover_attempt_t *pd)
 
     pd->attempts += !pd->redo;
     pd->redo = 0;
+
+    ngx_http_pourover_event_chosen(pd);
 }
 
 
