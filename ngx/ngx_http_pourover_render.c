@@ -137,6 +137,8 @@ ngx_http_pourover_render_status(struct buf *buf, ngx_http_pourover_zone_t *pz,
     json_kv_cstr(&w, "pourover", NGX_HTTP_POUROVER_VERSION);
     json_kv_cstr(&w, "nginx", NGINX_VERSION);
     json_kv_str(&w, "zone", ngx_http_pourover_str(pz->name));
+    json_kv_u64(&w, "zone_size_bytes", zone->size);
+    json_kv_u64(&w, "zone_used_bytes", zone->used);
     ngx_http_pourover_json_hex64(&w, "instance", zone->instance);
     json_kv_u64(&w, "started_at_ms", zone->started_at_ms);
     json_kv_u64(&w, "now_ms", clock_wall_ms());

@@ -47,8 +47,8 @@ def change(server, step):
     wanted = {"share_ppm": [0, 1000, 300_000, 1_000_000][step % 4], "revision": split["revision"] + 1}
     server.put("/pourover/v1/services/router/split", wanted | {"if_revision": split["revision"]})
     peer = json.loads(server.get("/pourover/v1/services/router")[2])["peers"][step % 4]
-    for state in ("draining", "ready"):
-        server.patch(f"/pourover/v1/services/router/peers/{peer['address']}", {"state": state, "by": "soak"})
+    for body in ({"state": "draining", "by": "soak"}, {"state": "ready"}):
+        server.patch(f"/pourover/v1/services/router/peers/{peer['address']}", body)
 
 
 def arguments():

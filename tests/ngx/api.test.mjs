@@ -66,12 +66,13 @@ test('status', async () => {
   assert.equal(headers['content-type'], 'application/json');
   assert.equal(headers['cache-control'], 'no-store');
   assert.equal(headers.etag, undefined);
-  const { epoch, instance, started_at_ms, now_ms, state, checker, workers, ...rest } = body;
+  const { epoch, instance, started_at_ms, now_ms, state, checker, workers, zone_size_bytes: size, zone_used_bytes: used, ...rest } = body;
   assert.deepEqual(rest, {
     pourover: '0.1.0', nginx: rest.nginx, zone: 'main', restored: 'fresh', restored_reason: '', upgrading: false,
     healthcheck: { failing: false, by: '', since_ms: 0, flag_file: '' }, services: ['shop', 'other'],
   });
   assert.ok(Number.isSafeInteger(epoch) && epoch > 0);
+  assert.ok(used > 10_000 && used < size && size < 4 << 20);
   assert.match(rest.nginx, /^1\.\d+\.\d+$/);
   assert.match(instance, /^[0-9a-f]{16}$/);
   assert.ok(started_at_ms <= now_ms && Math.abs(now_ms - Date.now()) < 10_000);
