@@ -8,6 +8,8 @@
 
 #include <inttypes.h>
 
+#include "traffic/event.h"
+
 
 typedef struct {
     struct buf                *buf;
@@ -170,6 +172,21 @@ ngx_http_pourover_lines_peers(ngx_http_pourover_metric_t *m)
 }
 
 
+/* of the ready ones: what requests go by */
+
+static void
+ngx_http_pourover_lines_health(ngx_http_pourover_metric_t *m)
+{
+    enum health  health;
+
+    for (health = HEALTH_UNCHECKED; health < HEALTH_COUNT; health++) {
+        ngx_http_pourover_series(m, "", 1, "health", health_name(health));
+        ngx_http_pourover_metric_value(m,
+                          atomic_load(&m->service->ready[m->track][health]));
+    }
+}
+
+
 static void
 ngx_http_pourover_lines_in_flight(ngx_http_pourover_metric_t *m)
 {
@@ -233,6 +250,21 @@ ngx_http_pourover_lines_grpc(ngx_http_pourover_metric_t *m)
 
 
 static void
+ngx_http_pourover_lines_events(ngx_http_pourover_metric_t *m)
+{
+    enum event_kind      kind;
+    struct counters_sum  sum;
+
+    zone_counters_sum(m->zone->zone, m->service, m->track, &sum);
+
+    for (kind = 0; kind < EVENT_KINDS; kind++) {
+        ngx_http_pourover_series(m, "", 1, "kind", event_kind_name(kind));
+        ngx_http_pourover_metric_value(m, sum.event[kind]);
+    }
+}
+
+
+static void
 ngx_http_pourover_line_counter(ngx_http_pourover_metric_t *m,
     enum counter counter)
 {
@@ -276,6 +308,13 @@ static void
 ngx_http_pourover_lines_other_track(ngx_http_pourover_metric_t *m)
 {
     ngx_http_pourover_line_counter(m, COUNTER_OTHER_TRACK);
+}
+
+
+static void
+ngx_http_pourover_lines_maintenance(ngx_http_pourover_metric_t *m)
+{
+    ngx_http_pourover_line_counter(m, COUNTER_MAINTENANCE);
 }
 
 
@@ -403,6 +442,10 @@ static const ngx_http_pourover_family_t  ngx_http_pourover_families[] = {
       "Peers by state.",
       ngx_http_pourover_lines_peers, 1 },
 
+    { "pourover_ready_peers", "gauge",
+      "Ready peers by health.",
+      ngx_http_pourover_lines_health, 1 },
+
     { "pourover_in_flight_requests", "gauge",
       "Requests at the peers now.",
       ngx_http_pourover_lines_in_flight, 1 },
@@ -418,6 +461,10 @@ static const ngx_http_pourover_family_t  ngx_http_pourover_families[] = {
     { "pourover_grpc_responses_total", "counter",
       "Ended gRPC requests by their grpc-status.",
       ngx_http_pourover_lines_grpc, 1 },
+
+    { "pourover_events_total", "counter",
+      "Bad outcomes of first attempts by kind, and samples.",
+      ngx_http_pourover_lines_events, 1 },
 
     { "pourover_first_attempt_failures_total", "counter",
       "Requests whose first peer failed.",
@@ -438,6 +485,10 @@ static const ngx_http_pourover_family_t  ngx_http_pourover_families[] = {
     { "pourover_other_track_total", "counter",
       "Requests that the other track answered after a 404.",
       ngx_http_pourover_lines_other_track, 1 },
+
+    { "pourover_maintenance_total", "counter",
+      "Requests that were answered by command.",
+      ngx_http_pourover_lines_maintenance, 1 },
 
     { "pourover_cut_total", "counter",
       "Requests that the limit of a drain ended.",

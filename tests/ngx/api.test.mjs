@@ -135,6 +135,8 @@ test('statistics and metrics say the same, and what was sent', async () => {
     const labels = `service="shop",track="${track}"`;
     assert.equal(metrics.get(`pourover_requests_total{${labels},reason="split"}`), total(track));
     assert.equal(metrics.get(`pourover_responses_total{${labels},status="502"}`), sent[track][502]);
+    assert.equal(metrics.get(`pourover_events_total{${labels},kind="app"}`), sent[track][502]);
+    assert.equal(metrics.get(`pourover_ready_peers{${labels},health="unchecked"}`), 1);
     assert.equal(metrics.get(`pourover_request_duration_seconds_count{${labels}}`), total(track));
     assert.equal(metrics.get(`pourover_request_duration_seconds_bucket{${labels},le="+Inf"}`), total(track));
     assert.ok(Math.abs(metrics.get(`pourover_request_duration_seconds_sum{${labels}}`) - header_time.sum_us / 1e6) < 1e-9);
