@@ -447,20 +447,22 @@ static int take_man(struct cli *cli, const char *value, struct err *err)
     {                                                                                   \
         "timeout", 0, "TIME", "how long to try; default 10s", take_timeout              \
     }
-#define VISITING                                                                                  \
-    {"visit", 0, "URL",                                                                           \
-     "a visitors' address: one for each router in the same order, or one for all (required)",     \
-     take_visit},                                                                                 \
-        {"host-header", 0, "HOST", "the Host to ask for; default: the one of the URL",            \
-         take_host_header},                                                                       \
-        {"id-header", 0, "NAME",                                                                  \
-         "the service takes ids from this header: send our own; default: the cookie that the "    \
-         "router issues",                                                                         \
-         take_id_header},                                                                         \
-        {"requests", 0, "N", "fresh and as many returning visitors for each router; default 400", \
-         take_requests},                                                                          \
-    {                                                                                             \
-        "cut-only", 0, NULL, "ask the routers alone, not the peers behind them", take_cut_only    \
+#define VISITING                                                                               \
+    {"visit", 0, "URL",                                                                        \
+     "a visitors' address: one for each router in the same order, or one for all (required)",  \
+     take_visit},                                                                              \
+        {"host-header", 0, "HOST", "the Host to ask for; default: the one of the URL",         \
+         take_host_header},                                                                    \
+        {"id-header", 0, "NAME",                                                               \
+         "the service takes ids from this header: send our own; default: the cookie that the " \
+         "router issues",                                                                      \
+         take_id_header},                                                                      \
+        {"requests", 0, "N",                                                                   \
+         "fresh and as many returning visitors, at each router and again at its "              \
+         "peers; default 400",                                                                 \
+         take_requests},                                                                       \
+    {                                                                                          \
+        "cut-only", 0, NULL, "ask the routers alone, not the peers behind them", take_cut_only \
     }
 
 const struct opt opt_global[] = {
