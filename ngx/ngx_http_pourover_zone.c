@@ -518,6 +518,43 @@ ngx_http_pourover_make_rings(ngx_http_pourover_main_conf_t *pmcf,
 }
 
 
+/*
+ * No list of peers has them: who only looks into nginx.conf would not know why
+ * they get nothing.
+ */
+
+static void
+ngx_http_pourover_warn_removed(ngx_http_pourover_zone_t *pz,
+    ngx_http_pourover_service_t *ps, ngx_log_t *log)
+{
+    int                        found;
+    uint32_t                   meta;
+    ngx_uint_t                 i;
+    ngx_http_pourover_peer_t  *peer;
+
+    peer = ps->peers.elts;
+
+    for (i = 0; ps->service && i < ps->peers.nelts; i++) {
+        found = ngx_http_pourover_find_peer(pz->zone, ps->service,
+                                            &peer[i].spec);
+        if (found < 0) {
+            continue;
+        }
+
+        meta = zone_peer_meta(pz->zone, ps->service, (unsigned) found);
+
+        if (META_STATE(meta) == PEER_REMOVED) {
+            ngx_log_error(NGX_LOG_WARN, log, 0,
+                          "service \"%V\": peer \"%*s\" stays removed, as "
+                          "a command said; \"pourover router add\" brings it "
+                          "back",
+                          &ps->name, peer[i].spec.address.len,
+                          peer[i].spec.address.ptr);
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_pourover_init_module(ngx_cycle_t *cycle)
 {
@@ -564,6 +601,10 @@ ngx_http_pourover_init_module(ngx_cycle_t *cycle)
 
     if (pz->state.len) {
         ngx_http_pourover_state_restore(cycle, pz);
+    }
+
+    for (i = 0; i < pmcf->services.nelts; i++) {
+        ngx_http_pourover_warn_removed(pz, ps[i], cycle->log);
     }
 
     if (pz->fresh) {

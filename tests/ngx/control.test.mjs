@@ -253,6 +253,7 @@ test('nginx.conf is the base: what it drops is forgotten, what it adds later inh
   await ok(r.peer('DELETE', r.a));
   await configure(peers([r.a, r.b]));
   assert.equal(await r.told(r.a), undefined, 'a reload brings nothing back');
+  assert.match(r.router.nginx.errorLog(), new RegExp(`\\[warn\\] .*"shop": peer "${r.a}" stays removed`), 'and says so');
   await configure(peers([r.b]));
   await configure(peers([r.a, r.b]));
   assert.equal((await r.told(r.a)).state, 'ready');
