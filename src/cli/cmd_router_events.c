@@ -152,9 +152,13 @@ static void write_text(const struct line *line, struct buf *b)
     clock_format_utc_ms((uint64_t) e->start_ms, at);
     buf_addf(b, "%s %s %s %s:", at, line->router->at.name, e->assigned, e->kind);
     add_outcome(b, e, &line->router->events.watch);
-    buf_add_cstr(b, strcmp(e->kind, "hang") == 0 ? " no answer after " : " after ");
-    add_duration(b, e->took_us);
-    buf_addf(b, "%s%s, %s", e->peer[0] != '\0' ? " at " : "", e->peer, e->route);
+    bool took = strcmp(e->kind, "exposure") != 0; /* that one is written down when it comes */
+    if (took) {
+        buf_add_cstr(b, strcmp(e->kind, "hang") == 0 ? " no answer after " : " after ");
+        add_duration(b, e->took_us);
+    }
+    buf_addf(b, "%s%s", e->peer[0] != '\0' ? " at " : "", e->peer);
+    buf_addf(b, "%s %s", took || e->peer[0] != '\0' ? "," : "", e->route);
     buf_addf(b, "%s%s", e->unit[0] != '\0' ? ", unit " : "", e->unit);
     if (e->nth > 1) {
         buf_addf(b, ", event %llu of this unit and kind", (unsigned long long) e->nth);

@@ -92,10 +92,9 @@ static void add_maintenance(const struct fleet_router *r, struct buf *b)
 {
     const struct router_maintenance *m = &r->service.maintenance;
     if (m->on) {
-        buf_addf(b, "%s: in maintenance%s%s%s%s", r->at.name, m->by[0] != '\0' ? " by " : "", m->by,
-                 m->message[0] != '\0' ? ": " : "", m->message);
+        buf_addf(b, "%s: in maintenance%s%s", r->at.name, m->by[0] != '\0' ? " by " : "", m->by);
         peer_text_ago(b, m->since_ms, fleet_clock(r));
-        buf_add_char(b, '\n');
+        buf_addf(b, "%s%s\n", m->message[0] != '\0' ? ": " : "", m->message);
     }
 }
 

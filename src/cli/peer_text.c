@@ -29,9 +29,11 @@ void peer_text_weight(struct buf *b, const struct router_peer *p)
 
 static void add_limit(struct buf *b, const char *what, uint64_t until_ms, uint64_t now_ms)
 {
-    if (until_ms > 0) {
-        buf_addf(b, ", %s in ", what);
-        out_time(b, minus(until_ms, now_ms));
+    if (until_ms > now_ms) {
+        buf_addf(b, ", %s end in ", what);
+        out_time(b, until_ms - now_ms);
+    } else if (until_ms > 0) {
+        buf_addf(b, ", %s ended", what);
     }
 }
 
@@ -42,8 +44,8 @@ void peer_text_state(struct buf *b, enum router_state state, const struct router
     if (d != NULL) {
         buf_addf(b, "%s%s for ", d->by[0] != '\0' ? " by " : "", d->by);
         out_time(b, minus(now_ms, d->since_ms));
-        add_limit(b, "requests end", d->requests_until_ms, now_ms);
-        add_limit(b, "streams end", d->streams_until_ms, now_ms);
+        add_limit(b, "requests", d->requests_until_ms, now_ms);
+        add_limit(b, "streams", d->streams_until_ms, now_ms);
     }
 }
 

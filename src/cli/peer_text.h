@@ -8,7 +8,10 @@
 void peer_text_address(struct buf *b, const struct router_peer *p);
 /* "1.5/4" during a slow start */
 void peer_text_weight(struct buf *b, const struct router_peer *p);
-/* "draining by release 12 for 14.0s, requests end in 46.0s"; drain: NULL when there is none */
+/*
+ * "draining by release 12 for 14.0s, requests end in 46.0s", later "requests ended"; drain: NULL
+ * when there is none
+ */
 void peer_text_state(struct buf *b, enum router_state state, const struct router_drain *drain,
                      uint64_t now_ms);
 /* "down: status 503 (7 in a row, 14.0s ago)" */

@@ -44,6 +44,9 @@ describe('peers', () => {
     await run(['router', 'drain', A, '--by', 'release 12', '--requests', '40s', '--no-wait'], [router]);
     const { out } = await run(['router', 'peers'], [router]);
     assert.match(out, /10\.0\.1\.11:80 .* draining by release 12 for \d\.\ds, requests end in (39|40)\.\ds +unchecked/);
+    await run(['router', 'drain', A, '--requests', '1ms', '--streams', '40s', '--no-wait'], [router]);
+    await waitUntil(async () => /draining for \d\.\ds, requests ended, streams end in (39|40)\.\ds +unchecked/
+      .test((await run(['router', 'peers'], [router])).out), 5000, 'the end of the limit in the table');
   }));
 
   test('names: without an address, with old ones, with good ones', () => withRouters([
@@ -75,7 +78,7 @@ describe('peers', () => {
     await run(['router', 'maintenance', 'on', '--by', 'mia', '--message', 'soon'], [west]);
     const text = await run(['router', 'peers'], [east, west]);
     assert.equal(text.code, 1);
-    assert.match(text.out, /west: in maintenance by mia: soon, \d\.\ds ago\n/);
+    assert.match(text.out, /west: in maintenance by mia, \d\.\ds ago: soon\n/);
     assert.match(text.out, /maintenance is off at east, on at west\n/);
   }));
 
@@ -655,5 +658,7 @@ describe('events', () => {
     routers[0].shop.event({ kind: 'slow', status: 0, took_us: 600_000 });
     await run(['router', 'record', '--slow', '500ms'], routers);
     assert.match((await run(['router', 'events'], routers)).out, /slow: longer than 500\.0ms, after 600\.0ms at/);
+    routers[0].shop.event({ kind: 'exposure', status: 0, peer: '', took_us: 0, route: '/' });
+    assert.match((await run(['router', 'events', '--kind', 'exposure'], routers)).out, / exposure: \/, unit /);
   }));
 });
