@@ -491,8 +491,9 @@ ngx_http_pourover_maintenance_answer(ngx_http_request_t *r)
 
 
 /*
- * In PREACCESS, after the track was decided.  The answer is given as content,
- * so that a location's access rules hold for it.
+ * In PREACCESS, before the track is decided: while a request waits for names to
+ * be resolved, the canary looks dead.  The answer is given as content, so that
+ * a location's access rules hold for it.
  */
 
 ngx_int_t

@@ -221,9 +221,9 @@ ngx_http_pourover_init(ngx_conf_t *cf)
     if (ngx_http_pourover_push(cf, NGX_HTTP_POST_READ_PHASE,
                                ngx_http_pourover_visitor_handler) != NGX_OK
         || ngx_http_pourover_push(cf, NGX_HTTP_PREACCESS_PHASE,
-                                  ngx_http_pourover_track_handler) != NGX_OK
-        || ngx_http_pourover_push(cf, NGX_HTTP_PREACCESS_PHASE,
                                   ngx_http_pourover_told_handler) != NGX_OK
+        || ngx_http_pourover_push(cf, NGX_HTTP_PREACCESS_PHASE,
+                                  ngx_http_pourover_track_handler) != NGX_OK
         || ngx_http_pourover_push(cf, NGX_HTTP_LOG_PHASE,
                                   ngx_http_pourover_log_handler) != NGX_OK)
     {

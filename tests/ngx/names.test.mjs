@@ -260,3 +260,33 @@ test('when a worker is killed another resolves', async () => {
   }
   assert.equal((await get()).status, 200);
 });
+
+test('who waits for the first addresses gets the track that is right when they are there', async (t) => {
+  dns.set('app.test', ['127.0.0.3']);
+  dns.set('next.test', ['::1']);
+  dns.delay = 300;
+  const fresh = await startNginx({
+    ports: ['http'],
+    http: ({ ports }) => `
+      pourover_zone name=main size=4m;
+      resolver 127.0.0.1:${dns.port} valid=1s;
+      upstream shop {
+        pourover zone=main share=100%;
+        pourover_server next.test:${port} resolve track=canary;
+        pourover_server app.test:${port} resolve;
+      }
+      server {
+        listen 127.0.0.1:${ports.http};
+        add_header X-Why "$pourover_track $pourover_reason" always;
+        pourover_visitor id=$arg_id;
+        location / { pourover_service shop; proxy_pass http://shop; }
+      }`,
+  });
+  t.after(async () => {
+    dns.delay = 0;
+    await fresh.stop();
+    fresh.assertCleanLog();
+  });
+  const first = await ask(fresh.ports.http, '/?id=somebody');
+  assert.deepEqual([first.status, first.header('x-host'), first.header('x-why')], [200, 'six', 'canary split']);
+});
