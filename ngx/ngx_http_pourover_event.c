@@ -237,7 +237,8 @@ ngx_http_pourover_event_attempt(ngx_http_pourover_attempt_t *attempt,
         ngx_http_pourover_event_place(attempt);
         ngx_http_pourover_event_set(choice, &outcome, clock_mono_us());
 
-    } else if (state == 0) {
+    } else {
+        /* of another attempt nothing is told */
         ngx_http_pourover_event_unwatch(choice);
     }
 }

@@ -225,3 +225,34 @@ test('a reload hides no service from the API, not for a moment', async (t) => {
   const tally = await asking.stop();
   assert.equal(tally[404], undefined, `answers: ${JSON.stringify(tally)}`);
 });
+
+test('a request whose first peer said 429 holds the watermark no longer than it has something to tell', async (t) => {
+  const answers = [
+    (answer) => answer.writeHead(429).end(),
+    (answer) => answer.writeHead(200, { 'content-length': 2 }).write('x'), // and no more
+  ];
+  const peers = [];
+  for (let n = 0; n < 2; n += 1) {
+    const server = http.createServer((_, answer) => answers.shift()(answer)).listen(0, '127.0.0.1');
+    t.after(() => server.close(() => {}).closeAllConnections());
+    await new Promise((resolve) => server.once('listening', resolve));
+    peers.push(`server 127.0.0.1:${server.address().port};`);
+  }
+  const nginx = await start(t, {
+    ports: ['http', 'api'],
+    http: ({ ports }) => `
+      pourover_zone name=main size=4m;
+      upstream shop { pourover zone=main; ${peers.join(' ')} }
+      server { listen 127.0.0.1:${ports.http}; proxy_next_upstream http_429; location / { proxy_pass http://shop; } }
+      server { listen 127.0.0.1:${ports.api}; location /pourover/ { pourover_api; } }`,
+  });
+  const request = http.get({ port: nginx.ports.http, host: '127.0.0.1', path: '/' }).on('error', () => {});
+  t.after(() => request.destroy());
+  const { statusCode } = await new Promise((resolve) => request.on('response', resolve));
+  assert.equal(statusCode, 200);
+  const begun = Date.now();
+  await waitUntil(async () => {
+    const { body } = await call({ port: nginx.ports.api }, 'GET', 'v1/services/shop/events?after=0');
+    return body.watermark_ms > begun + 500;
+  }, 10_000, 'a watermark behind the start of the request');
+});
