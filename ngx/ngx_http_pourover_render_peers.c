@@ -18,6 +18,27 @@ typedef struct {
 } ngx_http_pourover_peer_copy_t;
 
 
+/*
+ * Whoever waits for the end of a drain must not see 0 while the zone has no
+ * room to count all requests.
+ */
+
+static struct pin_sum
+ngx_http_pourover_pins(const struct zone *zone, const struct service *service,
+    unsigned slot)
+{
+    struct pin_sum  sum;
+
+    sum = zone_pin_sum(zone, service, slot);
+
+    if (sum.in_flight == 0 && atomic_load(&service->uncounted)) {
+        sum.in_flight = 1;
+    }
+
+    return sum;
+}
+
+
 void
 ngx_http_pourover_count_peers(ngx_http_pourover_zone_t *pz,
     const struct service *service,
@@ -36,7 +57,8 @@ ngx_http_pourover_count_peers(ngx_http_pourover_zone_t *pz,
 
         if (META_STATE(meta) != PEER_FREE && META_STATE(meta) <= PEER_REMOVED) {
             track->peers[META_STATE(meta)]++;
-            track->in_flight += zone_pin_sum(pz->zone, service, slot).in_flight;
+            track->in_flight += ngx_http_pourover_pins(pz->zone, service,
+                                                       slot).in_flight;
         }
     }
 }
@@ -120,7 +142,7 @@ ngx_http_pourover_copy_peer(ngx_http_pourover_zone_t *pz,
                                                             slot);
 
     } else {
-        copy->pins = zone_pin_sum(pz->zone, service, slot);
+        copy->pins = ngx_http_pourover_pins(pz->zone, service, slot);
     }
 
     ngx_shmtx_unlock(&pz->shpool->mutex);

@@ -29,6 +29,7 @@ ngx_http_pourover_tell_full(ngx_http_pourover_service_t *ps)
     }
 
     ps->told_full = 1;
+    atomic_store(&ps->service->uncounted, 1);
     pz = ngx_http_pourover_zone_of((ngx_cycle_t *) ngx_cycle);
 
     ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,

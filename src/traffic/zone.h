@@ -306,6 +306,8 @@ struct service {
     _Atomic uint32_t ramping;    /* peers in their slow start */
     _Atomic uint32_t ejected;    /* peers that wait for the end of an ejection */
     _Atomic uint32_t draining;   /* peers in that state */
+    _Atomic uint32_t uncounted;  /* the zone was full: some requests are in no pin, so that a sum of
+                                    0 proves nothing; until the zone is made anew */
     uint32_t slow_start_ms;
     bool checked;              /* has active checks; writers only */
     uint32_t removed;          /* peers in that state; writers only */
