@@ -17,6 +17,7 @@ typedef struct {
     const struct service      *service;
     enum track                 track;
     const char                *name;
+    enum counter               counter;           /* of lines_counter */
 } ngx_http_pourover_metric_t;
 
 /* writes the lines of one service, or of one track of it */
@@ -28,6 +29,7 @@ typedef struct {
     const char                  *help;
     ngx_http_pourover_lines_pt   lines;
     ngx_uint_t                   tracks;          /* once for each track */
+    enum counter                 counter;         /* COUNT: of its own lines */
 } ngx_http_pourover_family_t;
 
 
@@ -265,84 +267,13 @@ ngx_http_pourover_lines_events(ngx_http_pourover_metric_t *m)
 
 
 static void
-ngx_http_pourover_line_counter(ngx_http_pourover_metric_t *m,
-    enum counter counter)
+ngx_http_pourover_lines_counter(ngx_http_pourover_metric_t *m)
 {
     struct counters_sum  sum;
 
     zone_counters_sum(m->zone->zone, m->service, m->track, &sum);
     ngx_http_pourover_series(m, "", 1, NULL, NULL);
-    ngx_http_pourover_metric_value(m, sum.count[counter]);
-}
-
-
-static void
-ngx_http_pourover_lines_first_failed(ngx_http_pourover_metric_t *m)
-{
-    ngx_http_pourover_line_counter(m, COUNTER_FIRST_FAILED);
-}
-
-
-static void
-ngx_http_pourover_lines_retries(ngx_http_pourover_metric_t *m)
-{
-    ngx_http_pourover_line_counter(m, COUNTER_RETRIES);
-}
-
-
-static void
-ngx_http_pourover_lines_crossed(ngx_http_pourover_metric_t *m)
-{
-    ngx_http_pourover_line_counter(m, COUNTER_CROSSED);
-}
-
-
-static void
-ngx_http_pourover_lines_panic(ngx_http_pourover_metric_t *m)
-{
-    ngx_http_pourover_line_counter(m, COUNTER_PANIC);
-}
-
-
-static void
-ngx_http_pourover_lines_other_track(ngx_http_pourover_metric_t *m)
-{
-    ngx_http_pourover_line_counter(m, COUNTER_OTHER_TRACK);
-}
-
-
-static void
-ngx_http_pourover_lines_maintenance(ngx_http_pourover_metric_t *m)
-{
-    ngx_http_pourover_line_counter(m, COUNTER_MAINTENANCE);
-}
-
-
-static void
-ngx_http_pourover_lines_cut(ngx_http_pourover_metric_t *m)
-{
-    ngx_http_pourover_line_counter(m, COUNTER_CUT);
-}
-
-
-static void
-ngx_http_pourover_lines_sent(ngx_http_pourover_metric_t *m)
-{
-    ngx_http_pourover_line_counter(m, COUNTER_BYTES_SENT);
-}
-
-
-static void
-ngx_http_pourover_lines_received(ngx_http_pourover_metric_t *m)
-{
-    ngx_http_pourover_line_counter(m, COUNTER_BYTES_RECEIVED);
-}
-
-
-static void
-ngx_http_pourover_lines_verify(ngx_http_pourover_metric_t *m)
-{
-    ngx_http_pourover_line_counter(m, COUNTER_VERIFY_REQUESTS);
+    ngx_http_pourover_metric_value(m, sum.count[m->counter]);
 }
 
 
@@ -424,91 +355,91 @@ static const ngx_http_pourover_family_t  ngx_http_pourover_families[] = {
 
     { "pourover_share_ratio", "gauge",
       "Share of visitors on the canary, 0 to 1.",
-      ngx_http_pourover_lines_share, 0 },
+      ngx_http_pourover_lines_share, 0, COUNTER_COUNT },
 
     { "pourover_enabled", "gauge",
       "1 while the split is switched on.",
-      ngx_http_pourover_lines_enabled, 0 },
+      ngx_http_pourover_lines_enabled, 0, COUNTER_COUNT },
 
     { "pourover_revision", "gauge",
       "Revision of the split.",
-      ngx_http_pourover_lines_revision, 0 },
+      ngx_http_pourover_lines_revision, 0, COUNTER_COUNT },
 
     { "pourover_ids_total", "counter",
       "Requests by how they came to their id.",
-      ngx_http_pourover_lines_ids, 0 },
+      ngx_http_pourover_lines_ids, 0, COUNTER_COUNT },
 
     { "pourover_peers", "gauge",
       "Peers by state.",
-      ngx_http_pourover_lines_peers, 1 },
+      ngx_http_pourover_lines_peers, 1, COUNTER_COUNT },
 
     { "pourover_ready_peers", "gauge",
       "Ready peers by health.",
-      ngx_http_pourover_lines_health, 1 },
+      ngx_http_pourover_lines_health, 1, COUNTER_COUNT },
 
     { "pourover_in_flight_requests", "gauge",
       "Requests at the peers now.",
-      ngx_http_pourover_lines_in_flight, 1 },
+      ngx_http_pourover_lines_in_flight, 1, COUNTER_COUNT },
 
     { "pourover_requests_total", "counter",
       "Ended requests by the reason of their track.",
-      ngx_http_pourover_lines_requests, 1 },
+      ngx_http_pourover_lines_requests, 1, COUNTER_COUNT },
 
     { "pourover_responses_total", "counter",
       "Ended requests by the status that was answered.",
-      ngx_http_pourover_lines_responses, 1 },
+      ngx_http_pourover_lines_responses, 1, COUNTER_COUNT },
 
     { "pourover_grpc_responses_total", "counter",
       "Ended gRPC requests by their grpc-status.",
-      ngx_http_pourover_lines_grpc, 1 },
+      ngx_http_pourover_lines_grpc, 1, COUNTER_COUNT },
 
     { "pourover_events_total", "counter",
       "Bad outcomes of first attempts by kind, and samples.",
-      ngx_http_pourover_lines_events, 1 },
+      ngx_http_pourover_lines_events, 1, COUNTER_COUNT },
 
     { "pourover_first_attempt_failures_total", "counter",
       "Requests whose first peer failed.",
-      ngx_http_pourover_lines_first_failed, 1 },
+      ngx_http_pourover_lines_counter, 1, COUNTER_FIRST_FAILED },
 
     { "pourover_retries_total", "counter",
       "Attempts behind the first one.",
-      ngx_http_pourover_lines_retries, 1 },
+      ngx_http_pourover_lines_counter, 1, COUNTER_RETRIES },
 
     { "pourover_crossed_total", "counter",
       "Requests of the canary that a stable peer answered.",
-      ngx_http_pourover_lines_crossed, 1 },
+      ngx_http_pourover_lines_counter, 1, COUNTER_CROSSED },
 
     { "pourover_panic_total", "counter",
       "Requests that a failing peer was tried for, as no peer passed.",
-      ngx_http_pourover_lines_panic, 1 },
+      ngx_http_pourover_lines_counter, 1, COUNTER_PANIC },
 
     { "pourover_other_track_total", "counter",
       "Requests that the other track answered after a 404.",
-      ngx_http_pourover_lines_other_track, 1 },
+      ngx_http_pourover_lines_counter, 1, COUNTER_OTHER_TRACK },
 
     { "pourover_maintenance_total", "counter",
       "Requests that were answered by command.",
-      ngx_http_pourover_lines_maintenance, 1 },
+      ngx_http_pourover_lines_counter, 1, COUNTER_MAINTENANCE },
 
     { "pourover_cut_total", "counter",
       "Requests that the limit of a drain ended.",
-      ngx_http_pourover_lines_cut, 1 },
+      ngx_http_pourover_lines_counter, 1, COUNTER_CUT },
 
     { "pourover_sent_bytes_total", "counter",
       "Bytes sent to clients.",
-      ngx_http_pourover_lines_sent, 1 },
+      ngx_http_pourover_lines_counter, 1, COUNTER_BYTES_SENT },
 
     { "pourover_received_bytes_total", "counter",
       "Bytes received from clients.",
-      ngx_http_pourover_lines_received, 1 },
+      ngx_http_pourover_lines_counter, 1, COUNTER_BYTES_RECEIVED },
 
     { "pourover_verify_requests_total", "counter",
       "Requests of pourover router verify, which count nowhere else.",
-      ngx_http_pourover_lines_verify, 1 },
+      ngx_http_pourover_lines_counter, 1, COUNTER_VERIFY_REQUESTS },
 
     { "pourover_request_duration_seconds", "histogram",
       "From the choice of the first peer to the header of the answer.",
-      ngx_http_pourover_lines_duration, 1 },
+      ngx_http_pourover_lines_duration, 1, COUNTER_COUNT },
 };
 
 
@@ -588,6 +519,7 @@ ngx_http_pourover_render_metrics(struct buf *buf, ngx_http_pourover_zone_t *pz,
             m.buf = buf;
             m.zone = pz;
             m.name = f->name;
+            m.counter = f->counter;
 
             for (m.track = TRACK_STABLE;
                  m.track < (f->tracks ? TRACK_COUNT : TRACK_CANARY);
