@@ -1,0 +1,51 @@
+#pragma once
+/*
+ * Several messages about files, each with its place, printed like a compiler's:
+ *
+ *     orders.yaml:14:15: error: no field "nmae" in shop.v1.Item: did you mean "name"?
+ *        14 |       nmae: hoge
+ *           |       ^~~~
+ */
+#include "base/buf.h"
+#include "base/vec.h"
+#include "conf/node.h"
+
+#define CONF_DIAGS_MAX 50 /* more are counted, not kept */
+
+enum conf_severity { CONF_ERROR, CONF_WARNING };
+
+struct conf_diag {
+    enum conf_severity severity;
+    struct pos pos;
+    size_t width; /* columns to underline; 0: one caret */
+    char *msg;    /* owned */
+};
+
+struct conf_diags {
+    VEC(struct conf_diag) list;
+    size_t errors, warnings; /* of all, those that were not kept too */
+};
+
+void conf_diags_done(struct conf_diags *diags);
+
+/* node: the place and its width.  Returns ERR_INVALID, so that `return conf_error(...)` works. */
+int conf_error(struct conf_diags *diags, const struct conf_node *node, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void conf_warn(struct conf_diags *diags, const struct conf_node *node, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* An error that a function left with its place. */
+int conf_error_err(struct conf_diags *diags, const struct err *err);
+
+/*
+ * `unknown key "nmae" in a case: did you mean "name"?` or, when none is near, the known ones:
+ * `...: one of name, methodName, detail`.  what: "a case".  choice: n words.
+ */
+int conf_error_unknown(struct conf_diags *diags, const struct conf_node *key, const char *what,
+                       const char *const *choice, size_t n);
+
+/*
+ * Appends all, in the order of the places of a file.  file: array of the files that were read, for
+ * the lines of source; a place in no file of these prints without source.  color: for a terminal.
+ */
+void conf_diags_print(const struct conf_diags *diags, const struct conf_file *const *file, size_t n,
+                      bool color, struct buf *b);
