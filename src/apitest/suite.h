@@ -7,6 +7,7 @@
 #include "apitest/pattern.h"
 #include "apitest/scope.h"
 #include "conf/diag.h"
+#include "conf/schema.h"
 #include "proto/pool.h"
 #include "rpc/call.h"
 
@@ -194,6 +195,5 @@ struct apitest_suite *apitest_suite_load(struct apitest_load *load, const char *
 void apitest_suite_free(struct apitest_suite *take_suite);
 
 /* The tables of keys, for the reference and for `pourover schema test`. */
-struct conf_key;
 extern const struct conf_key apitest_file_keys[], apitest_test_keys[], apitest_case_keys[],
     apitest_detail_keys[];
