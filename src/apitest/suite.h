@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum apitest_role { APITEST_ROLE_SETUP, APITEST_ROLE_TEST, APITEST_ROLE_TEARDOWN };
+
 enum apitest_kind { APITEST_GRPC, APITEST_HTTP };
 
 /* `save: {orderId: responses[0].order.id}` */
@@ -71,18 +73,14 @@ struct apitest_step {
     const struct apitest_error *error; /* END: the status; NULL: any */
 };
 
-/* A wanted status that is not OK, or `end: {code: OK}`. */
+/* A wanted status: `error: {code: NOT_FOUND, ..}`, `end: {code: OK}`. */
 struct apitest_error {
     struct pos pos;
-    bool any_code;                        /* not said */
-    enum rpc_code code;                   /* when one is said */
-    struct apitest_pattern *code_pattern; /* `code: {$in: [..]}`: on the name */
-    struct apitest_pattern *message;
-    struct apitest_pattern *
-        *detail; /* on google.protobuf.Any, in order; partial count unless exact */
-    size_t details;
-    bool has_details;
-    bool details_contain; /* {$contains: [..]}: others may be there */
+    struct apitest_pattern *code;    /* on the name, as text; NULL: not said, anything but OK */
+    bool wants_ok;                   /* `end: {code: OK}`; code is NULL then */
+    struct apitest_pattern *message; /* as text; NULL: not said */
+    struct apitest_pattern *details; /* on google.rpc.Status.details; NULL: not said */
+    const struct proto_field_desc *details_field;
 };
 
 struct apitest_case {
@@ -91,8 +89,8 @@ struct apitest_case {
     const struct apitest_test *test;
     const struct conf_node *node;
     enum apitest_kind kind;
-    bool is_fixture; /* of setup or teardown */
-    size_t index;    /* of all cases of the run, in the order of the files */
+    enum apitest_role role; /* in the test */
+    size_t index;           /* of all cases of the run, in the order of the files */
 
     struct str *tag;
     size_t tags;
@@ -111,7 +109,7 @@ struct apitest_case {
 
     /* gRPC */
     const struct proto_method_desc *method;
-    struct apitest_meta_list metadata;
+    struct apitest_meta_list metadata; /* of HTTP its headers */
     const struct conf_node *const *request;
     size_t requests;
     bool compress;
@@ -119,7 +117,7 @@ struct apitest_case {
     struct apitest_error *error;        /* NULL: OK is wanted */
     struct apitest_step *step;
     size_t steps;
-    struct apitest_named_list headers, trailers, wire, timing;
+    struct apitest_named_list headers, trailers, either, wire, timing;
 
     /* HTTP */
     const char *http_method;
@@ -138,6 +136,7 @@ struct apitest_case {
 };
 
 struct apitest_test {
+    enum apitest_role role; /* in the file */
     struct str name;
     struct pos pos;
     const struct apitest_suite *suite;
@@ -151,23 +150,22 @@ struct apitest_test {
     bool parallel; /* its cases do not depend on each other */
     bool saves_something;
     const struct conf_node *vars;
-    struct apitest_case **setup, **teardown, **cases; /* one array: setup, cases, teardown */
-    size_t setups, teardowns, n_cases;
+    struct apitest_case **setup, **cases, **teardown;
+    size_t setups, n_cases, teardowns;
 };
 
 struct apitest_suite {
     struct conf_file file;
     struct arena *arena; /* of the file */
     const struct conf_node *vars;
-    struct apitest_case **setup, **teardown;
-    size_t setups, teardowns;
-    struct apitest_test **test;
+    struct apitest_test **test; /* setup, tests and teardown, in this order */
     size_t tests;
-    struct str *requires; /* variables that must be given */
-    size_t n_requires;
-    uint32_t coverage_ppm; /* `coverage: {methods: 95%}`; 0: none */
-    struct str *exclude;   /* methods that coverage does not ask for */
+    struct apitest_named_list requires; /* variables that must be given, with what they must match
+                                           or NULL */
+    uint32_t coverage_ppm;              /* `coverage: {methods: 95%}`; 0: none */
+    struct str *exclude; /* methods that coverage does not ask for: "Service/Method" or "Method" */
     size_t excludes;
+    struct conf_diags hollow; /* cases that test nothing; not errors of the file */
 };
 
 /* How the loader gets at descriptors and given variables. */
