@@ -214,7 +214,7 @@ static int parse_port(struct str text, struct str port, const struct scheme *sch
 static int parse_host_port(struct str text, struct str rest, const struct scheme *scheme,
                            struct rpc_target *target, struct err *err)
 {
-    struct str host = {NULL, 0}, port = {NULL, 0};
+    struct str host = STR(""), port = STR("");
     bool brackets = false;
     for (size_t i = 0; i < rest.len; i++) {
         if (rest.ptr[i] == '/' || rest.ptr[i] == '?' || rest.ptr[i] == '#') {

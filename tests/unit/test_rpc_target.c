@@ -52,61 +52,59 @@ static void test_the_forms_of_a_target(void **state)
     }
 }
 
+#define HINT "write HOST:PORT, grpcs://HOST:PORT for TLS, or unix:/path"
+static const struct {
+    const char *text, *message;
+} refused[] = {
+    {"", "the target is empty: " HINT},
+    {"foo", "target \"foo\": the port is missing: " HINT},
+    {"grpcs://foo", "target \"grpcs://foo\": the port is missing: " HINT},
+    {":80", "target \":80\": the host is missing: " HINT},
+    {"grpc://", "target \"grpc://\": the host is missing: " HINT},
+    {"foo:", "target \"foo:\": port \"\" is no number from 1 to 65535"},
+    {"foo:0", "target \"foo:0\": port \"0\" is no number from 1 to 65535"},
+    {"foo:080", "target \"foo:080\": port \"080\" is no number from 1 to 65535"},
+    {"foo:65536", "target \"foo:65536\": port \"65536\" is no number from 1 to 65535"},
+    {"grcps://a:1", "target \"grcps://a:1\": there is no scheme \"grcps\", did you mean \"grpcs\""},
+    {"htps://a:1", "target \"htps://a:1\": there is no scheme \"htps\", did you mean \"https\""},
+    {"grpc+unix:/a",
+     "target \"grpc+unix:/a\": there is no scheme \"grpc+unix\", did you mean \"grpcs+unix\""},
+    {"dns:///a:1",
+     "target \"dns:///a:1\": there is no scheme \"dns\"; there are grpc, grpcs, http, https, "
+     "unix, grpcs+unix and https+unix"},
+    {"::1:80",
+     "target \"::1:80\": more than one \":\": an IPv6 address stands in brackets, [::1]:PORT; "
+     "a scheme is followed by \"://\""},
+    {"grpc:a:1", "target \"grpc:a:1\": more than one \":\": an IPv6 address stands in brackets, "
+                 "[::1]:PORT; a scheme is followed by \"://\""},
+    {"[::1", "target \"[::1\": the \"]\" behind the IPv6 address is missing"},
+    {"[::1]80", "target \"[::1]80\": behind the \"]\" stands something else than \":PORT\""},
+    {"[::1]", "target \"[::1]\": the port is missing: " HINT},
+    {"[a]:1", "target \"[a]:1\": \"a\" in brackets is no IPv6 address"},
+    {"[]:1", "target \"[]:1\": \"\" in brackets is no IPv6 address"},
+    {"u@h:1", "target \"u@h:1\": a user or password does not belong here"},
+    {"a..b:1", "target \"a..b:1\": \"a..b\" is no host name"},
+    {"*:1", "target \"*:1\": \"*\" is no host name"},
+    {"1.2.3:1", "target \"1.2.3:1\": \"1.2.3\" is no IPv4 address: write four numbers up to "
+                "255"},
+    {"256.1.1.1:1", "target \"256.1.1.1:1\": \"256.1.1.1\" is no IPv4 address: write four "
+                    "numbers up to 255"},
+    {"0x7f000001:1", "target \"0x7f000001:1\": \"0x7f000001\" is no IPv4 address: write four "
+                     "numbers up to 255"},
+    {"http://a:1/x",
+     "target \"http://a:1/x\": a target ends with its port: leave out \"/\" and what follows"},
+    {"unix:a", "target \"unix:a\": a unix socket has an absolute path: unix:/run/app.sock"},
+    {"unix://a", "target \"unix://a\": a unix socket has an absolute path: unix:/run/app.sock"},
+    {"unix:", "target \"unix:\": a unix socket has an absolute path: unix:/run/app.sock"},
+    {"a b:1", "the target has the byte 0x20 at place 2: blanks and control characters do not "
+              "belong there"},
+    {"a\xff:1", "the target is no UTF-8 text: " HINT},
+};
+
 static void test_what_is_refused_says_what_to_write(void **state)
 {
     (void) state;
-#define HINT "write HOST:PORT, grpcs://HOST:PORT for TLS, or unix:/path"
-    static const struct {
-        const char *text, *message;
-    } rows[] = {
-        {"", "the target is empty: " HINT},
-        {"foo", "target \"foo\": the port is missing: " HINT},
-        {"grpcs://foo", "target \"grpcs://foo\": the port is missing: " HINT},
-        {":80", "target \":80\": the host is missing: " HINT},
-        {"grpc://", "target \"grpc://\": the host is missing: " HINT},
-        {"foo:", "target \"foo:\": port \"\" is no number from 1 to 65535"},
-        {"foo:0", "target \"foo:0\": port \"0\" is no number from 1 to 65535"},
-        {"foo:080", "target \"foo:080\": port \"080\" is no number from 1 to 65535"},
-        {"foo:65536", "target \"foo:65536\": port \"65536\" is no number from 1 to 65535"},
-        {"grcps://a:1",
-         "target \"grcps://a:1\": there is no scheme \"grcps\", did you mean \"grpcs\""},
-        {"htps://a:1",
-         "target \"htps://a:1\": there is no scheme \"htps\", did you mean \"https\""},
-        {"grpc+unix:/a",
-         "target \"grpc+unix:/a\": there is no scheme \"grpc+unix\", did you mean \"grpcs+unix\""},
-        {"dns:///a:1",
-         "target \"dns:///a:1\": there is no scheme \"dns\"; there are grpc, grpcs, http, https, "
-         "unix, grpcs+unix and https+unix"},
-        {"::1:80",
-         "target \"::1:80\": more than one \":\": an IPv6 address stands in brackets, [::1]:PORT; "
-         "a scheme is followed by \"://\""},
-        {"grpc:a:1",
-         "target \"grpc:a:1\": more than one \":\": an IPv6 address stands in brackets, "
-         "[::1]:PORT; a scheme is followed by \"://\""},
-        {"[::1", "target \"[::1\": the \"]\" behind the IPv6 address is missing"},
-        {"[::1]80", "target \"[::1]80\": behind the \"]\" stands something else than \":PORT\""},
-        {"[::1]", "target \"[::1]\": the port is missing: " HINT},
-        {"[a]:1", "target \"[a]:1\": \"a\" in brackets is no IPv6 address"},
-        {"[]:1", "target \"[]:1\": \"\" in brackets is no IPv6 address"},
-        {"u@h:1", "target \"u@h:1\": a user or password does not belong here"},
-        {"a..b:1", "target \"a..b:1\": \"a..b\" is no host name"},
-        {"*:1", "target \"*:1\": \"*\" is no host name"},
-        {"1.2.3:1", "target \"1.2.3:1\": \"1.2.3\" is no IPv4 address: write four numbers up to "
-                    "255"},
-        {"256.1.1.1:1", "target \"256.1.1.1:1\": \"256.1.1.1\" is no IPv4 address: write four "
-                        "numbers up to 255"},
-        {"0x7f000001:1", "target \"0x7f000001:1\": \"0x7f000001\" is no IPv4 address: write four "
-                         "numbers up to 255"},
-        {"http://a:1/x",
-         "target \"http://a:1/x\": a target ends with its port: leave out \"/\" and what follows"},
-        {"unix:a", "target \"unix:a\": a unix socket has an absolute path: unix:/run/app.sock"},
-        {"unix://a", "target \"unix://a\": a unix socket has an absolute path: unix:/run/app.sock"},
-        {"unix:", "target \"unix:\": a unix socket has an absolute path: unix:/run/app.sock"},
-        {"a b:1", "the target has the byte 0x20 at place 2: blanks and control characters do not "
-                  "belong there"},
-        {"a\xff:1", "the target is no UTF-8 text: " HINT},
-    };
-    T_TABLE(row, rows)
+    T_TABLE(row, refused)
     {
         struct rpc_target target = {.port = 7};
         struct err err = {0};
@@ -122,8 +120,7 @@ static void test_lengths_are_bounded(void **state)
     struct rpc_target target;
     struct err err = {0};
     char text[400];
-    memset(text, 'a', sizeof text);
-    memcpy(text, "unix:/", 6);
+    (void) snprintf(text, sizeof text, "unix:/%0200d", 0);
     assert_int_equal(rpc_target_parse((struct str){text, 5 + 107}, &target, &err), 0);
     assert_int_equal(strlen(target.path), 107);
     assert_int_equal(rpc_target_parse((struct str){text, 5 + 108}, &target, &err), ERR_INVALID);
@@ -132,10 +129,12 @@ static void test_lengths_are_bounded(void **state)
     for (size_t i = 60; i < 300; i += 60) {
         text[i] = '.';
     }
-    memcpy(text + 253, ":1", 2);
+    text[253] = ':';
+    text[254] = '1';
     assert_int_equal(rpc_target_parse((struct str){text, 255}, &target, &err), 0);
-    memset(text + 253, 'a', 10);
-    memcpy(text + 254, ":1", 2);
+    text[253] = 'a';
+    text[254] = ':';
+    text[255] = '1';
     assert_int_equal(rpc_target_parse((struct str){text, 256}, &target, &err), ERR_INVALID);
 }
 
