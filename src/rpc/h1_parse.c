@@ -431,7 +431,7 @@ int h1_next(struct h1_parser *p, struct str *input, struct h1_item *ret, struct 
     struct h1_item item = {.status = p->status};
     int rc = 0;
     while (rc == 0) {
-        struct str line;
+        struct str line = STR("");
         if (p->state == DONE) {
             return H1_MORE;
         }

@@ -41,11 +41,11 @@ static inline int h1_run(struct h1_parser *p, struct str bytes, size_t (*next)(v
 {
     bool in_body = false;
     int event = H1_MORE;
+    struct h1_item item = {.status = 0};
     while (bytes.len > 0 && !h1_ended(p)) {
         size_t n = next(ctx);
         n = n < bytes.len ? n : bytes.len;
         struct str block = {bytes.ptr, n};
-        struct h1_item item;
         while ((event = h1_next(p, &block, &item, err)) > H1_MORE) {
             h1_write_event(event, &item, &in_body, out);
         }
@@ -58,7 +58,7 @@ static inline int h1_run(struct h1_parser *p, struct str bytes, size_t (*next)(v
     if (event == H1_MORE && eof) {
         event = h1_eof(p, err);
         if (event > H1_MORE) {
-            h1_write_event(event, NULL, &in_body, out);
+            h1_write_event(event, &item, &in_body, out);
         }
     }
     return event < 0 ? event : 0;
