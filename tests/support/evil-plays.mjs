@@ -398,7 +398,7 @@ const metadata = {
   ReservedName: (s) => answer(s, undefined, { headers: [['grpc-something-new', '1']] }),
   ConnectionHeader: (s) => answer(s, undefined, { headers: [['connection', 'keep-alive']] }),
   LongHeaders: (s) => {
-    s.sendLongBlock([[':status', 200], ['content-type', 'application/grpc'], ['x-long', 'l'.repeat(12_000)], ['x-last', '1']], { size: 1000 });
+    s.sendLongBlock([[':status', 200], ['content-type', 'application/grpc'], ['x-long', 'l'.repeat(12_000)], ['x-last', '1']], { size: 4000 });
     s.sendData(grpcFrame(reply('ok')));
     s.sendTrailers(0, [['x-long', 'l'.repeat(9_000)]]);
   },
@@ -455,10 +455,10 @@ const rawBlock = (bytes) => (s) => s.connection.write(TYPE.headers, END_HEADERS,
 const violations = {
   FrameTooBig: (s) => {
     s.sendHeaders();
-    s.connection.write(TYPE.data, 0, s.id, Buffer.alloc(s.connection.clientSettings.maxFrame ? 1 << 24 >> 1 : 16385));
+    s.connection.write(TYPE.data, 0, s.id, Buffer.alloc(Math.min((s.connection.clientSettings.maxFrame ?? 16384) + 1, 0xffffff)));
   },
   UnknownFrames: (s) => {
-    for (const type of [0x0a, 0xbb, 0xff]) s.connection.write(type, 0xff, s.id, Buffer.from('what is this'));
+    for (const type of [0x20, 0xbb, 0xff]) s.connection.write(type, 0xff, s.id, Buffer.from('what is this'));
     answer(s);
   },
   UnknownSetting: (s) => {

@@ -71,6 +71,7 @@ export class EvilConnection extends EventEmitter {
     this.#socket = socket;
     this.#options = options;
     this.#onStream = onStream;
+    socket.setNoDelay(true);
     socket.on('error', () => {});
     socket.on('close', () => this.emit('gone'));
     socket.on('data', (chunk) => this.#read(chunk));
