@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum apitest_role { APITEST_ROLE_SETUP, APITEST_ROLE_TEST, APITEST_ROLE_TEARDOWN };
+
 enum apitest_kind { APITEST_GRPC, APITEST_HTTP };
 
 /* `save: {orderId: responses[0].order.id}` */
@@ -71,18 +73,16 @@ struct apitest_step {
     const struct apitest_error *error; /* END: the status; NULL: any */
 };
 
-/* A wanted status that is not OK, or `end: {code: OK}`. */
+/* A wanted status: `error: {code: NOT_FOUND, ..}`, `end: {code: OK}`. */
 struct apitest_error {
     struct pos pos;
-    bool any_code;                        /* not said */
-    enum rpc_code code;                   /* when one is said */
-    struct apitest_pattern *code_pattern; /* `code: {$in: [..]}`: on the name */
-    struct apitest_pattern *message;
-    struct apitest_pattern *
-        *detail; /* on google.protobuf.Any, in order; partial count unless exact */
-    size_t details;
-    bool has_details;
-    bool details_contain; /* {$contains: [..]}: others may be there */
+    bool has_code; /* one code is said; without it and code: anything but OK */
+    bool wants_ok; /* `end: {code: OK}` */
+    enum rpc_code one_code;
+    struct apitest_pattern *code;    /* an operator on the name, as text; or NULL */
+    struct apitest_pattern *message; /* as text; NULL: not said */
+    struct apitest_pattern *details; /* on google.rpc.Status.details; NULL: not said */
+    const struct proto_field_desc *details_field;
 };
 
 struct apitest_case {
@@ -91,8 +91,8 @@ struct apitest_case {
     const struct apitest_test *test;
     const struct conf_node *node;
     enum apitest_kind kind;
-    bool is_fixture; /* of setup or teardown */
-    size_t index;    /* of all cases of the run, in the order of the files */
+    enum apitest_role role; /* in the test */
+    size_t index;           /* of all cases of the run, in the order of the files */
 
     struct str *tag;
     size_t tags;
@@ -111,15 +111,16 @@ struct apitest_case {
 
     /* gRPC */
     const struct proto_method_desc *method;
-    struct apitest_meta_list metadata;
+    struct apitest_meta_list metadata; /* of HTTP its headers */
     const struct conf_node *const *request;
     size_t requests;
-    bool compress;
+    bool compress;                      /* requests, but for steps that say otherwise */
+    bool gzip;                          /* something may be compressed */
     struct apitest_sequence *responses; /* NULL: not said */
     struct apitest_error *error;        /* NULL: OK is wanted */
     struct apitest_step *step;
     size_t steps;
-    struct apitest_named_list headers, trailers, wire, timing;
+    struct apitest_named_list headers, trailers, either, wire, timing;
 
     /* HTTP */
     const char *http_method;
@@ -138,6 +139,7 @@ struct apitest_case {
 };
 
 struct apitest_test {
+    enum apitest_role role; /* in the file */
     struct str name;
     struct pos pos;
     const struct apitest_suite *suite;
@@ -145,29 +147,29 @@ struct apitest_test {
     enum apitest_kind kind;
     struct str target; /* name of a --target NAME=..; empty: the default one */
     bool https;        /* http: {scheme: https} */
+    bool http_plain;   /* http: {scheme: http} */
     const struct proto_service_desc *service;
     struct str *tag;
     size_t tags;
     bool parallel; /* its cases do not depend on each other */
     bool saves_something;
     const struct conf_node *vars;
-    struct apitest_case **setup, **teardown, **cases; /* one array: setup, cases, teardown */
-    size_t setups, teardowns, n_cases;
+    struct apitest_case **setup, **cases, **teardown;
+    size_t setups, n_cases, teardowns;
 };
 
 struct apitest_suite {
     struct conf_file file;
     struct arena *arena; /* of the file */
     const struct conf_node *vars;
-    struct apitest_case **setup, **teardown;
-    size_t setups, teardowns;
-    struct apitest_test **test;
+    struct apitest_test **test; /* setup, tests and teardown, in this order */
     size_t tests;
-    struct str *requires; /* variables that must be given */
-    size_t n_requires;
-    uint32_t coverage_ppm; /* `coverage: {methods: 95%}`; 0: none */
-    struct str *exclude;   /* methods that coverage does not ask for */
+    struct apitest_named_list requires; /* variables that must be given, with what they must match
+                                           or NULL */
+    uint32_t coverage_ppm;              /* `coverage: {methods: 95%}`; 0: none */
+    struct str *exclude; /* methods that coverage does not ask for: "Service/Method" or "Method" */
     size_t excludes;
+    struct conf_diags hollow; /* cases that test nothing; not errors of the file */
 };
 
 /* How the loader gets at descriptors and given variables. */
@@ -180,7 +182,8 @@ struct apitest_load {
      * check). */
     int (*reflect)(struct str target, const struct proto_pool **ret, struct err *err, void *ctx);
     void *ctx;
-    struct map pool; /* proto files already loaded: path to struct proto_pool *; owned */
+    int reflect_failed; /* code of an error of reflect: not the file is wrong then; 0: none */
+    struct map pool;    /* proto files already loaded: path to struct proto_pool *; owned */
 };
 
 void apitest_load_init(struct apitest_load *load, struct apitest_secrets *secrets);
@@ -194,6 +197,17 @@ struct apitest_suite *apitest_suite_load(struct apitest_load *load, const char *
                                          struct conf_diags *diags);
 void apitest_suite_free(struct apitest_suite *take_suite);
 
+/*
+ * Fill an initialized scope: with what was given and the file's vars; with a test's vars; with a
+ * case's. Used while checking and again for each run.
+ */
+int apitest_suite_scope(const struct apitest_suite *suite, const struct apitest_load *load,
+                        struct apitest_scope *scope, struct conf_diags *diags);
+int apitest_vars_scope(const struct conf_node *vars, struct apitest_scope *scope,
+                       struct conf_diags *diags);
+
 /* The tables of keys, for the reference and for `pourover schema test`. */
-extern const struct conf_key apitest_file_keys[], apitest_test_keys[], apitest_case_keys[],
-    apitest_detail_keys[];
+extern const struct conf_key apitest_file_keys[], apitest_test_keys[], apitest_defaults_keys[],
+    apitest_case_keys[], apitest_detail_keys[], apitest_step_keys[], apitest_error_keys[],
+    apitest_http_keys[], apitest_request_keys[], apitest_expect_keys[], apitest_wire_keys[],
+    apitest_tls_keys[], apitest_timing_keys[], apitest_eventually_keys[], apitest_coverage_keys[];
