@@ -76,20 +76,19 @@ static bool may_be_status(struct str line)
     return memcmp(line.ptr, start, n) == 0;
 }
 
-/* No more than max bytes of lines: headers and trailers, or one line of a chunk. */
-static int count_bytes(struct h1_parser *p, size_t n, struct err *err)
+/* What lines may have: headers and trailers together, or one line of a chunk. */
+static size_t line_max(const struct h1_parser *p)
 {
-    size_t max =
-        p->state == CHUNK_SIZE || p->state == CHUNK_END ? MAX_CHUNK_LINE : p->max_header_bytes;
-    if (n > max - p->header_bytes) {
-        return err_set(err, ERR_FULL, "the %s of the answer are longer than %zu bytes",
-                       p->state == TRAILER                               ? "trailers"
+    return p->state == CHUNK_SIZE || p->state == CHUNK_END ? MAX_CHUNK_LINE : p->max_header_bytes;
+}
+
+static int refuse_length(const struct h1_parser *p, struct err *err)
+{
+    const char *what = p->state == TRAILER                               ? "trailers"
                        : p->state == CHUNK_SIZE || p->state == CHUNK_END ? "chunk lines"
-                                                                         : "headers",
-                       max);
-    }
-    p->header_bytes += n;
-    return 0;
+                                                                         : "headers";
+    return err_set(err, ERR_FULL, "the %s of the answer are longer than %zu bytes", what,
+                   line_max(p));
 }
 
 /* 1: *ret is a whole line without its CR LF, valid until the next call; 0: more bytes are needed.
@@ -100,15 +99,15 @@ static int take_line(struct h1_parser *p, struct str *input, struct str *ret, st
         buf_clear(&p->line);
         p->line_given = false;
     }
-    size_t lf = str_find_char(*input, '\n');
-    bool whole = lf < input->len;
-    size_t n = whole ? lf + 1 : lf;
+    /* Bytes up to the limit are looked at before it is told, so that the first fault counts in any
+     * split. */
+    size_t lf = str_find_char(*input, '\n'), room = line_max(p) - p->header_bytes;
+    size_t n = lf < input->len ? lf + 1 : lf;
+    bool full = n > room, whole = lf < input->len && !full;
+    n = full ? room : n;
     if (n > 0) {
-        int rc = count_bytes(p, n, err);
-        if (rc < 0) {
-            return rc;
-        }
         buf_add(&p->line, input->ptr, n);
+        p->header_bytes += n;
         *input = tail(*input, n);
     }
     struct str line = buf_str(&p->line);
@@ -116,8 +115,11 @@ static int take_line(struct h1_parser *p, struct str *input, struct str *ret, st
         return refuse_start(line, err);
     }
     size_t cr = str_find_char(line, '\r');
-    if (cr + 2 < line.len || (cr + 2 == line.len && line.ptr[cr + 1] != '\n')) {
+    if (cr + 1 < line.len && line.ptr[cr + 1] != '\n') {
         return err_set(err, ERR_INVALID, "a line of the answer has a CR without LF");
+    }
+    if (full) {
+        return refuse_length(p, err);
     }
     if (!whole) {
         return 0;
