@@ -1,5 +1,6 @@
 /* pourover test call, pourover test record: one method, called once or many times. */
 #include "apitest/report.h"
+#include "apitest/run.h"
 #include "apitest/scaffold.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -10,7 +11,6 @@
 #include "cli/test_reach.h"
 #include "proto/json.h"
 #include "proto/wire.h"
-#include "rpc/metadata.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -163,9 +163,8 @@ static int read_metadata(struct caller *c, struct err *err)
         (void) str_cut(&rest, ':', &name);
         struct rpc_header header = {str_trim(name), str_trim(rest)};
         bool binary = str_ends_with(header.name, STR("-bin"));
-        if (binary && rpc_bin_decode(str_trim(rest), &c->arena, &header.value) != 0) {
-            return err_set(err, ERR_INVALID, "--header " STR_FMT ": its value is not base64",
-                           STR_ARG(header.name));
+        if (binary && apitest_bin_decode(str_trim(rest), &c->arena, &header.value, err) != 0) {
+            return err_wrap(err, "--header " STR_FMT, STR_ARG(header.name));
         }
         if (rpc_metadata_check(header.name, header.value, err) != 0) {
             return err_wrap(err, "--header");
@@ -398,9 +397,9 @@ static void print_many(const struct caller *c, uint64_t took_us)
     static const double quantiles[] = {0.5, 0.9, 0.99};
     for (size_t i = 0; i < 3; i++) {
         buf_addf(&b, "p%g %.2f ms, ", quantiles[i] * 100,
-                 (double) hist_quantile(&c->latency_us, quantiles[i]) / 1000);
+                 hist_quantile_us(&c->latency_us, quantiles[i]) / 1000);
     }
-    buf_addf(&b, "greatest %.2f ms\n", (double) hist_quantile(&c->latency_us, 1) / 1000);
+    buf_addf(&b, "greatest %.2f ms\n", hist_quantile_us(&c->latency_us, 1) / 1000);
     for (uint32_t i = 0; i <= RPC_CODES; i++) {
         if (c->by_code[i] > 0) {
             buf_addf(&b, "  %-20s ", i < RPC_CODES ? rpc_code_name(i) : "other");
