@@ -6,6 +6,7 @@
 //   says       what the status' message must match
 //   requests   default [{}]
 //   replies    members of each reply, in order; where OK is expected without replies, it is [{msg: 'ok'}]
+//   metadata   of the request; a Buffer for a value of a name in -bin
 //   port       of the evil server, default plain; over TLS with `tls`: {ca: false: without our CA, client: true: with a certificate of ours}
 //   wire       {trailersOnly, httpStatus, compressed: [flag of each message]}
 //   headers, trailers   names and values that are there, a list of values for a name that comes more than once
@@ -183,6 +184,13 @@ const metadata = [
   fine('a reserved name', 'ReservedName'),
   of('a connection header', 'ConnectionHeader', [INTERNAL, OK], /PROTOCOL|header|^$/i),
   fine('headers of 12 kB in CONTINUATION frames', 'LongHeaders', { headers: { 'x-last': '1' } }),
+  fine('what a client sends: te', 'EchoMetadata', { requests: [{ name: 'te' }], replies: [{ msg: 'trailers' }] }),
+  fine('what a client sends: content-type', 'EchoMetadata', { requests: [{ name: 'content-type' }], replies: [{ msg: /^application\/grpc(\+proto)?$/ }] }),
+  fine('what a client sends: grpc-accept-encoding', 'EchoMetadata', { requests: [{ name: 'grpc-accept-encoding' }], replies: [{ msg: /gzip/ }] }),
+  fine('what a client sends: user-agent', 'EchoMetadata', { requests: [{ name: 'user-agent' }], replies: [{ msg: /pourover/ }] }),
+  fine('metadata of our own', 'EchoMetadata', { requests: [{ name: 'x-mine' }], metadata: { 'x-mine': 'my own' }, replies: [{ msg: 'my own' }] }),
+  fine('binary metadata of our own', 'EchoMetadata', {
+    requests: [{ name: 'x-mine-bin' }], metadata: { 'x-mine-bin': Buffer.from('abab', 'hex') }, replies: [{ msg: /^q6s=?$/ }] }),
   of('headers of 160 kB', 'HugeHeaders', [EXHAUSTED, INTERNAL, UNAVAILABLE], /header/i),
   of('headers without end', 'EndlessHeaders', [EXHAUSTED, INTERNAL, UNAVAILABLE], /./),
   of('empty CONTINUATION frames', 'EmptyContinuations', [DEADLINE, EXHAUSTED, INTERNAL, UNAVAILABLE], /./, { deadlineMs: 2000 }),
