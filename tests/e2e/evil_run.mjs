@@ -23,6 +23,9 @@ export async function startEvil() {
   };
 }
 
+/** Why a row cannot be run here; false when it can. */
+export const lacks = (evil, { port = 'plain' }) => port === 'ipv6' && evil.ports.ipv6 === null && 'this machine has no [::1]';
+
 /** Where a row goes, as --target says it. */
 export function targetOf(evil, { port = 'plain', tls }) {
   if (port === 'unix') return `unix:${evil.unix}`;
