@@ -96,6 +96,8 @@ const ends = Object.entries(RST).flatMap(([name, [number, code]]) => WHEN.map((w
 ends.push(
   fine('RST_STREAM NO_ERROR after trailers', 'ResetAfterTrailers'),
   of('RST_STREAM CANCEL when the deadline has passed', 'ResetAtDeadline', DEADLINE, /deadline/i, { deadlineMs: SHORT }),
+  of('RST_STREAM CANCEL while requests are sent', 'ResetWhileSending', CANCELLED, /CANCEL/, { requests: BULK }),
+  of('closed while requests are sent', 'CloseWhileSending', UNAVAILABLE, /clos|EOF|end|reset/i, { requests: BULK }),
   of('GOAWAY below this stream', 'GoAwayBefore', UNAVAILABLE, /GOAWAY|go away/i),
   fine('GOAWAY that lets this stream finish', 'GoAwayAfterwards'),
   fine('GOAWAY in two steps', 'GoAwayGraceful'),
@@ -169,6 +171,8 @@ const times = [
   { name: 'a server without TLS that says nothing', method: 'Fine', port: 'mute', ...late, code: [DEADLINE, UNAVAILABLE], says: /deadline|time/i },
   { name: 'a server that says nothing in the handshake', method: 'Fine', port: 'mute', tls: {}, ...late, code: [DEADLINE, UNAVAILABLE], says: /deadline|time|TLS/i },
   { name: 'a server that says nothing after SETTINGS', method: 'Fine', port: 'afterPreface', ...late },
+  { name: 'a server whose queue of connections is full', method: 'Fine', port: 'full', ...late, code: [DEADLINE, UNAVAILABLE], says: /deadline|time/i },
+  of('an answer as the deadline passes', 'AtDeadline', [DEADLINE, OK], /deadline/i, { deadlineMs: 100 }),
   of('a deadline of the server itself', 'OwnDeadline', DEADLINE, /^the backend took too long$/, { wire: { trailersOnly: true } }),
   fine('grpc-timeout of 5 s', 'Timeout', { replies: [{ msg: /^[0-9]{1,8}[HMSmun]$/ }] }),
   fine('grpc-timeout of a day', 'Timeout', { deadlineMs: 86_400_000, replies: [{ msg: /^[0-9]{1,8}[HMSmun]$/ }] }),
