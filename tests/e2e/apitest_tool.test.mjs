@@ -11,7 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startServer } from '../support/child-server.mjs';
 import { PROGRAM, run, start } from '../support/program.mjs';
-import { until } from '../support/wait.mjs';
+import { waitUntil as until } from '../support/wait.mjs';
 
 const EXAMPLES = fileURLToPath(new URL('../../examples/apitest', import.meta.url));
 const SHOP = fileURLToPath(new URL('../support/demo-shop/server.mjs', import.meta.url));
