@@ -37,8 +37,8 @@ struct rpc_http_result {
 typedef void (*rpc_http_fn)(struct rpc_http *http, const struct rpc_http_result *result, void *ctx);
 
 /*
- * Whether a request can be sent: method, path and authority, names of headers in lower case that are
- * not ours (host, connection, content-length, transfer-encoding, ...), values without control
+ * Whether a request can be sent: method, path and authority, names of headers in lower case that
+ * are not ours (host, connection, content-length, transfer-encoding, ...), values without control
  * characters.  ERR_INVALID with a message.
  */
 int rpc_http_check(const struct rpc_http_request *request, struct err *err)
