@@ -18,6 +18,7 @@
 #include "base/vec.h"
 #include "rpc/http.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
