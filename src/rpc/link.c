@@ -145,11 +145,7 @@ struct rpc_link *rpc_link_open(struct rpc_conn *conn)
 static void begin_protocol(struct rpc_link *link, bool h2)
 {
     link->state = RPC_LINK_GREETING;
-    if (!h2) {
-        rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNIMPLEMENTED, "HTTP/1.1 is not there yet");
-        return;
-    }
-    link->proto = &rpc_proto_h2;
+    link->proto = h2 ? &rpc_proto_h2 : &rpc_proto_h1;
     link->proto->open(link);
 }
 

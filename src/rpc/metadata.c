@@ -3,6 +3,7 @@
 
 #include "base/base64.h"
 #include "rpc/call.h"
+#include "rpc/shown_int.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -46,15 +47,10 @@ static size_t bad_in_name(struct str name)
     return i;
 }
 
-/* name for a message: what cannot be shown is left out, and what follows it. */
+/* A name for a message. */
 static struct str shown(struct str name)
 {
-    size_t i = 0, n;
-    while (i < name.len && i < 64 && (uint8_t) name.ptr[i] >= ' ' && name.ptr[i] != 0x7f &&
-           (n = str_utf8_char((struct str){name.ptr + i, name.len - i})) > 0) {
-        i += n;
-    }
-    return (struct str){name.ptr, i};
+    return rpc_shown(name, 64);
 }
 
 static int check_name(struct str name, struct err *err)

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/num.h"
+#include "rpc/shown_int.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -39,11 +40,7 @@ static const struct scheme *find_scheme(struct str name)
 /* The text in messages, cut so that the rest of the message has room. */
 static struct str shown(struct str text)
 {
-    size_t i = 0;
-    while (i < text.len && i < 160) {
-        i += str_utf8_char((struct str){text.ptr + i, text.len - i});
-    }
-    return (struct str){text.ptr, i};
+    return rpc_shown(text, 160);
 }
 
 static int refuse(struct str text, struct err *err, const char *why)
@@ -317,7 +314,10 @@ void rpc_target_text(const struct rpc_target *target, char *out, size_t size)
     struct buf b;
     buf_init_fixed(&b, out, size);
     if (target->path[0] != '\0') {
-        buf_addf(&b, "%s:%s", target->tls ? "grpcs+unix" : "unix", target->path);
+        /* A path that begins with "//" would lose that when it is read. */
+        bool doubled = str_starts_with(str_of(target->path), STR("//"));
+        buf_addf(&b, "%s:%s%s", target->tls ? "grpcs+unix" : "unix", doubled ? "//" : "",
+                 target->path);
         return;
     }
     bool brackets = strchr(target->host, ':') != NULL;

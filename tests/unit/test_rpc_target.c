@@ -28,6 +28,7 @@ static void test_the_forms_of_a_target(void **state)
         {"unix:/run/a b:c", NULL, "", false, 0, ""},
         {"unix:/run/a", "unix:/run/a", "", false, 0, "/run/a"},
         {"unix:///run/a", "unix:/run/a", "", false, 0, "/run/a"},
+        {"unix:////run/a", "unix:////run/a", "", false, 0, "//run/a"},
         {"grpcs+unix:/run/a", "grpcs+unix:/run/a", "", true, 0, "/run/a"},
         {"https+unix:///run/a", "grpcs+unix:/run/a", "", true, 0, "/run/a"},
     };
