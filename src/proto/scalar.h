@@ -1,0 +1,37 @@
+#pragma once
+/*
+ * Scalars as text, read by the type of their field: the one reader for JSON, for YAML and for
+ * values of variables.  Integers never pass through a double.
+ */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "proto/desc.h"
+
+enum proto_notation {
+    PROTO_JSON_BARE,   /* 12, true; what stands in JSON without quotes */
+    PROTO_JSON_STRING, /* unescaped text of a JSON string */
+    PROTO_YAML_PLAIN,  /* 007 for a string is text; for an int32 it is an error; .nan, .inf */
+    PROTO_YAML_QUOTED,
+    PROTO_TEXT, /* of a variable: whatever notation fits */
+};
+
+/*
+ * field: singular view of it (the type counts, repeated does not); not of messages.
+ * YAML: integers as in JSON (also 1e5, 1.0, and 0x10 hexadecimal for plain), enums by name or
+ * number, bool only true and false (yes/no/on/off: the message says what to write), bytes as
+ * base64. ret: strings live in the arena or are views of text. ERR_INVALID, ERR_FULL (out of
+ * range), message such as `"1.5" is no int32`, `no value "FOO" in enum shop.State: did you mean
+ * "FOOD"?`.
+ */
+int proto_scalar_read(const struct proto_field_desc *field, struct str text,
+                      enum proto_notation notation, struct arena *arena, union proto_value *ret,
+                      struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * The text of a value: integers in decimal, floats the shortest that reads back (as float32 or
+ * float64; NaN, Infinity, -Infinity), enums by name (number when unknown), bytes as base64, strings
+ * as they are.
+ */
+void proto_scalar_text(const struct proto_field_desc *field, union proto_value value,
+                       struct buf *b);
