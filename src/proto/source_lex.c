@@ -89,7 +89,8 @@ int lex_fail(const struct lex *lex, const char *at, const char *fmt, ...)
 const char *lex_shown(const struct lex *lex, char out[64])
 {
     if (lex->token.kind == LEX_END) {
-        (void) snprintf(out, 64, "the end of the file");
+        bool part = lex->end != lex->whole.ptr + lex->whole.len; /* of an aggregate */
+        (void) snprintf(out, 64, "the end of the %s", part ? "value" : "file");
         return out;
     }
     struct str text = lex->token.text;
