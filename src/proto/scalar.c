@@ -2,7 +2,6 @@
 #include "proto/scalar.h"
 
 #include "base/base64.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "proto/text_int.h"
@@ -19,18 +18,6 @@ struct text {
     struct arena *arena;
     struct err *err;
 };
-
-const char *proto_quoted(struct str s, char out[256])
-{
-    enum { SHOWN = 40 }; /* 6 bytes each at worst */
-    struct buf b;
-    buf_init_fixed(&b, out, 256);
-    json_quote(&b, (struct str){s.ptr, s.len < SHOWN ? s.len : SHOWN});
-    if (s.len > SHOWN) {
-        buf_add_cstr(&b, "...");
-    }
-    return out;
-}
 
 /* As it stands in the source: what is bare in JSON has no quotes there. */
 static const char *shown(const struct text *t, char out[256])
@@ -407,38 +394,19 @@ static int read_bytes(const struct text *t, union proto_value *ret)
     return 0;
 }
 
-/* " did you mean ...?", or what there is when that is little. */
-static void suggest_value(const struct proto_enum_desc *desc, struct str word, struct buf *why)
-{
-    enum { LISTED = 8, SEARCHED = 256 };
-    const char *name[SEARCHED];
-    char copy[SEARCHED][65];
-    size_t n = 0;
-    for (size_t i = 0; i < desc->values && n < SEARCHED; i++) {
-        if (desc->value[i].name.len < sizeof copy[0]) {
-            (void) snprintf(copy[n], sizeof copy[n], STR_FMT, STR_ARG(desc->value[i].name));
-            name[n] = copy[n];
-            n++;
-        }
-    }
-    const char *near = str_nearest(word, name, n);
-    if (near != NULL) {
-        buf_addf(why, ": did you mean \"%s\"?", near);
-    } else if (desc->values <= LISTED) {
-        for (size_t i = 0; i < desc->values; i++) {
-            buf_addf(why, "%s" STR_FMT, i == 0 ? ": it has " : ", ", STR_ARG(desc->value[i].name));
-        }
-    }
-}
-
 static int refuse_enum(const struct text *t, const char *more)
 {
     char text[256], why[256];
     const struct proto_enum_desc *desc = t->field->enumeration;
+    struct proto_names names;
     struct buf b;
+    names.len = 0;
+    for (size_t i = 0; i < desc->values; i++) {
+        proto_names_add(&names, desc->value[i].name);
+    }
     buf_init_fixed(&b, why, sizeof why);
     buf_add_cstr(&b, more);
-    suggest_value(desc, t->text, &b);
+    proto_names_suggest(&names, t->text, &b);
     return err_set(t->err, ERR_INVALID, "no value %s in enum " STR_FMT "%s", shown(t, text),
                    STR_ARG(desc->full_name), why);
 }
