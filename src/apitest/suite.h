@@ -76,8 +76,10 @@ struct apitest_step {
 /* A wanted status: `error: {code: NOT_FOUND, ..}`, `end: {code: OK}`. */
 struct apitest_error {
     struct pos pos;
-    struct apitest_pattern *code;    /* on the name, as text; NULL: not said, anything but OK */
-    bool wants_ok;                   /* `end: {code: OK}`; code is NULL then */
+    bool has_code; /* one code is said; without it and code: anything but OK */
+    bool wants_ok; /* `end: {code: OK}` */
+    enum rpc_code one_code;
+    struct apitest_pattern *code;    /* an operator on the name, as text; or NULL */
     struct apitest_pattern *message; /* as text; NULL: not said */
     struct apitest_pattern *details; /* on google.rpc.Status.details; NULL: not said */
     const struct proto_field_desc *details_field;
@@ -112,7 +114,8 @@ struct apitest_case {
     struct apitest_meta_list metadata; /* of HTTP its headers */
     const struct conf_node *const *request;
     size_t requests;
-    bool compress;
+    bool compress;                      /* requests, but for steps that say otherwise */
+    bool gzip;                          /* something may be compressed */
     struct apitest_sequence *responses; /* NULL: not said */
     struct apitest_error *error;        /* NULL: OK is wanted */
     struct apitest_step *step;
@@ -144,6 +147,7 @@ struct apitest_test {
     enum apitest_kind kind;
     struct str target; /* name of a --target NAME=..; empty: the default one */
     bool https;        /* http: {scheme: https} */
+    bool http_plain;   /* http: {scheme: http} */
     const struct proto_service_desc *service;
     struct str *tag;
     size_t tags;
@@ -178,7 +182,8 @@ struct apitest_load {
      * check). */
     int (*reflect)(struct str target, const struct proto_pool **ret, struct err *err, void *ctx);
     void *ctx;
-    struct map pool; /* proto files already loaded: path to struct proto_pool *; owned */
+    int reflect_failed; /* code of an error of reflect: not the file is wrong then; 0: none */
+    struct map pool;    /* proto files already loaded: path to struct proto_pool *; owned */
 };
 
 void apitest_load_init(struct apitest_load *load, struct apitest_secrets *secrets);
@@ -192,6 +197,17 @@ struct apitest_suite *apitest_suite_load(struct apitest_load *load, const char *
                                          struct conf_diags *diags);
 void apitest_suite_free(struct apitest_suite *take_suite);
 
+/*
+ * Fill an initialized scope: with what was given and the file's vars; with a test's vars; with a
+ * case's. Used while checking and again for each run.
+ */
+int apitest_suite_scope(const struct apitest_suite *suite, const struct apitest_load *load,
+                        struct apitest_scope *scope, struct conf_diags *diags);
+int apitest_vars_scope(const struct conf_node *vars, struct apitest_scope *scope,
+                       struct conf_diags *diags);
+
 /* The tables of keys, for the reference and for `pourover schema test`. */
-extern const struct conf_key apitest_file_keys[], apitest_test_keys[], apitest_case_keys[],
-    apitest_detail_keys[];
+extern const struct conf_key apitest_file_keys[], apitest_test_keys[], apitest_defaults_keys[],
+    apitest_case_keys[], apitest_detail_keys[], apitest_step_keys[], apitest_error_keys[],
+    apitest_http_keys[], apitest_request_keys[], apitest_expect_keys[], apitest_wire_keys[],
+    apitest_tls_keys[], apitest_timing_keys[], apitest_eventually_keys[], apitest_coverage_keys[];

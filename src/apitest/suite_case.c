@@ -1,0 +1,361 @@
+/* What cases of both kinds have: names, tags, limits, saves, headers, facts of the wire, times. */
+#include "apitest/suite_int.h"
+
+#include <string.h>
+
+#define DEADLINE_MS 10000
+#define EVERY_MS    200
+#define REPEAT_MAX  1000000
+
+size_t suite_named_checks(const struct apitest_named_list *list)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < list->len; i++) {
+        /* minVersion has no pattern of its own. */
+        n += list->item[i].pattern == NULL ? 1 : apitest_pattern_checks(list->item[i].pattern);
+    }
+    return n;
+}
+
+void suite_meta(struct suite_reader *r, const struct conf_node *map,
+                const struct apitest_scope *scope, struct apitest_meta_list *list)
+{
+    if (map == NULL || map->kind != CONF_MAP) {
+        return;
+    }
+    struct apitest_meta *item = suite_alloc(r, list->len + map->len, sizeof *item);
+    if (list->len > 0) {
+        memcpy(item, list->item, list->len * sizeof *item);
+    }
+    for (size_t i = 0; i < map->len; i++) {
+        const struct conf_node *key = map->entry[i].key, *value = map->entry[i].value;
+        struct apitest_text text = {0};
+        struct err err = {0};
+        if (value->kind != CONF_SCALAR) {
+            conf_error(r->diags, value, "\"" STR_FMT "\": a header to send is one text",
+                       STR_ARG(key->text));
+            continue;
+        }
+        if (apitest_expand(scope, value, r->suite->arena, r->diags, &text) != 0) {
+            continue;
+        }
+        bool binary = str_ends_with(key->text, STR("-bin"));
+        struct str shown = text.known && !binary ? text.text : STR("x");
+        if (rpc_metadata_check(key->text, shown, &err) != 0) {
+            conf_error(r->diags, key, "%s", err.msg);
+            continue;
+        }
+        item[list->len++] = (struct apitest_meta){key->text, value};
+    }
+    list->item = item;
+}
+
+static struct apitest_named *named_add(struct apitest_named_list *list, struct str name,
+                                       const struct conf_node *node)
+{
+    struct apitest_named *named = &list->item[list->len++];
+    *named = (struct apitest_named){.name = name, .node = node};
+    return named;
+}
+
+void suite_headers(struct suite_reader *r, const struct conf_node *map,
+                   const struct apitest_scope *scope, struct apitest_named_list *ret)
+{
+    struct apitest_type type = {.subject = APITEST_OF_TEXT};
+    if (map == NULL || map->kind != CONF_MAP) {
+        return;
+    }
+    ret->item = suite_alloc(r, map->len, sizeof *ret->item);
+    for (size_t i = 0; i < map->len; i++) {
+        const struct conf_node *key = map->entry[i].key;
+        char *lower = arena_strdup(r->suite->arena, key->text);
+        for (char *c = lower; c != NULL && *c != '\0'; c++) {
+            *c = *c >= 'A' && *c <= 'Z' ? (char) (*c + ('a' - 'A')) : *c;
+        }
+        struct apitest_named *named = named_add(ret, str_of(lower), map->entry[i].value);
+        named->pattern =
+            apitest_pattern_compile(named->node, type, scope, r->suite->arena, r->diags);
+    }
+}
+
+/* What a fact of the wire or a time is. */
+static enum apitest_subject subject_of(struct str name)
+{
+    static const struct {
+        const char *name;
+        enum apitest_subject subject;
+    } rows[] = {
+        {"trailersOnly", APITEST_OF_BOOL}, {"goaway", APITEST_OF_BOOL},
+        {"compressed", APITEST_OF_BOOL},   {"httpStatus", APITEST_OF_NUMBER},
+        {"connects", APITEST_OF_NUMBER},   {"tls.expiresIn", APITEST_OF_MS},
+        {"total", APITEST_OF_MS},          {"headers", APITEST_OF_MS},
+        {"firstMessage", APITEST_OF_MS},   {"gap", APITEST_OF_MS},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (str_eq_cstr(name, rows[i].name)) {
+            return rows[i].subject;
+        }
+    }
+    return APITEST_OF_TEXT;
+}
+
+static void facts_add(struct suite_reader *r, const struct conf_node *map, const char *prefix,
+                      const struct apitest_scope *scope, struct apitest_named_list *ret)
+{
+    for (size_t i = 0; map != NULL && map->kind == CONF_MAP && i < map->len; i++) {
+        const struct conf_node *key = map->entry[i].key, *value = map->entry[i].value;
+        if (str_eq_cstr(key->text, "tls") && prefix[0] == '\0') {
+            facts_add(r, value, "tls.", scope, ret);
+            continue;
+        }
+        const char *name = arena_printf(r->suite->arena, "%s" STR_FMT, prefix, STR_ARG(key->text));
+        struct apitest_named *named = named_add(ret, str_of(name), value);
+        if (str_eq_cstr(named->name, "tls.minVersion")) {
+            static const char *const versions[] = {"1.0", "1.1", "1.2", "1.3"};
+            bool known = false;
+            for (size_t v = 0; v < 4; v++) {
+                known |= str_eq_cstr(value->text, versions[v]);
+            }
+            if (!known) {
+                conf_error(r->diags, value, "minVersion \"" STR_FMT "\": write \"1.2\" or \"1.3\"",
+                           STR_ARG(value->text));
+            }
+            continue;
+        }
+        struct apitest_type type = {.subject = subject_of(named->name)};
+        if (str_eq_cstr(named->name, "compressed") && value->kind == CONF_LIST) {
+            type.subject = APITEST_OF_JSON; /* a flag for each message */
+        }
+        named->pattern = apitest_pattern_compile(value, type, scope, r->suite->arena, r->diags);
+    }
+}
+
+static void facts(struct suite_reader *r, const struct conf_node *map,
+                  const struct apitest_scope *scope, struct apitest_named_list *ret)
+{
+    const struct conf_node *tls = conf_get(map, "tls");
+    if (map != NULL) {
+        ret->item = suite_alloc(r, map->len + (tls == NULL ? 0 : tls->len), sizeof *ret->item);
+        facts_add(r, map, "", scope, ret);
+    }
+}
+
+void suite_wire(struct suite_reader *r, const struct conf_node *map,
+                const struct apitest_scope *scope, struct apitest_named_list *ret)
+{
+    facts(r, map, scope, ret);
+}
+
+void suite_timing(struct suite_reader *r, const struct conf_node *map,
+                  const struct apitest_scope *scope, struct apitest_named_list *ret)
+{
+    facts(r, map, scope, ret);
+}
+
+/* `path` or `{path: .., secret: true}`. */
+static const struct conf_node *save_path(struct suite_reader *r, const struct conf_node *value,
+                                         bool *ret_secret)
+{
+    static const struct conf_key keys[] = {
+        {"path", CONF_WANT_TEXT, CONF_REQUIRED, "where the value is", NULL},
+        {"secret", CONF_WANT_BOOL, 0, "true: it is never shown", NULL},
+        {NULL, CONF_WANT_ANY, 0, NULL, NULL},
+    };
+    *ret_secret = false;
+    if (value->kind == CONF_SCALAR) {
+        return value;
+    }
+    if (conf_check_keys(r->diags, value, "a save", keys) != 0) {
+        return NULL;
+    }
+    const struct conf_node *secret = conf_get(value, "secret");
+    if (secret != NULL && conf_bool(r->diags, secret, ret_secret) != 0) {
+        return NULL;
+    }
+    return conf_get(value, "path");
+}
+
+/* The part of the path that is inside a reply: "responses[2].order.id" gives "order.id". */
+static struct str inside_reply(struct str path)
+{
+    if (!str_starts_with(path, STR("responses"))) {
+        return path;
+    }
+    size_t close = str_find_char(path, ']');
+    struct str rest = close < path.len ? (struct str){path.ptr + close + 1, path.len - close - 1}
+                                       : (struct str){NULL, 0};
+    if (rest.len > 0 && rest.ptr[0] == '.') {
+        rest = (struct str){rest.ptr + 1, rest.len - 1};
+    }
+    return rest;
+}
+
+static int check_path(struct suite_reader *r, const struct conf_node *node,
+                      const struct proto_message_desc *desc, bool is_step)
+{
+    static const char *const roots[] = {"responses[", "headers.", "trailers.", "status",
+                                        "json",       "body",     "error."};
+    struct err err = {0};
+    const struct proto_field_desc *last;
+    bool known = is_step;
+    for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
+        known |= str_starts_with(node->text, str_of(roots[i]));
+    }
+    if (!known) {
+        return conf_error(r->diags, node,
+                          "\"" STR_FMT
+                          "\": a path to save begins with responses[N]. (gRPC), json, body, "
+                          "status, headers. or trailers.",
+                          STR_ARG(node->text));
+    }
+    if (!is_step && !str_starts_with(node->text, STR("responses["))) {
+        return 0;
+    }
+    struct str inside = is_step ? node->text : inside_reply(node->text);
+    if (desc != NULL && inside.len > 0 && apitest_path_check(desc, inside, &last, &err) != 0) {
+        return conf_error(r->diags, node, "%s", err.msg);
+    }
+    return 0;
+}
+
+void suite_saves(struct suite_reader *r, const struct conf_node *map,
+                 const struct proto_message_desc *desc, bool is_step, struct apitest_save **ret,
+                 size_t *ret_len)
+{
+    if (map == NULL || map->kind != CONF_MAP) {
+        return;
+    }
+    struct apitest_save *save = suite_alloc(r, map->len, sizeof *save);
+    size_t n = 0;
+    for (size_t i = 0; i < map->len; i++) {
+        const struct conf_node *key = map->entry[i].key;
+        bool secret;
+        const struct conf_node *path = save_path(r, map->entry[i].value, &secret);
+        if (path != NULL && check_path(r, path, desc, is_step) == 0) {
+            save[n++] = (struct apitest_save){key->text, path->text, secret, path->pos};
+        }
+    }
+    *ret = save;
+    *ret_len = n;
+}
+
+static void read_eventually(struct suite_reader *r, struct apitest_case *c)
+{
+    const struct conf_node *node = suite_inherit(r, c->node, "eventually");
+    const struct conf_node *every = conf_get(node, "every");
+    if (node == NULL) {
+        return;
+    }
+    c->every_ms = EVERY_MS;
+    (void) conf_duration_ms(r->diags, conf_get(node, "within"), &c->eventually_ms);
+    if (every != NULL) {
+        (void) conf_duration_ms(r->diags, every, &c->every_ms);
+    }
+}
+
+static void read_limits(struct suite_reader *r, struct apitest_case *c)
+{
+    const struct conf_node *repeat = conf_get(c->node, "repeat");
+    const struct conf_node *deadline = suite_inherit(r, c->node, "deadline");
+    const struct conf_node *allow = suite_inherit(r, c->node, "allowSideEffects");
+    int64_t times = 1;
+    c->deadline_ms = DEADLINE_MS;
+    if (repeat != NULL) {
+        (void) conf_i64(r->diags, repeat, 1, REPEAT_MAX, &times);
+    }
+    c->repeat = (uint32_t) times;
+    if (deadline != NULL && conf_duration_ms(r->diags, deadline, &c->deadline_ms) == 0 &&
+        c->deadline_ms == 0) {
+        conf_error(r->diags, deadline, "deadline 0: every call has one, write 1ms or more");
+    }
+    if (allow != NULL) {
+        (void) conf_bool(r->diags, allow, &c->allow_side_effects);
+    }
+    read_eventually(r, c);
+    suite_texts(r, suite_inherit(r, c->node, "ignore"), &c->ignore, &c->ignores);
+}
+
+static void read_skip(struct suite_reader *r, struct apitest_case *c)
+{
+    const struct conf_node *skip = conf_get(c->node, "skip");
+    if (skip == NULL) {
+        return;
+    }
+    if (skip->style == CONF_PLAIN &&
+        (str_eq_nocase(skip->text, STR("true")) || str_eq_nocase(skip->text, STR("false")))) {
+        conf_error(r->diags, skip,
+                   "skip: write the reason, such as \"needs a card of the test bank\"");
+        return;
+    }
+    c->skip = skip->text;
+}
+
+/* Names that later cases may use. */
+static void declare_saves(struct suite_reader *r, const struct apitest_case *c,
+                          struct apitest_scope *scope)
+{
+    for (size_t i = 0; i < c->saves; i++) {
+        (void) apitest_scope_set(scope, c->save[i].name, (struct str){"", 0}, false,
+                                 c->save[i].secret);
+    }
+    for (size_t s = 0; s < c->steps; s++) {
+        for (size_t i = 0; i < c->step[s].saves; i++) {
+            const struct apitest_save *save = &c->step[s].save[i];
+            (void) apitest_scope_set(scope, save->name, (struct str){"", 0}, false, save->secret);
+        }
+    }
+    if (c->saves + c->steps > 0 && r->test->parallel && c->role == APITEST_ROLE_TEST &&
+        c->saves > 0) {
+        conf_error(
+            r->diags, conf_get(c->node, "save"),
+            "the cases of a parallel test do not depend on each other: nothing can be saved here");
+    }
+}
+
+static void count_checks(struct suite_reader *r, struct apitest_case *c)
+{
+    c->checks += suite_named_checks(&c->headers) + suite_named_checks(&c->trailers) +
+                 suite_named_checks(&c->either) + suite_named_checks(&c->wire) +
+                 suite_named_checks(&c->timing);
+    if (c->checks == 0) {
+        conf_error(&r->suite->hollow, c->node,
+                   "case \"" STR_FMT "\" tests nothing: write what must come (%s)",
+                   STR_ARG(c->name),
+                   c->kind == APITEST_GRPC ? "responses, error, headers, ..." : "expect");
+    }
+}
+
+struct apitest_case *suite_case(struct suite_reader *r, const struct conf_node *node,
+                                enum apitest_role role, struct apitest_scope *scope)
+{
+    if (conf_check_keys(r->diags, node, "a case", apitest_case_keys) != 0) {
+        return NULL;
+    }
+    struct apitest_case *c = suite_alloc(r, 1, sizeof *c);
+    c->name = conf_get(node, "name")->text;
+    c->pos = node->pos;
+    c->test = r->test;
+    c->node = node;
+    c->kind = r->test->kind;
+    c->role = role;
+    c->condition = conf_get(node, "if");
+    c->vars = conf_get(node, "vars");
+    suite_texts(r, conf_get(node, "tags"), &c->tag, &c->tags);
+    read_skip(r, c);
+    read_limits(r, c);
+    struct apitest_scope own;
+    apitest_scope_init(&own, scope, r->load->secrets, r->suite->arena, true);
+    (void) apitest_vars_scope(c->vars, &own, r->diags);
+    if (c->condition != NULL) {
+        struct apitest_text text = {0};
+        (void) apitest_expand(&own, c->condition, r->suite->arena, r->diags, &text);
+    }
+    int status =
+        c->kind == APITEST_GRPC ? suite_case_grpc(r, c, &own) : suite_case_http(r, c, &own);
+    apitest_scope_done(&own);
+    declare_saves(r, c, scope);
+    if (status == 0) {
+        count_checks(r, c);
+    }
+    return c;
+}
