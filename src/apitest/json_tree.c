@@ -37,8 +37,8 @@ static bool unescape(struct parser *p, struct str *ret)
     if (!p->reader.escaped) {
         memcpy(text, p->reader.value.ptr, p->reader.value.len);
         *ret = (struct str){text, p->reader.value.len};
-    } else if (json_unescape(p->reader.value, text, p->reader.value.len + 1, ret) < 0) {
-        (void) fail(p, ERR_INVALID, "a string with \\u0000 or half of a surrogate pair");
+    } else if (json_unescape_nul(p->reader.value, text, p->reader.value.len + 1, ret) < 0) {
+        (void) fail(p, ERR_INVALID, "a string with half of a surrogate pair");
         return false;
     }
     return true;
