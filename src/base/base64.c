@@ -69,7 +69,7 @@ static int refuse_char(struct str text, size_t at, struct err *err)
 static size_t count_padding(struct str text)
 {
     size_t pads = 0;
-    while (pads < text.len && pads < 3 && text.ptr[text.len - 1 - pads] == '=') {
+    while (pads < text.len && text.ptr[text.len - 1 - pads] == '=') {
         pads++;
     }
     return pads;
