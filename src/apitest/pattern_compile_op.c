@@ -145,6 +145,7 @@ static struct apitest_pattern *compile_regex(struct compiler *c, const struct op
         size_t quote = node->style == CONF_PLAIN ? 0 : 1;
         if (plain && (node->style == CONF_PLAIN || node->style == CONF_SINGLE)) {
             place.pos.col += (unsigned) (at + quote);
+            place.width = 0;
             place.text = (struct str){node->text.ptr + at, node->text.len - at};
         }
         (void) conf_error(c->diags, &place, "$regex: %s", err.msg);

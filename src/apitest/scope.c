@@ -138,6 +138,7 @@ static struct conf_node node_at(const struct conf_node *node, size_t offset)
     if (node->style == CONF_PLAIN && node->pos.col > 0 && offset < node->text.len &&
         str_find_char(node->text, '\n') == node->text.len) {
         at.pos.col += (unsigned) offset;
+        at.width = at.width > offset ? at.width - (unsigned) offset : 0;
         at.text = (struct str){node->text.ptr + offset, node->text.len - offset};
     }
     return at;
