@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What a read is about; every reader gets it whole. */
@@ -383,7 +384,8 @@ static int read_bytes(const struct text *t, union proto_value *ret)
     }
     char *out = arena_alloc(t->arena, size + 1);
     if (out == NULL) {
-        return err_set(t->err, ERR_FULL, "%zu bytes are more than there is memory for", size);
+        return err_set(t->err, ERR_FULL,
+                       "base64 of %zu characters is more than there is memory for", t->text.len);
     }
     int rc = base64_decode(t->text, out, size, &len, &why);
     if (rc < 0) {
