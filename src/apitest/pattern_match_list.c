@@ -4,6 +4,8 @@
 
 #include "base/cleanup.h"
 
+#include <stdio.h>
+
 enum { EXPLAINED = 10, NEAREST_MAX = 200, SHORT_MAX = 120, REORDER_MAX = 100 };
 
 /* The messages of a stream come as a list without a field. */

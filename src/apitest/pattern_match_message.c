@@ -6,6 +6,7 @@
 #include "proto/wire.h"
 #include "proto/wkt.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { DEPTH_MAX = 128, UNKNOWN_SHOWN = 8, SHORT_MAX = 24, TEXT_MAX = 64 * 1024 * 1024 };

@@ -8,6 +8,7 @@
 #include "proto/wkt.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { SHOW_DEPTH_MAX = 128, SCALAR_MAX = 64 * 1024 * 1024 };

@@ -5,6 +5,7 @@
 #include "proto/scalar.h"
 #include "proto/wkt.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { NANOS = 1000000000 };

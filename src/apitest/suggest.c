@@ -6,6 +6,7 @@
 #include "conf/diag.h"
 #include "proto/pool.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { NAMES_MAX = 1024, OFTEN = 16 };

@@ -25,17 +25,24 @@ struct t_api {
     struct buf text;
 };
 
-static inline void t_api_init(struct t_api *t, bool checking)
+/* Without types: for texts and JSON. */
+static inline void t_api_init_plain(struct t_api *t, bool checking)
 {
-    struct err err = {0};
-    *t = (struct t_api){.pool = proto_pool_new()};
-    struct str set = {(const char *) apitest_descriptors, sizeof apitest_descriptors};
-    t_check(proto_pool_add_set(t->pool, set, &err) == 0, "%s", err.msg);
+    *t = (struct t_api){.pool = NULL};
     arena_init(&t->arena, (size_t) 512 << 20);
     apitest_secrets_init(&t->secrets);
     apitest_scope_init(&t->scope, NULL, &t->secrets, &t->arena, checking);
     t->diffs = (struct apitest_diffs){.arena = &t->arena, .now_ms = T_NOW_MS};
     buf_init(&t->text, (size_t) 16 << 20);
+}
+
+static inline void t_api_init(struct t_api *t, bool checking)
+{
+    struct err err = {0};
+    struct str set = {(const char *) apitest_descriptors, sizeof apitest_descriptors};
+    t_api_init_plain(t, checking);
+    t->pool = proto_pool_new();
+    t_check(proto_pool_add_set(t->pool, set, &err) == 0, "%s", err.msg);
 }
 
 static inline void t_api_done(struct t_api *t)
@@ -47,7 +54,9 @@ static inline void t_api_done(struct t_api *t)
     apitest_secrets_done(&t->secrets);
     buf_done(&t->text);
     arena_done(&t->arena);
-    proto_pool_free(t->pool);
+    if (t->pool != NULL) {
+        proto_pool_free(t->pool);
+    }
 }
 
 static inline const struct proto_message_desc *t_api_type(struct t_api *t, const char *name)
