@@ -6,6 +6,7 @@
 //   says       what the status' message must match
 //   requests   default [{}]
 //   replies    members of each reply, in order; where OK is expected without replies, it is [{msg: 'ok'}]
+//   metadata   of the request; a Buffer for a value of a name in -bin
 //   port       of the evil server, default plain; over TLS with `tls`: {ca: false: without our CA, client: true: with a certificate of ours}
 //   wire       {trailersOnly, httpStatus, compressed: [flag of each message]}
 //   headers, trailers   names and values that are there, a list of values for a name that comes more than once
@@ -31,8 +32,8 @@ const SHORT = 400;
 const of = (name, method, code, says, more = {}) => ({ name, method, code, says, ...more });
 const fine = (name, method, more = {}) => ({ name, method, code: OK, replies: [{ msg: 'ok' }], ...more });
 const numbered = (msg, count) => Array.from({ length: count }, (_, i) => ({ msg, seq: i + 1 }));
-const BULK = Array.from({ length: 20 }, () => ({ filler: Buffer.alloc(64 << 10) }));
-const BULK_BYTES = 20 * (5 + 4 + (64 << 10)); // with the frames and the field's tag and length
+const BULK = Array.from({ length: 12 }, () => ({ filler: Buffer.alloc(48 << 10) }));
+const BULK_BYTES = 12 * (5 + 4 + (48 << 10)); // with the frames and the field's tag and length
 
 const statuses = [
   fine('a right answer', 'Fine', { wire: { trailersOnly: false, httpStatus: 200, compressed: [false] } }),
@@ -95,6 +96,8 @@ const ends = Object.entries(RST).flatMap(([name, [number, code]]) => WHEN.map((w
 ends.push(
   fine('RST_STREAM NO_ERROR after trailers', 'ResetAfterTrailers'),
   of('RST_STREAM CANCEL when the deadline has passed', 'ResetAtDeadline', DEADLINE, /deadline/i, { deadlineMs: SHORT }),
+  of('RST_STREAM CANCEL while requests are sent', 'ResetWhileSending', CANCELLED, /CANCEL/, { requests: BULK }),
+  of('closed while requests are sent', 'CloseWhileSending', UNAVAILABLE, /clos|EOF|end|reset/i, { requests: BULK }),
   of('GOAWAY below this stream', 'GoAwayBefore', UNAVAILABLE, /GOAWAY|go away/i),
   fine('GOAWAY that lets this stream finish', 'GoAwayAfterwards'),
   fine('GOAWAY in two steps', 'GoAwayGraceful'),
@@ -168,6 +171,8 @@ const times = [
   { name: 'a server without TLS that says nothing', method: 'Fine', port: 'mute', ...late, code: [DEADLINE, UNAVAILABLE], says: /deadline|time/i },
   { name: 'a server that says nothing in the handshake', method: 'Fine', port: 'mute', tls: {}, ...late, code: [DEADLINE, UNAVAILABLE], says: /deadline|time|TLS/i },
   { name: 'a server that says nothing after SETTINGS', method: 'Fine', port: 'afterPreface', ...late },
+  { name: 'a server whose queue of connections is full', method: 'Fine', port: 'full', ...late, code: [DEADLINE, UNAVAILABLE], says: /deadline|time/i },
+  of('an answer as the deadline passes', 'AtDeadline', [DEADLINE, OK], /deadline/i, { deadlineMs: 100 }),
   of('a deadline of the server itself', 'OwnDeadline', DEADLINE, /^the backend took too long$/, { wire: { trailersOnly: true } }),
   fine('grpc-timeout of 5 s', 'Timeout', { replies: [{ msg: /^[0-9]{1,8}[HMSmun]$/ }] }),
   fine('grpc-timeout of a day', 'Timeout', { deadlineMs: 86_400_000, replies: [{ msg: /^[0-9]{1,8}[HMSmun]$/ }] }),
@@ -183,6 +188,13 @@ const metadata = [
   fine('a reserved name', 'ReservedName'),
   of('a connection header', 'ConnectionHeader', [INTERNAL, OK], /PROTOCOL|header|^$/i),
   fine('headers of 12 kB in CONTINUATION frames', 'LongHeaders', { headers: { 'x-last': '1' } }),
+  fine('what a client sends: te', 'EchoMetadata', { requests: [{ name: 'te' }], replies: [{ msg: 'trailers' }] }),
+  fine('what a client sends: content-type', 'EchoMetadata', { requests: [{ name: 'content-type' }], replies: [{ msg: /^application\/grpc(\+proto)?$/ }] }),
+  fine('what a client sends: grpc-accept-encoding', 'EchoMetadata', { requests: [{ name: 'grpc-accept-encoding' }], replies: [{ msg: /gzip/ }] }),
+  fine('what a client sends: user-agent', 'EchoMetadata', { requests: [{ name: 'user-agent' }], replies: [{ msg: /pourover/ }] }),
+  fine('metadata of our own', 'EchoMetadata', { requests: [{ name: 'x-mine' }], metadata: { 'x-mine': 'my own' }, replies: [{ msg: 'my own' }] }),
+  fine('binary metadata of our own', 'EchoMetadata', {
+    requests: [{ name: 'x-mine-bin' }], metadata: { 'x-mine-bin': Buffer.from('abab', 'hex') }, replies: [{ msg: /^q6s=?$/ }] }),
   of('headers of 160 kB', 'HugeHeaders', [EXHAUSTED, INTERNAL, UNAVAILABLE], /header/i),
   of('headers without end', 'EndlessHeaders', [EXHAUSTED, INTERNAL, UNAVAILABLE], /./),
   of('empty CONTINUATION frames', 'EmptyContinuations', [DEADLINE, EXHAUSTED, INTERNAL, UNAVAILABLE], /./, { deadlineMs: 2000 }),
@@ -230,7 +242,7 @@ const tls = [
   noConnection('TLS without ALPN', 'tlsNoAlpn', /ALPN/, { tls: {} }),
   noConnection('TLS with ALPN http/1.1 only', 'tlsHttp1Only', /ALPN|application protocol/i, { tls: {} }),
   noConnection('self-signed', 'tlsSelfSigned', /self.signed/i, { tls: {} }),
-  noConnection('signed by a CA that is not known', 'tls', /issuer|unable to get|self.signed|unknown/i, { tls: { ca: false } }),
+  noConnection('signed by a CA that is not known', 'tls', /issuer|unable to|self.signed|unknown/i, { tls: { ca: false } }),
   noConnection('a certificate of another name', 'tlsWrongName', /other\.example|name|mismatch/i, { tls: {} }),
   noConnection('an authority that the certificate does not have', 'tls', /elsewhere\.example|name|mismatch/i, { tls: {}, authority: 'elsewhere.example' }),
   noConnection('an expired certificate', 'tlsExpired', /expired/i, { tls: {} }),

@@ -2,8 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import http2 from 'node:http2';
 import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { requirePackage } from '../support/child-server.mjs';
+import { grpcFrame } from '../support/evil-wire.mjs';
 import { DescriptorFiles, reflectionService, splitSet } from '../support/grpc-reflection.mjs';
 import { descriptorSet, PROTO, SERVERS, startInterop } from '../interop/servers.mjs';
 
@@ -27,6 +30,31 @@ function finish(start) {
     call.on('status', ({ metadata }) => {
       seen.trailers = metadata;
       setImmediate(() => resolve(seen));
+    });
+  });
+}
+
+/** A call on raw HTTP/2, for what no library tells: the flags of the replies, {flags, encoding}. */
+function flagsOf(port, method, request, gzip) {
+  const type = loader.loadSync(PROTO, { defaults: true })['grpc.testing.TestService'][method];
+  const bytes = type.requestSerialize(request);
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  const stream = session.request({
+    ':method': 'POST', ':path': type.path, 'content-type': 'application/grpc', te: 'trailers', 'grpc-accept-encoding': 'gzip',
+    ...(gzip && { 'grpc-encoding': 'gzip' }) });
+  const chunks = [];
+  let encoding;
+  stream.on('response', (headers) => { encoding = headers['grpc-encoding']; });
+  stream.on('data', (chunk) => chunks.push(chunk));
+  stream.end(gzip ? grpcFrame(gzipSync(bytes), 1) : grpcFrame(bytes));
+  return new Promise((resolve, reject) => {
+    stream.on('error', reject);
+    stream.on('end', () => {
+      session.close();
+      const flags = [];
+      const body = Buffer.concat(chunks);
+      for (let at = 0; at < body.length; at += 5 + body.readUInt32BE(at + 1)) flags.push(body[at]);
+      resolve({ flags, encoding });
     });
   });
 }
@@ -127,6 +155,21 @@ for (const name of SERVERS) {
         { expectCompressed: { value }, responseSize: 8, payload: { body: Buffer.alloc(27182) } }, deadline(), done));
       assert.equal((await ask(true)).error, null, 'this client compresses');
       assert.equal((await ask(false)).error?.code, status.INVALID_ARGUMENT);
+    });
+
+    test('replies are compressed as asked', { skip: name === 'node' && 'it never compresses' }, async () => {
+      const value = (compressed) => ({ compressed: { value: compressed } });
+      if (name === 'go') {
+        assert.deepEqual(await flagsOf(server.port, 'UnaryCall', { responseSize: 5000 }, true), { flags: [1], encoding: 'gzip' });
+        assert.deepEqual((await flagsOf(server.port, 'UnaryCall', { responseSize: 5000 })).flags, [0]);
+        return;
+      }
+      const asked = (compressed) => flagsOf(server.port, 'UnaryCall', { responseSize: 5000, responseCompressed: { value: compressed } });
+      assert.deepEqual(await asked(true), { flags: [1], encoding: 'gzip' });
+      assert.deepEqual((await asked(false)).flags, [0]);
+      const stream = await flagsOf(server.port, 'StreamingOutputCall', {
+        responseParameters: [{ size: 31415, ...value(true) }, { size: 92653, ...value(false) }, { size: 9000, ...value(true) }] });
+      assert.deepEqual(stream, { flags: [1, 0, 1], encoding: 'gzip' });
     });
 
     test(`reflection ${REFLECTION[name].join(' and ')} gives the file that was compiled`, async () => {

@@ -14,7 +14,7 @@ function openssl(dir, args) {
 export function makeCertificates(dir) {
   const place = (name) => ({ cert: path.join(dir, `${name}.pem`), key: path.join(dir, `${name}.key`) });
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  openssl(dir, ['req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=pourover test CA']);
+  openssl(dir, ['req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '30', '-subj', '/CN=pourover test CA']);
   const sign = (name, subject, names, days) => {
     openssl(dir, ['req', ...newKey, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject]);
     writeFileSync(path.join(dir, `${name}.ext`), `basicConstraints=CA:FALSE\n${names ? `subjectAltName=${names}\n` : ''}`);
@@ -27,7 +27,7 @@ export function makeCertificates(dir) {
     'req', '-x509', ...newKey, '-keyout', 'self.key', '-out', 'self.pem', '-days', '2', '-subj', '/CN=localhost', '-addext', `subjectAltName=${NAMES}`]);
   return {
     ca: path.join(dir, 'ca.pem'),
-    good: sign('good', '/CN=localhost', NAMES, 2),
+    good: sign('good', '/CN=localhost', NAMES, 30),
     wrongName: sign('wrong', '/CN=other.example', 'DNS:other.example', 2),
     expired: sign('expired', '/CN=localhost', NAMES, 0), // its end is its beginning
     client: sign('client', '/CN=a client', '', 2),

@@ -34,6 +34,12 @@ function statusDetails(code, message, reason) {
 
 const padded = (bytes) => bytes.toString('base64');
 const unpadded = (bytes) => padded(bytes).replace(/=+$/, '');
+/** grpc-timeout; 0 without. */
+function timeoutMs(s) {
+  const [, number, unit] = /^(\d{1,8})([HMSmun])$/.exec(s.header('grpc-timeout') ?? '0m');
+  return number * { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 0.001, n: 1e-6 }[unit];
+}
+
 const never = () => new Promise(() => {});
 
 function answer(s, messages = [grpcFrame(reply('ok'))], { headers = [], trailers = [] } = {}) {
@@ -48,7 +54,8 @@ const detailed = (text) => (s) => s.sendTrailersOnly(5, 'no such thing', [['grpc
 /** An answer whose one message is these bytes of body, as they are. */
 const bodyOf = (make, headers = []) => (s) => {
   s.sendHeaders(headers);
-  s.sendData(make());
+  const bytes = make();
+  for (let at = 0; at === 0 || at < bytes.length; at += 16384) s.sendData(bytes.subarray(at, at + 16384));
   s.sendTrailers(0);
 };
 
@@ -135,8 +142,16 @@ const ends = {
     s.rst(ERROR.NO_ERROR);
   },
   ResetAtDeadline: async (s) => {
-    await sleep(Number.parseInt(s.header('grpc-timeout') ?? '0', 10) > 0 ? 600 : 0);
+    await sleep(timeoutMs(s) + 200);
     s.rst(ERROR.CANCEL);
+  },
+  ResetWhileSending: async (s) => {
+    await s.message();
+    s.rst(ERROR.CANCEL);
+  },
+  CloseWhileSending: async (s) => {
+    await s.message();
+    s.connection.destroy();
   },
   GoAwayBefore: (s) => {
     s.connection.goaway(s.id > 1 ? s.id - 2 : 0);
@@ -369,6 +384,11 @@ const times = {
       await s.connection.ping();
       await sleep(10);
     }
+  },
+  /** The whole answer as the deadline passes. */
+  AtDeadline: async (s) => {
+    await sleep(timeoutMs(s));
+    answer(s);
   },
   OwnDeadline: (s) => s.sendTrailersOnly(4, 'the backend took too long'),
   Timeout: (s) => answer(s, [grpcFrame(reply(s.header('grpc-timeout') ?? 'none'))]),

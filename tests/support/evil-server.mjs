@@ -10,9 +10,11 @@
 //   afterPreface       says nothing after its SETTINGS
 //   http1, banner, drop    HTTP/1.1 only; a line of text at once; closes at once
 //   closed             nobody listens
+//   full               connections never come about
 //   reflect...         plain, with each kind of evil-reflection.mjs
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -29,7 +31,8 @@ const HERE = fileURLToPath(new URL('./', import.meta.url));
 const [dir] = process.argv.slice(2);
 const { root } = requirePackage('protobufjs').parse(readFileSync(path.join(HERE, 'evil.proto'), 'utf8'));
 const Request = root.lookupType('evil.v1.Request');
-const EARLY = ['EarlyOk', 'EarlyError', 'EarlyWithoutReset', 'NeverReads', 'BothBlock', 'WindowShrinks', 'WindowDrips', 'CountRequests', 'ServerEndsFirst'];
+const EARLY = ['EarlyOk', 'EarlyError', 'EarlyWithoutReset', 'NeverReads', 'BothBlock', 'WindowShrinks', 'WindowDrips', 'CountRequests', 'ServerEndsFirst', 'ResetWhileSending',
+  'CloseWhileSending'];
 
 function compile() {
   const set = path.join(dir, 'reflected.pb');
@@ -76,6 +79,12 @@ async function closedPort() {
   return port;
 }
 
+async function fullPort() {
+  const child = spawn('/usr/bin/python3', [path.join(HERE, 'full-backlog.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [line] = await once(child.stdout, 'data');
+  return Number(line);
+}
+
 async function main() {
   const certificates = makeCertificates(dir);
   const files = reflectedFiles(compile());
@@ -106,7 +115,7 @@ async function main() {
   for (const [kind, reflection] of Object.entries(REFLECTIONS)) {
     servers[`reflect${kind[0].toUpperCase()}${kind.slice(1)}`] = net.createServer(serve({ reflection, files }));
   }
-  const ports = { closed: await closedPort() };
+  const ports = { closed: await closedPort(), full: await fullPort() };
   for (const [name, server] of Object.entries(servers)) ports[name] = await listen(server, 0, '127.0.0.1');
   ports.ipv6 = await listen(net.createServer(serve()), 0, '::1').catch(() => null);
   const unix = path.join(dir, 'evil.sock');
