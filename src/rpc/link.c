@@ -255,10 +255,11 @@ static void read_error(struct rpc_link *link, int error)
                          : strerror(error)); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
-static void read_socket(struct rpc_link *link)
+/* to_end: until the end or the error that the socket has; libuv watches it no more. */
+static void read_socket(struct rpc_link *link, bool to_end)
 {
     char *in = link->conn->in;
-    for (int i = 0; i < READS_MAX && link->state != RPC_LINK_LOST; i++) {
+    for (int i = 0; (i < READS_MAX || to_end) && link->state != RPC_LINK_LOST; i++) {
         ssize_t n = recv(link->fd, in, RPC_IN_BYTES, 0);
         if (n > 0) {
             rpc_link_receive(link, (struct str){in, (size_t) n});
@@ -266,12 +267,12 @@ static void read_socket(struct rpc_link *link)
             at_eof(link);
             return;
         } else if (errno != EINTR) {
-            if (errno != EAGAIN) {
-                read_error(link, errno);
+            if (errno != EAGAIN || to_end) {
+                read_error(link, errno != EAGAIN ? errno : ECONNRESET);
             }
             return;
         }
-        if (n > 0 && (size_t) n < RPC_IN_BYTES) {
+        if (n > 0 && (size_t) n < RPC_IN_BYTES && !to_end) {
             return;
         }
     }
@@ -299,7 +300,7 @@ static bool send_out(struct rpc_link *link)
         } else if (errno != EINTR) {
             /* What was received before the reset may say why: it is read first. */
             int error = errno;
-            read_socket(link);
+            read_socket(link, false);
             if (link->state != RPC_LINK_LOST) {
                 read_error(link, error);
             }
@@ -363,7 +364,7 @@ static void poll_fires(uv_poll_t *poll, int status, int events)
     if (link->state == RPC_LINK_CONNECTING) {
         connected(link);
     } else if (status < 0 || (events & UV_READABLE) != 0) {
-        read_socket(link);
+        read_socket(link, status < 0);
     }
     rpc_link_flush(link);
     rpc_conn_leave(conn);
