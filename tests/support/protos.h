@@ -1,23 +1,12 @@
 #pragma once
-/*
- * Message types for tests: a schema as the JSON of google.protobuf.FileDescriptorProto, linked into
- * a pool.  It stands here in the order of a .proto file:
- *     protos_field("id", 1, "TYPE_INT64", "")     {"name": "id", "number": 1, ...}
- */
+/* Message types for unit tests, linked into a pool. */
+#include "support/shop.h"
 #include "support/t.h"
 
-#include "base/buf.h"
 #include "proto/json.h"
 #include "proto/pool.h"
 
-#define PROTO_FIELD(name, number, type) \
-    "{\"name\":\"" name "\",\"number\":" #number ",\"type\":\"TYPE_" type "\"}"
-/* more: further members, each with its comma in front. */
-#define PROTO_FIELD_WITH(name, number, type, more) \
-    "{\"name\":\"" name "\",\"number\":" #number ",\"type\":\"TYPE_" type "\"" more "}"
-#define PROTO_REPEATED ",\"label\":\"LABEL_REPEATED\""
-#define PROTO_OF(type) ",\"typeName\":\"" type "\""
-
+/* json: of a google.protobuf.FileDescriptorProto. */
 static inline void protos_add(struct proto_pool *pool, const char *json)
 {
     struct err err = {0};
@@ -35,4 +24,13 @@ static inline const struct proto_message_desc *protos_find(const struct proto_po
     const struct proto_message_desc *desc = proto_pool_message(pool, str_of(name));
     t_check(desc != NULL, "no message %s", name);
     return desc;
+}
+
+/* With shop.proto and old.proto of shop.h. */
+static inline struct proto_pool *shop_pool(void)
+{
+    struct proto_pool *pool = proto_pool_new();
+    protos_add(pool, shop_proto);
+    protos_add(pool, old_proto);
+    return pool;
 }

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "proto/json.h"
 #include "proto/wire.h"
-#include "support/shop.h"
+#include "support/protos.h"
 
 static struct proto_pool *pool;
 
