@@ -240,8 +240,8 @@ static int read_whole(const struct text *t, bool *ret_negative, uint64_t *ret_si
 
 static int read_signed(const struct text *t, int64_t min, int64_t max, int64_t *ret)
 {
-    bool negative;
-    uint64_t size;
+    bool negative = false;
+    uint64_t size = 0;
     int rc = read_whole(t, &negative, &size);
     if (rc == ERR_FULL || (rc == 0 && size > (negative ? (uint64_t) max + 1 : (uint64_t) max))) {
         char text[256];
@@ -257,8 +257,8 @@ static int read_signed(const struct text *t, int64_t min, int64_t max, int64_t *
 
 static int read_unsigned(const struct text *t, uint64_t max, uint64_t *ret)
 {
-    bool negative;
-    uint64_t size;
+    bool negative = false;
+    uint64_t size = 0;
     int rc = read_whole(t, &negative, &size);
     if (rc == ERR_FULL || (rc == 0 && (negative || size > max))) {
         char text[256];
@@ -432,7 +432,7 @@ static int refuse_enum(const struct text *t, const char *more)
 static int read_enum_number(const struct text *t, union proto_value *ret)
 {
     const struct proto_enum_desc *desc = t->field->enumeration;
-    int64_t number;
+    int64_t number = 0;
     int rc = read_signed(t, INT32_MIN, INT32_MAX, &number);
     if (rc < 0) {
         return rc;
