@@ -192,9 +192,11 @@ int text_check(struct str text, struct err *err)
 /* At most QUOTE_CHARS characters; many long ones end it earlier, at QUOTE_BYTES with the NUL. */
 const char *text_quote(struct str s, char out[64])
 {
+    const char quote =
+        str_find_char(s, '"') < s.len && str_find_char(s, '\'') == s.len ? '\'' : '"';
     struct buf b;
     buf_init_fixed(&b, out, 64);
-    buf_add_char(&b, '"');
+    buf_add_char(&b, quote);
     for (unsigned i = 0; s.len > 0; i++) {
         size_t n;
         uint32_t c = text_char(s, &n);
@@ -206,7 +208,7 @@ const char *text_quote(struct str s, char out[64])
         buf_add(&b, s.ptr, n);
         skip(&s, n);
     }
-    buf_add_char(&b, '"');
+    buf_add_char(&b, quote);
     return out;
 }
 

@@ -38,6 +38,8 @@ int text_check(struct str text, struct err *err);
  */
 const char *text_seen(struct str text, unsigned line, unsigned col, char out[64]);
 
-/* The beginning of s for a message, in quotes, on one line: `"abc"`, `"a long te..."`.  Below 56
- * bytes, so that a word or two fit before it in 64. */
+/*
+ * The beginning of s for a message, in quotes, on one line: `"abc"`, `"a long te..."`; in single
+ * ones when it has double ones.  Below 56 bytes, so that a word or two fit before it in 64.
+ */
 const char *text_quote(struct str s, char out[64]);
