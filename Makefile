@@ -13,6 +13,7 @@ demo: ## install what is missing, build, and walk a canary from 0 to 100 % under
 
 check: ## install what is missing, build, and pass all tests
 	tools/install-packages build check
+	tools/install-node-packages
 	tools/check
 
 build: ## install what is missing, and build what users run
@@ -29,6 +30,7 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 
 campaign: ## the long tests, for an hour without other work
 	tools/install-packages build check
+	tools/install-node-packages
 	tools/check --campaign
 
 format: ## lay the C sources out as .clang-format says

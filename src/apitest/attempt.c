@@ -1,10 +1,10 @@
 /* One attempt of a case: what its kinds have in common. */
 #include "apitest/run_int.h"
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "proto/json.h"
-#include "rpc/metadata.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -73,6 +73,20 @@ void attempt_differs(struct attempt *attempt, const char *path, struct pos pos,
     vec_push(&diffs->list, diff);
 }
 
+int apitest_bin_decode(struct str text, struct arena *arena, struct str *ret, struct err *err)
+{
+    size_t len, max = base64_decoded_max(text.len);
+    char *bytes = arena_alloc(arena, max + 1);
+    if (bytes == NULL) {
+        return err_set(err, ERR_FULL, "too large");
+    }
+    if (base64_decode(text, bytes, max, &len, err) != 0) {
+        return err_wrap(err, "its value is base64 in a file, this is not");
+    }
+    *ret = (struct str){bytes, len};
+    return 0;
+}
+
 /* One header to send: its value expanded, and decoded if the name ends in -bin. */
 static bool one_header(struct attempt *attempt, const struct apitest_meta *meta,
                        struct rpc_header *ret)
@@ -90,10 +104,9 @@ static bool one_header(struct attempt *attempt, const struct apitest_meta *meta,
     }
     ret->name = meta->name;
     ret->value = text.text;
-    if (attempt->c->kind == APITEST_GRPC && str_ends_with(meta->name, STR("-bin")) &&
-        rpc_bin_decode(text.text, &attempt->arena, &ret->value) != 0) {
-        attempt_reason(attempt, "metadata " STR_FMT ": its value is not base64",
-                       STR_ARG(meta->name));
+    bool binary = attempt->c->kind == APITEST_GRPC && str_ends_with(meta->name, STR("-bin"));
+    if (binary && apitest_bin_decode(text.text, &attempt->arena, &ret->value, &err) != 0) {
+        attempt_reason(attempt, "metadata " STR_FMT ": %s", STR_ARG(meta->name), err.msg);
         return false;
     }
     if (rpc_metadata_check(ret->name, ret->value, &err) != 0) {

@@ -43,6 +43,7 @@ struct apitest_case_result {
     uint64_t took_us;
     size_t checks;
     bool flaky; /* passed after a failed attempt */
+    bool over;  /* outcome is final; PENDING then means not chosen */
     uint64_t reconnects;
     struct arena arena;
 };

@@ -51,3 +51,7 @@ void apitest_runner_interrupt(struct apitest_runner *runner);
 /* Complete after apitest_runner_run. */
 struct apitest_run *apitest_runner_result(struct apitest_runner *runner);
 void apitest_runner_free(struct apitest_runner *take_runner);
+
+/* The value of metadata in -bin as it is written in files and options: base64 of the bytes. */
+int apitest_bin_decode(struct str text, struct arena *arena, struct str *ret, struct err *err)
+    __attribute__((warn_unused_result));

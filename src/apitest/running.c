@@ -16,6 +16,7 @@ static void finish(struct running *running, enum apitest_outcome outcome, struct
     struct apitest_case_result *result = running->result;
     result->outcome = outcome;
     result->reason = reason;
+    result->over = true;
     result->took_us = clock_mono_us() - running->begun_us;
     for (size_t i = 0; i < result->attempts; i++) {
         result->checks += result->attempt[i].diffs.checks;

@@ -60,9 +60,9 @@ static void leave_out(struct unit *unit, enum apitest_outcome outcome, const cha
 {
     struct apitest_case_result *result = &unit->result[unit->next++];
     result->outcome = outcome;
+    result->over = true;
     result->reason = str_of(arena_strdup(&result->arena, str_of(reason)));
-    if (unit->runner->options.progress != NULL && !unit->is_baseline &&
-        outcome != APITEST_PENDING) {
+    if (unit->runner->options.progress != NULL && !unit->is_baseline) {
         unit->runner->options.progress(result, false, unit->runner->options.ctx);
     }
 }

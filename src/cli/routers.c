@@ -149,8 +149,14 @@ int routers_prepare(struct cli *cli, struct err *err)
         list_done(&list);
         return code;
     }
-    cli->loop = io_loop_new();
-    cli->http = http_client_new(cli->loop);
+    struct io_loop *loop = io_loop_new();
+    code = http_client_new(loop, &cli->http, err);
+    if (code != 0) {
+        io_loop_free(loop);
+        list_done(&list);
+        return code;
+    }
+    cli->loop = loop;
     fleet_init(&cli->fleet, cli->loop, cli->http, list.ptr, list.len);
     cli->fleet.bearer = cli->bearer;
     cli->fleet.call_ms = cli->timeout_ms < 5000 ? cli->timeout_ms : 5000;

@@ -432,9 +432,13 @@ static void run_round(struct probe *p, enum probe_pass pass, bool returning)
 int probe_run(struct io_loop *loop, const struct probe_plan *plan, struct probe_facts *ret,
               struct err *err)
 {
+    struct http_client *http;
+    int rc = http_client_new(loop, &http, err);
+    if (rc < 0) {
+        return rc;
+    }
     struct probe_facts *facts = mem_zalloc(sizeof *facts);
-    struct probe p = {.plan = plan, .loop = loop, .facts = facts};
-    p.http = http_client_new(loop);
+    struct probe p = {.plan = plan, .loop = loop, .facts = facts, .http = http};
     p.key = cut_key_of(str_of(plan->split.salt));
     p.visitor = mem_array(plan->visitors, sizeof *p.visitor);
     int passes = plan->cut_only ? 1 : PROBE_PASSES;

@@ -7,14 +7,17 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "io/curl_int.h"
 
-#include <curl/curl.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <uv.h>
 
 #define MAX_HEADER_BYTES (64 * 1024)
 #define USER_AGENT       "pourover/" POUROVER_VERSION
+
+/* Set by http_client_new before anything else here runs. */
+static const struct curl_functions *curl;
 
 struct http_call {
     struct http_client *client;
@@ -44,9 +47,9 @@ struct socket_poll {
 static void call_free(struct http_call *call)
 {
     TAILQ_REMOVE(&call->client->calls, call, link);
-    (void) curl_multi_remove_handle(call->client->multi, call->easy);
-    curl_easy_cleanup(call->easy);
-    curl_slist_free_all(call->headers);
+    (void) curl->multi_remove_handle(call->client->multi, call->easy);
+    curl->easy_cleanup(call->easy);
+    curl->slist_free_all(call->headers);
     buf_done(&call->body);
     buf_done(&call->head);
     mem_free(call->socket);
@@ -55,9 +58,9 @@ static void call_free(struct http_call *call)
 
 static void explain(const struct http_call *call, CURLcode code, struct err *err)
 {
-    const char *text = call->error[0] != '\0' ? call->error : curl_easy_strerror(code);
+    const char *text = call->error[0] != '\0' ? call->error : curl->easy_strerror(code);
     long reason = 0;
-    (void) curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &reason);
+    (void) curl->easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &reason);
     if (call->body.failed) {
         (void) err_set(err, ERR_FULL, "the answer is longer than %zu bytes", call->body.max);
     } else if (call->head.failed) {
@@ -78,7 +81,7 @@ static void complete(struct http_call *call, CURLcode code)
     struct err err = {0};
     struct http_response res = {.body = buf_str(&call->body), .headers = buf_str(&call->head)};
     if (code == CURLE_OK) {
-        (void) curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &res.status);
+        (void) curl->easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &res.status);
         call->fn(&res, NULL, call->ctx);
     } else {
         explain(call, code, &err);
@@ -91,13 +94,13 @@ static void take_completed(struct http_client *client)
 {
     CURLMsg *msg;
     int left;
-    while ((msg = curl_multi_info_read(client->multi, &left)) != NULL) {
+    while ((msg = curl->multi_info_read(client->multi, &left)) != NULL) {
         if (msg->msg != CURLMSG_DONE) {
             continue;
         }
         CURLcode code = msg->data.result;
         char *call = NULL;
-        (void) curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
+        (void) curl->easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
         complete((struct http_call *) (void *) call, code);
     }
 }
@@ -115,7 +118,7 @@ static void socket_ready(uv_poll_t *uv, int status, int events)
     flags |= (events & UV_READABLE) != 0 ? CURL_CSELECT_IN : 0;
     flags |= (events & UV_WRITABLE) != 0 ? CURL_CSELECT_OUT : 0;
     int running;
-    (void) curl_multi_socket_action(client->multi, poll->fd, flags, &running);
+    (void) curl->multi_socket_action(client->multi, poll->fd, flags, &running);
     take_completed(client);
 }
 
@@ -128,7 +131,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userp, voi
         if (poll != NULL) {
             (void) uv_poll_stop(&poll->uv);
             uv_close((uv_handle_t *) &poll->uv, free_handle);
-            (void) curl_multi_assign(client->multi, fd, NULL);
+            (void) curl->multi_assign(client->multi, fd, NULL);
         }
         return 0;
     }
@@ -140,7 +143,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userp, voi
             mem_free(poll);
             return -1;
         }
-        (void) curl_multi_assign(client->multi, fd, poll);
+        (void) curl->multi_assign(client->multi, fd, poll);
     }
     int events = ((what & CURL_POLL_IN) != 0 ? UV_READABLE : 0) |
                  ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0);
@@ -151,7 +154,7 @@ static void timer_fires(uv_timer_t *timer)
 {
     struct http_client *client = timer->data;
     int running;
-    (void) curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    (void) curl->multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     take_completed(client);
 }
 
@@ -170,23 +173,28 @@ static int set_timer(CURLM *multi, long timeout_ms, void *userp)
     return uv_timer_start(client->timer, timer_fires, delay_ms, 0);
 }
 
-struct http_client *http_client_new(struct io_loop *loop)
+int http_client_new(struct io_loop *loop, struct http_client **ret, struct err *err)
 {
+    int rc = curl_open(&curl, err);
+    if (rc < 0) {
+        return rc;
+    }
     struct http_client *client = mem_zalloc(sizeof *client);
     client->uv = io_loop_uv(loop);
     TAILQ_INIT(&client->calls);
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-        (client->multi = curl_multi_init()) == NULL) {
+    if (curl->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+        (client->multi = curl->multi_init()) == NULL) {
         BUG("libcurl cannot start");
     }
     client->timer = mem_zalloc(sizeof *client->timer);
     (void) uv_timer_init(client->uv, client->timer);
     client->timer->data = client;
-    (void) curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-    (void) curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
-    (void) curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-    (void) curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-    return client;
+    (void) curl->multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+    (void) curl->multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+    (void) curl->multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+    (void) curl->multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+    *ret = client;
+    return 0;
 }
 
 void http_client_free(struct http_client *take_client)
@@ -197,10 +205,10 @@ void http_client_free(struct http_client *take_client)
     while (!TAILQ_EMPTY(&take_client->calls)) {
         http_cancel(TAILQ_FIRST(&take_client->calls));
     }
-    (void) curl_multi_cleanup(take_client->multi);
+    (void) curl->multi_cleanup(take_client->multi);
     uv_close((uv_handle_t *) take_client->timer, free_handle);
     mem_free(take_client);
-    curl_global_cleanup();
+    curl->global_cleanup();
 }
 
 static size_t keep(struct buf *b, const char *ptr, size_t len)
@@ -234,42 +242,42 @@ static size_t on_header(char *ptr, size_t size, size_t n, void *ctx)
 static void set_options(struct http_call *call, const struct http_request *req)
 {
     CURL *easy = call->easy;
-    (void) curl_easy_setopt(easy, CURLOPT_URL, req->url);
-    (void) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, req->method);
-    (void) curl_easy_setopt(easy, CURLOPT_PRIVATE, (char *) call);
-    (void) curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
-    (void) curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    (void) curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    (void) curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    (void) curl->easy_setopt(easy, CURLOPT_URL, req->url);
+    (void) curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, req->method);
+    (void) curl->easy_setopt(easy, CURLOPT_PRIVATE, (char *) call);
+    (void) curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
+    (void) curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void) curl->easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    (void) curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void) curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     /* Parallel streams of one HTTP/2 connection may count as one visitor: one connection each. */
-    (void) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
-    (void) curl_easy_setopt(easy, CURLOPT_USERAGENT, USER_AGENT);
-    (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) req->timeout_ms);
-    (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-    (void) curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    (void) curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
-    (void) curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+    (void) curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+    (void) curl->easy_setopt(easy, CURLOPT_USERAGENT, USER_AGENT);
+    (void) curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) req->timeout_ms);
+    (void) curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    (void) curl->easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    (void) curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    (void) curl->easy_setopt(easy, CURLOPT_HEADERDATA, call);
+    (void) curl->easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
     /* When a kept connection dies, libcurl says it again on another one: fine for what only reads.
      */
     long fresh = strcmp(req->method, "GET") != 0;
-    (void) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh);
+    (void) curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh);
     if (req->socket != NULL) {
         call->socket = mem_strdup(req->socket);
-        (void) curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, req->socket);
+        (void) curl->easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, req->socket);
     }
     if (req->body.ptr != NULL) {
-        (void) curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) req->body.len);
-        (void) curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, req->body.ptr);
+        (void) curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) req->body.len);
+        (void) curl->easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, req->body.ptr);
     }
 }
 
 static struct curl_slist *header_list(const char *const *header)
 {
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* no 100-continue */
+    struct curl_slist *list = curl->slist_append(NULL, "Expect:"); /* no 100-continue */
     for (size_t i = 0; header != NULL && header[i] != NULL; i++) {
-        struct curl_slist *longer = curl_slist_append(list, header[i]);
+        struct curl_slist *longer = curl->slist_append(list, header[i]);
         list = longer != NULL ? longer : list;
     }
     return list;
@@ -284,14 +292,14 @@ struct http_call *http_start(struct http_client *client, const struct http_reque
     call->ctx = ctx;
     buf_init(&call->body, req->max_bytes);
     buf_init(&call->head, MAX_HEADER_BYTES);
-    call->easy = curl_easy_init();
+    call->easy = curl->easy_init();
     if (call->easy == NULL) {
         BUG("libcurl is out of memory");
     }
     call->headers = header_list(req->headers);
     set_options(call, req);
     TAILQ_INSERT_TAIL(&client->calls, call, link);
-    (void) curl_multi_add_handle(client->multi, call->easy);
+    (void) curl->multi_add_handle(client->multi, call->easy);
     return call;
 }
 
@@ -306,8 +314,8 @@ void http_cancel(struct http_call *take_call)
 static bool has_part(CURLU *parsed, CURLUPart part)
 {
     char *text = NULL;
-    bool has = curl_url_get(parsed, part, &text, 0) == CURLUE_OK;
-    curl_free(text);
+    bool has = curl->url_get(parsed, part, &text, 0) == CURLUE_OK;
+    curl->free(text);
     return has;
 }
 
@@ -319,10 +327,13 @@ bool http_url_is_valid(const char *url)
     for (const char *c = url; *c != '\0'; c++) {
         valid = valid && (unsigned char) *c > ' ' && *c != 0x7f;
     }
-    CURLU *parsed = curl_url();
-    valid = valid && parsed != NULL && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+    if (!valid || curl_open(&curl, NULL) < 0) {
+        return valid;
+    }
+    CURLU *parsed = curl->url();
+    valid = parsed != NULL && curl->url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
             !has_part(parsed, CURLUPART_USER) && !has_part(parsed, CURLUPART_FRAGMENT);
-    curl_url_cleanup(parsed);
+    curl->url_cleanup(parsed);
     return valid;
 }
 

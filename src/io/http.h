@@ -1,8 +1,8 @@
 #pragma once
 /*
- * HTTP/1.1 client on the loop (libcurl).  Every request has a deadline and a bounded answer; no
- * redirect is followed, no proxy variable of the environment is obeyed, nothing but a GET is sent
- * twice.
+ * HTTP/1.1 client on the loop (libcurl, opened at its first use).  Every request has a deadline and
+ * a bounded answer; no redirect is followed, no proxy variable of the environment is obeyed,
+ * nothing but a GET is sent twice.
  */
 #include "base/err.h"
 #include "base/str.h"
@@ -39,11 +39,16 @@ struct http_response {
  */
 typedef void (*http_fn)(const struct http_response *res, const struct err *err, void *ctx);
 
-struct http_client *http_client_new(struct io_loop *loop);
+/* The first opens libcurl; ERR_INTERNAL: it is not there. */
+int http_client_new(struct io_loop *loop, struct http_client **ret, struct err *err)
+    __attribute__((warn_unused_result));
 /* Cancels what still runs.  NULL is fine. */
 void http_client_free(struct http_client *take_client);
 
-/* An absolute http or https address with a host, without user, password and fragment. */
+/*
+ * An absolute http or https address with a host, without user, password and fragment.  Looked at
+ * less closely when libcurl is not there, as http_client_new will say.
+ */
 bool http_url_is_valid(const char *url);
 
 /* Copies all it needs of req.  Never calls fn before it returns. */

@@ -15,9 +15,13 @@ function environment(routers, more) {
   return env;
 }
 
-/** Starts the program on routers, `[{api}]`; `.done` resolves to {code, out, err}, `.result` is that so far. */
-export function start(args, routers = [], more = {}) {
-  const child = spawn(PROGRAM, args, { env: environment(routers, more), stdio: ['ignore', 'pipe', 'pipe'] });
+/**
+ * Starts the program on routers, `[{api}]`; `.done` resolves to {code, out, err}, `.result` is that so far. With {ms} it is killed then;
+ * code is 'SIGKILL'.
+ */
+export function start(args, routers = [], more = {}, { ms } = {}) {
+  const child = spawn(PROGRAM, args, {
+    env: environment(routers, more), stdio: ['ignore', 'pipe', 'pipe'], ...(ms && { timeout: ms, killSignal: 'SIGKILL' }) });
   const result = { code: null, out: '', err: '' };
   child.stdout.on('data', (chunk) => { result.out += chunk; });
   child.stderr.on('data', (chunk) => { result.err += chunk; });
@@ -29,7 +33,7 @@ export function start(args, routers = [], more = {}) {
   return child;
 }
 
-export const run = (args, routers, more) => start(args, routers, more).done;
+export const run = (args, routers, more, limits) => start(args, routers, more, limits).done;
 
 /** Runs it with --json; the one object that it prints. */
 export async function json(args, routers, more) {
