@@ -1,9 +1,10 @@
 /* Look-ups in descriptors: see desc.h.  All go over sorted tables that the linker made. */
 #include "proto/desc.h"
 
+#include "base/buf.h"
 #include "proto/index_int.h"
+#include "proto/pool.h"
 
-#include <stdio.h>
 #include <string.h>
 
 int proto_str_compare(struct str a, struct str b)
@@ -157,16 +158,24 @@ static struct str type_full_name(const struct proto_field_desc *field)
 
 const char *proto_field_type_text(const struct proto_field_desc *field, char *out, size_t size)
 {
+    struct buf b;
+    buf_init_fixed(&b, out, size);
+    const struct proto_field_desc *typed = field;
     if (field->is_map) {
-        const struct proto_field_desc *value = proto_map_value(field);
-        struct str named = type_full_name(value);
-        (void) snprintf(out, size, "map<%s, %s" STR_FMT ">", type_names[proto_map_key(field)->type],
-                        named.len > 0 ? "" : type_names[value->type], STR_ARG(named));
-        return out;
+        buf_add_cstr(&b, "map<");
+        buf_add_cstr(&b, type_names[proto_map_key(field)->type]);
+        buf_add_cstr(&b, ", ");
+        typed = proto_map_value(field);
+    } else if (field->repeated) {
+        buf_add_cstr(&b, "repeated ");
     }
-    struct str named = type_full_name(field);
-    (void) snprintf(out, size, "%s%s%s" STR_FMT, field->repeated ? "repeated " : "",
-                    type_names[field->type], named.len > 0 ? " " : "", STR_ARG(named));
+    struct str named = type_full_name(typed);
+    if (named.len == 0 || !field->is_map) {
+        buf_add_cstr(&b, type_names[typed->type]);
+        buf_add_cstr(&b, named.len > 0 ? " " : "");
+    }
+    buf_add_str(&b, named);
+    buf_add_cstr(&b, field->is_map ? ">" : "");
     return out;
 }
 

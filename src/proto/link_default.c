@@ -91,7 +91,7 @@ static size_t read_escape(struct str s, char *ret)
         return 1;
     }
     bool hex = s.ptr[0] == 'x' || s.ptr[0] == 'X';
-    size_t start = hex ? 1 : 0, n = start, most = hex ? 3 : 3;
+    size_t start = hex ? 1 : 0, n = start, most = 3;
     unsigned value = 0, base = hex ? 16 : 8;
     while (n < s.len && n < most && digit_of(s.ptr[n]) < base) {
         value = value * base + digit_of(s.ptr[n++]);
