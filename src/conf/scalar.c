@@ -52,7 +52,7 @@ static bool may_begin_plain(char c)
 /* The character at i may stand in a plain scalar with these neighbors. */
 static bool is_plain_at(struct str text, size_t i, bool flow)
 {
-    char next = i + 1 < text.len ? text.ptr[i + 1] : ' ';
+    const char blank = ' ', next = i + 1 < text.len ? text.ptr[i + 1] : blank;
     switch (text.ptr[i]) {
     case ':':
         return is_alnum(next) || next == '/';
