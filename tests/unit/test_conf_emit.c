@@ -316,6 +316,19 @@ static void draw_comment(struct draw *d)
 
 static void draw_value(struct draw *d, const struct conf_node *node, unsigned depth);
 
+/* The child to compare with; while writing there is none, and any node will do. */
+static const struct conf_node *child_of(const struct draw *d, const struct conf_node *node,
+                                        uint64_t i, bool key)
+{
+    if (d->w != NULL) {
+        return node;
+    }
+    if (node->kind == CONF_MAP) {
+        return key ? node->entry[i].key : node->entry[i].value;
+    }
+    return node->item[i];
+}
+
 static void draw_key(struct draw *d, const struct conf_node *key, uint64_t i)
 {
     char text[16384];
@@ -345,13 +358,10 @@ static void draw_collection(struct draw *d, const struct conf_node *node, unsign
     for (uint64_t i = 0; i < n; i++) {
         draw_comment(d);
         if (map) {
-            draw_key(d, d->w != NULL ? NULL : node->entry[i].key, i);
+            draw_key(d, child_of(d, node, i, true), i);
             draw_comment(d);
         }
-        const struct conf_node *child = d->w != NULL ? NULL
-                                        : map        ? node->entry[i].value
-                                                     : node->item[i];
-        draw_value(d, child, depth + 1);
+        draw_value(d, child_of(d, node, i, false), depth + 1);
     }
     draw_comment(d);
     if (d->w != NULL) {
@@ -396,7 +406,7 @@ static void test_what_is_written_is_read_back_the_same(void **state)
         yaml_writer_init(&w, &b);
         struct draw d = {.random = {seed}, .w = &w};
         draw_comment(&d);
-        draw_value(&d, NULL, 0);
+        draw_value(&d, &(struct conf_node){.kind = CONF_SCALAR}, 0);
         assert_false(b.failed);
         struct conf_file file;
         struct err err = {.code = ERR_NONE};

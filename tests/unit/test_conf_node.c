@@ -191,7 +191,7 @@ static void test_aliases_count_what_they_stand_for(void **state)
     struct buf b;
     buf_init(&b, 4096);
     buf_add_cstr(&b, "a: &a [x, x, x, x, x, x, x, x, x, x]\n");
-    for (char c = 'b'; c <= 'i'; c++) {
+    for (int c = 'b'; c <= 'i'; c++) {
         buf_addf(&b, "%c: &%c [*%c", c, c, c - 1);
         for (int i = 1; i < 10; i++) {
             buf_addf(&b, ", *%c", c - 1);
