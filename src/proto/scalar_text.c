@@ -48,7 +48,8 @@ static void float_text(double value, bool is_float, struct buf *b)
     }
     buf_add_cstr(b, signbit(value) ? "-" : "");
     if (isinf(value) || value == 0) {
-        buf_add_cstr(b, value == 0 ? "0" : "Infinity");
+        /* Readers that take -0 for an integer would lose the sign, hence "-0.0". */
+        buf_add_cstr(b, isinf(value) ? "Infinity" : signbit(value) ? "0.0" : "0");
         return;
     }
     shortest_exp(fabs(value), is_float, text);

@@ -199,7 +199,7 @@ static void test_floats_are_the_shortest_that_read_back(void **state_)
         {PROTO_DOUBLE, ALL, "1.7976931348623157e308", "1.7976931348623157e+308"},
         {PROTO_DOUBLE, ALL, "5e-324", "5e-324"},
         {PROTO_DOUBLE, ALL, "1e-400", "0"},
-        {PROTO_DOUBLE, ALL, "-0.0", "-0"},
+        {PROTO_DOUBLE, ALL, "-0.0", "-0.0"},
         {PROTO_DOUBLE, ALL, "-12.5", "-12.5"},
         {PROTO_DOUBLE, ALL & ~BARE, "NaN", "NaN"},
         {PROTO_FLOAT, ALL & ~BARE, "Infinity", "Infinity"},
