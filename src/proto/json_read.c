@@ -363,12 +363,17 @@ static int see_oneof(struct proto_json *j, struct seen *seen, const struct proto
     return 0;
 }
 
+static bool is_extension_name(struct str name)
+{
+    return name.len > 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']';
+}
+
 /* Of the message itself, or an extension in brackets. */
 static const struct proto_field_desc *
 find_field(const struct proto_json *j, const struct proto_message_desc *desc, struct str name)
 {
     const struct proto_field_desc *field = proto_field_by_any_name(desc, name);
-    if (field == NULL && name.len > 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']') {
+    if (field == NULL && is_extension_name(name)) {
         field = proto_pool_extension(j->pool, (struct str){name.ptr + 1, name.len - 2});
         field = field != NULL && field->parent == desc ? field : NULL;
     }
@@ -385,6 +390,10 @@ static int refuse_name(struct proto_json *j, const struct proto_message_desc *de
     char quoted[256], why[400];
     struct proto_names names;
     struct buf b;
+    if (is_extension_name(name)) {
+        return proto_json_refuse(j, ERR_INVALID, "no extension %s of " STR_FMT,
+                                 proto_quoted(name, quoted), STR_ARG(desc->full_name));
+    }
     names.len = 0;
     for (size_t i = 0; i < desc->fields; i++) {
         proto_names_add(&names, desc->field[i].json_name);

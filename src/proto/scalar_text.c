@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXP_TEXT_MAX = 32 };
+enum { EXP_TEXT_MAX = 32, FLOAT_DIGITS = 9, DOUBLE_DIGITS = 17 };
 
 /* Digits and exponent of the shortest number that reads back: "d.ddde+XX". */
 static void shortest_exp(double value, bool is_float, char out[EXP_TEXT_MAX])
@@ -17,9 +17,11 @@ static void shortest_exp(double value, bool is_float, char out[EXP_TEXT_MAX])
     /* A constant of glibc: the point stays a point in every locale. */
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t) 0);
     locale_t before = uselocale(c_locale);
-    int most = is_float ? 9 : 17;
-    for (int digits = 1; digits <= most; digits++) {
-        (void) snprintf(out, EXP_TEXT_MAX, "%.*e", digits - 1, value);
+    unsigned most = is_float ? FLOAT_DIGITS : DOUBLE_DIGITS;
+    for (unsigned digits = 1; digits <= most; digits++) {
+        struct buf b;
+        buf_init_fixed(&b, out, EXP_TEXT_MAX);
+        buf_addf(&b, "%.*e", (int) digits - 1, value);
         if (is_float ? strtof(out, NULL) == (float) value : strtod(out, NULL) == value) {
             break;
         }
