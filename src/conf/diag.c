@@ -160,12 +160,12 @@ static void paint(const struct printer *p, const char *code)
     }
 }
 
-/* What a terminal may get of a text: odd characters become U+FFFD, a tab blanks. */
+/* What a terminal may get of a text: odd characters and bad UTF-8 become U+FFFD, a tab blanks. */
 static void add_char(struct buf *b, struct str s, uint32_t c, size_t bytes)
 {
     if (c == '\t') {
         buf_addf(b, "%*s", TAB, "");
-    } else if (text_char_harmless(c)) {
+    } else if (text_char_harmless(c) && str_utf8_char(s) > 0) {
         buf_add(b, s.ptr, bytes);
     } else {
         buf_add_cstr(b, "\xef\xbf\xbd");
@@ -186,7 +186,7 @@ static void add_text(struct buf *b, struct str s)
         if (c == '\n') {
             buf_add_cstr(b, "\n    ");
         } else {
-            add_char(b, s, c, n == 0 ? 1 : n);
+            add_char(b, s, c, n);
         }
         s = (struct str){s.ptr + n, s.len - n};
     }
@@ -343,6 +343,6 @@ void conf_diags_print(const struct conf_diags *diags, const struct conf_file *co
     }
     size_t hidden = diags->errors + diags->warnings - diags->list.len;
     if (hidden > 0) {
-        buf_addf(b, "%zu more error%s or warnings are not shown\n", hidden, hidden == 1 ? "" : "s");
+        buf_addf(b, "and %zu more, which are not shown\n", hidden);
     }
 }

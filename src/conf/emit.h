@@ -25,7 +25,7 @@ struct yaml_writer {
         bool is_map, flow, empty;
         unsigned indent;
     } level[YAML_WRITER_DEPTH];
-    bool after_key, after_dash, long_key, broken, flow_next;
+    bool after_key, after_dash, broken, flow_next;
 };
 
 void yaml_writer_init(struct yaml_writer *w, struct buf *buf);

@@ -67,11 +67,13 @@ struct rpc_stream_ops {
     struct rpc_head (*head)(struct rpc_stream *s);
     /*
      * The body: how many bytes of up to max can be sent now, and whether nothing follows them.
-     * 0 without an end: nothing now, rpc_stream_wake will come.  take appends len <= what peek said.
+     * 0 without an end: nothing now, rpc_stream_wake will come.  take appends len <= what peek
+     * said.
      */
     size_t (*peek)(struct rpc_stream *s, size_t max, bool *ret_end);
     void (*take)(struct rpc_stream *s, size_t len, struct buf *out);
-    /* A block of fields begins; last: it ends the answer (trailers, or an answer of headers only). */
+    /* A block of fields begins; last: it ends the answer (trailers, or an answer of headers only).
+     */
     void (*on_block_begin)(struct rpc_stream *s, bool last);
     /* One field of it, in order; ":status" first (HTTP/1.1 too).  Names are in lower case. */
     void (*on_field)(struct rpc_stream *s, struct str name, struct str value);
@@ -113,6 +115,8 @@ void rpc_stream_facts(const struct rpc_stream *s, struct rpc_conn_facts *ret);
 /* For protocols: takes the stream off its link (RPC_OVER), then calls on_done or on_lost. */
 void rpc_stream_done(struct rpc_stream *s);
 void rpc_stream_lost(struct rpc_stream *s, const struct rpc_loss *loss);
+/* Of a waiting stream whose link has room: makes it RPC_RUNNING and submits it. */
+void rpc_stream_run(struct rpc_stream *s);
 /* What it waits for, for the message of a deadline: "connecting to 127.0.0.1:80". */
 void rpc_stream_stage(const struct rpc_stream *s, char *out, size_t size);
 
@@ -169,14 +173,14 @@ struct rpc_link {
     void *session;
     size_t max_streams, active; /* at once; started and not over by the protocol's own count */
     struct rpc_streams waiting, running;
-    struct buf plain;    /* TLS: what is to be encrypted */
-    struct buf out;      /* for the socket */
-    size_t out_sent;     /* of out */
-    uint64_t queued;     /* bytes of streams taken into plain or out so far */
-    uint64_t flushed;    /* of those, how many are in the socket */
-    uint64_t received;   /* raw bytes */
-    char first[64];      /* of them the first, for messages */
-    struct rpc_due due;  /* connect timeout */
+    struct buf plain;     /* TLS: what is to be encrypted */
+    struct buf out;       /* for the socket */
+    size_t out_sent;      /* of out */
+    uint64_t queued;      /* bytes of streams taken into plain or out so far */
+    uint64_t flushed;     /* of those, how many are in the socket */
+    uint64_t received;    /* raw bytes */
+    char first[64];       /* of them the first, for messages */
+    struct rpc_due due;   /* connect timeout */
     struct rpc_loss loss; /* LOST: why; also for a loss that waits to be told */
     struct rpc_conn_facts facts;
 };
@@ -186,12 +190,13 @@ struct rpc_conn {
     struct rpc_conn_options options; /* texts are owned */
     struct rpc_address address;
     bool resolved;
-    char *authority;       /* never NULL */
-    char where[160];       /* "127.0.0.1:8080", for messages */
-    struct rpc_link *link; /* that takes streams; NULL: none */
+    char *authority;        /* never NULL */
+    char where[160];        /* "127.0.0.1:8080", for messages */
+    struct rpc_link *link;  /* that takes streams; NULL: none */
     struct rpc_link *links; /* all */
-    unsigned busy;         /* depth of rpc_conn_enter */
-    bool freed;            /* rpc_conn_free was called within a callback */
+    unsigned busy;          /* depth of rpc_conn_enter */
+    bool freed;             /* rpc_conn_free was called */
+    size_t holds;           /* of rpc_conn_hold, and one until rpc_conn_free is done */
     bool kicked;
     uint64_t connects;
     uv_idle_t *idle;
@@ -201,8 +206,8 @@ struct rpc_conn {
         struct rpc_due **ptr;
         size_t len, cap;
     } heap;
-    char *in;     /* RPC_IN_BYTES for reading */
-    void *tls;    /* SSL_CTX, made by the first link that needs it */
+    char *in;               /* RPC_IN_BYTES for reading */
+    void *tls;              /* SSL_CTX, made by the first link that needs it */
     struct rpc_call *spare; /* calls to be used again (call.c) */
     size_t spares;
 };
@@ -210,6 +215,9 @@ struct rpc_conn {
 
 void rpc_conn_enter(struct rpc_conn *conn);
 void rpc_conn_leave(struct rpc_conn *conn);
+/* Keeps the struct: calls may be freed after their connection. */
+void rpc_conn_hold(struct rpc_conn *conn);
+void rpc_conn_release(struct rpc_conn *conn);
 /* Makes the loop flush in its next turn, or later in this one. */
 void rpc_conn_kick(struct rpc_conn *conn);
 /* Now, of the loop's turn. */
@@ -227,8 +235,7 @@ void rpc_link_drain(struct rpc_link *link);
 void rpc_link_lost(struct rpc_link *link, const struct rpc_loss *loss);
 __attribute__((format(printf, 4, 5))) void rpc_link_lostf(struct rpc_link *link,
                                                           enum rpc_origin origin,
-                                                          enum rpc_code code, const char *fmt,
-                                                          ...);
+                                                          enum rpc_code code, const char *fmt, ...);
 /* link.c */
 struct rpc_link *rpc_link_open(struct rpc_conn *conn);
 void rpc_link_flush(struct rpc_link *link);
@@ -237,8 +244,8 @@ void rpc_link_close(struct rpc_link *link);
 void rpc_link_free(struct rpc_link *take_link);
 /* Raw bytes that came; public to this room for the fuzzer. */
 void rpc_link_receive(struct rpc_link *link, struct str bytes);
-/* What the first bytes of an answer look like in a message: "HTTP/1.1 400 Bad Request" in quotes. */
-void rpc_link_first_text(const struct rpc_link *link, char *out, size_t size);
+/* The first line of bytes in quotes, for a message: "HTTP/1.1 400 Bad Request". */
+void rpc_text_shown(struct str bytes, char *out, size_t size);
 
 /* tls.c */
 int rpc_secure_open(struct rpc_link *link, struct err *err) __attribute__((warn_unused_result));

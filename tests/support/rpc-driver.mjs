@@ -1,0 +1,50 @@
+// Calls by rpc_driver.c, so that tests of src/rpc see what the program will not tell.
+
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { BUILD_DIR } from './nginx.mjs';
+
+export const DRIVER = path.join(BUILD_DIR, 'tests/rpc_driver');
+
+/** Why its tests cannot run; false when they can. */
+export const noDriver = !existsSync(DRIVER) && `${DRIVER} is not there`;
+
+/** Runs it: {code, lines (objects), err}; after `ms` it is killed, then code is 'SIGKILL'. */
+export function runDriver(target, method, options, { ms = 20_000 } = {}) {
+  const args = [target, method, ...options.flatMap(([name, value]) => [`-${name}`, String(value)])];
+  const child = spawn(DRIVER, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: ms, killSignal: 'SIGKILL' });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk) => { out += chunk; });
+  child.stderr.on('data', (chunk) => { err += chunk; });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({
+      code: code ?? signal, err, lines: out.split('\n').filter((line) => line.endsWith('}')).map((line) => JSON.parse(line)) }));
+  });
+}
+
+/**
+ * Options for one call: {messages (bytes), unary, deadlineMs, metadata, authority, ca, cert: {cert, key}}; those of `more` are the driver's own,
+ * [letter, value].
+ */
+export function driverOptions({ messages = [], unary, deadlineMs, metadata = {}, authority, ca, cert, more = [] }) {
+  return [
+    ...messages.map((bytes) => ['m', bytes.toString('hex')]),
+    ...Object.entries(metadata).map(([name, value]) => ['H', `${name}=${value instanceof Buffer ? value.toString('hex') : value}`]),
+    ...(unary ? [['u', 1]] : []), ...(deadlineMs ? [['d', deadlineMs]] : []), ...(authority ? [['a', authority]] : []), ...(ca ? [['C', ca]] : []),
+    ...(cert ? [['c', cert.cert], ['k', cert.key]] : []), ...more];
+}
+
+/** What evil_judge.mjs wants to know, of the lines of one call; `decode` makes a reply of bytes. */
+export function outcomeOf(lines, decode) {
+  const end = lines.find(({ event }) => event === 'end');
+  if (!end) return null;
+  const messages = lines.filter(({ event }) => event === 'message');
+  const pairs = (headers) => headers.map(([name, value]) => [name, name.endsWith('-bin') ? Buffer.from(value, 'hex') : value]);
+  return {
+    ...end, ...(!end.rst && { rst: undefined }), ...(end.rst && { rst: end.rstError }),
+    replies: messages.map(({ base64, bytes }) => (base64 === undefined && bytes > 0 ? null : decode(Buffer.from(base64 ?? '', 'base64')))),
+    compressed: messages.map(({ compressed }) => compressed), headers: pairs(end.headers), trailers: pairs(end.trailers),
+    details: Buffer.from(end.details, 'base64') };
+}
