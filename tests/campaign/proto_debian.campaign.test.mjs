@@ -74,8 +74,11 @@ function pathsOf(file, byName) {
     }
   };
   look(file);
-  if (!roots.some((root) => file.startsWith(`${root}/`))) roots.push(path.dirname(file));
-  return [...roots, '/usr/include'];
+  // The root of the file itself comes first: where its package says, or one that an import needs.
+  const folder = (/^\s*package\s+([\w.]+)\s*;/m.exec(readFileSync(file, 'latin1'))?.[1] ?? '').replaceAll('.', '/');
+  const dir = path.dirname(file);
+  const own = roots.find((root) => file.startsWith(`${root}/`)) ?? (folder && dir.endsWith(`/${folder}`) ? dir.slice(0, -folder.length - 1) : dir);
+  return [...new Set([own, ...roots, '/usr/include'])];
 }
 
 test('campaign: the .proto files of Debian', () => compare());
@@ -105,6 +108,9 @@ function report(dir, results) {
   const count = (kind) => results.filter((result) => result.kind === kind).length;
   const packages = readdirSync(path.join(dir, 'x')).length;
   const counts = `${count('same')} have the same descriptors, ${count('both refuse')} are refused by both`;
+  for (const { kind, source, ours, theirs } of results) {
+    if (kind === 'both refuse') console.log(`# refused: ${path.relative(dir, source)}\n#   protoc: ${theirs.text.split('\n').find((line) => !line.includes('WARNING'))}\n#   ours:   ${ours.text}`);
+  }
   console.log(`# ${results.length} files of ${packages} packages: ${counts}`);
   const wrong = results
     .filter(({ kind, source }) => !['same', 'both refuse'].includes(kind) && !Object.keys(EXCEPTIONS).some((end) => source.endsWith(end)))
