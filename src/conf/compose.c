@@ -363,8 +363,8 @@ static int check_twice(const struct composer *c, const struct conf_node *map)
 static int on_end(struct composer *c, const yaml_event_t *event)
 {
     struct frame frame = c->frame[--c->depth];
-    struct conf_node *node = frame.node, **child = c->child.ptr + frame.first;
     size_t n = c->child.len - frame.first;
+    struct conf_node *node = frame.node, **child = n == 0 ? NULL : c->child.ptr + frame.first;
     /* An entry is two pointers, as a key and a value are two children. */
     void *copy = n == 0 ? NULL : arena_alloc(&c->file->arena, n * sizeof child[0]);
     if (n > 0 && copy == NULL) {
