@@ -68,7 +68,7 @@ int source_symbol_unknown(struct resolve *r, struct str name, struct str scope, 
     if (inner != NULL && bare.len == name.len) {
         return lex_fail(&r->lex, at,
                         "no %s \"" STR_FMT "\": \"" STR_FMT "\" is \"" STR_FMT
-                        "\" here, which has none; a name that begins with a dot is looked for from the "
+                        "\" here, which has no such name inside; begin with a dot to look from the "
                         "outside",
                         what, STR_ARG(name), STR_ARG(first), STR_ARG(inner->name));
     }
