@@ -92,6 +92,23 @@ static bool resolve(struct rpc_link *link)
     return true;
 }
 
+/* Waits until the socket is connected. */
+static void watch_socket(struct rpc_link *link)
+{
+    struct rpc_conn *conn = link->conn;
+    link->poll = mem_zalloc(sizeof *link->poll);
+    link->poll->data = link;
+    int rc = uv_poll_init(io_loop_uv(conn->loop), link->poll, link->fd);
+    if (rc != 0) {
+        mem_free(link->poll);
+        link->poll = NULL;
+        fail_soon(link, "%s: the loop takes no socket: %s", conn->where, uv_strerror(rc));
+        return;
+    }
+    watch(link, UV_WRITABLE);
+    rpc_due_set(conn, &link->due, conn->options.connect_timeout_ms, connect_late);
+}
+
 static void connect_socket(struct rpc_link *link)
 {
     struct rpc_conn *conn = link->conn;
@@ -110,20 +127,10 @@ static void connect_socket(struct rpc_link *link)
         fail_soon(link, "%s: %s", conn->where, connect_error(errno));
         return;
     }
-    link->poll = mem_zalloc(sizeof *link->poll);
-    link->poll->data = link;
-    int rc = uv_poll_init(io_loop_uv(conn->loop), link->poll, link->fd);
-    if (rc != 0) {
-        mem_free(link->poll);
-        link->poll = NULL;
-        fail_soon(link, "%s: the loop takes no socket: %s", conn->where, uv_strerror(rc));
-        return;
-    }
-    watch(link, UV_WRITABLE);
-    rpc_due_set(conn, &link->due, conn->options.connect_timeout_ms, connect_late);
+    watch_socket(link);
 }
 
-struct rpc_link *rpc_link_open(struct rpc_conn *conn)
+static struct rpc_link *new_link(struct rpc_conn *conn)
 {
     struct rpc_link *link = mem_zalloc(sizeof *link);
     link->conn = conn;
@@ -136,6 +143,23 @@ struct rpc_link *rpc_link_open(struct rpc_conn *conn)
     if (conn->in == NULL) {
         conn->in = mem_alloc(RPC_IN_BYTES);
     }
+    return link;
+}
+
+struct rpc_link *rpc_link_adopt(struct rpc_conn *conn, int take_fd)
+{
+    struct rpc_link *link = new_link(conn);
+    (void) snprintf(conn->where, sizeof conn->where, "adopted");
+    conn->connects++;
+    conn->link = link;
+    link->fd = take_fd;
+    watch_socket(link);
+    return link;
+}
+
+struct rpc_link *rpc_link_open(struct rpc_conn *conn)
+{
+    struct rpc_link *link = new_link(conn);
     if (resolve(link)) {
         connect_socket(link);
     }
@@ -187,7 +211,7 @@ void rpc_link_plain(struct rpc_link *link, struct str bytes)
     link->proto->receive(link, bytes);
 }
 
-void rpc_link_receive(struct rpc_link *link, struct str bytes)
+static void receive(struct rpc_link *link, struct str bytes)
 {
     if (link->received < sizeof link->first) {
         size_t room = sizeof link->first - (size_t) link->received;
@@ -262,7 +286,7 @@ static void read_socket(struct rpc_link *link, bool to_end)
     for (int i = 0; (i < READS_MAX || to_end) && link->state != RPC_LINK_LOST; i++) {
         ssize_t n = recv(link->fd, in, RPC_IN_BYTES, 0);
         if (n > 0) {
-            rpc_link_receive(link, (struct str){in, (size_t) n});
+            receive(link, (struct str){in, (size_t) n});
         } else if (n == 0) {
             at_eof(link);
             return;
