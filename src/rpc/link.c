@@ -122,7 +122,6 @@ static void connect_socket(struct rpc_link *link)
     if (sa->sa_family != AF_UNIX) {
         (void) setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     }
-    conn->connects++;
     if (connect(link->fd, sa, conn->address.sa_len) < 0 && errno != EINPROGRESS) {
         fail_soon(link, "%s: %s", conn->where, connect_error(errno));
         return;
@@ -150,7 +149,6 @@ struct rpc_link *rpc_link_adopt(struct rpc_conn *conn, int take_fd)
 {
     struct rpc_link *link = new_link(conn);
     (void) snprintf(conn->where, sizeof conn->where, "adopted");
-    conn->connects++;
     conn->link = link;
     link->fd = take_fd;
     watch_socket(link);
@@ -191,6 +189,7 @@ static void connected(struct rpc_link *link)
                        connect_error(error));
         return;
     }
+    link->conn->connects++;
     if (!link->conn->options.target.tls) {
         begin_protocol(link, link->conn->options.protocol == RPC_H2);
         return;
