@@ -120,7 +120,7 @@ void rpc_due_set(struct rpc_conn *conn, struct rpc_due *due, uint64_t delay_ms,
     uint64_t now_ms = rpc_conn_now_ms(conn);
     due->at_ms = delay_ms < UINT64_MAX / 2 - now_ms ? now_ms + delay_ms : UINT64_MAX / 2;
     due->fn = fn;
-    vec_push(&conn->heap, due);
+    vec_push(&conn->heap, due); /* NOLINT(bugprone-sizeof-expression): of pointers */
     heap_up(conn, conn->heap.len - 1, due);
     timer_aim(conn);
 }

@@ -117,7 +117,8 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
     }
     buf_init_fixed(&b, text, sizeof text);
     for (size_t i = 0; i < name_len && i < 60; i++) {
-        buf_add_char(&b, name[i] >= ' ' && name[i] <= '~' ? (char) name[i] : '?');
+        char c = (char) name[i];
+        buf_add(&b, c >= ' ' && c <= '~' ? &c : "?", 1);
     }
     fail_stream(link, s, RPC_INTERNAL,
                 "the answer has a header that HTTP/2 forbids: \"%s\" (name or value)", text);
@@ -140,7 +141,7 @@ static void on_goaway(struct rpc_link *link, const nghttp2_goaway *goaway)
     buf_init_fixed(&b, h2->goaway_text, sizeof h2->goaway_text);
     for (size_t i = 0; i < goaway->opaque_data_len && i < DEBUG_MAX - 1; i++) {
         char c = (char) goaway->opaque_data[i];
-        buf_add_char(&b, c >= ' ' && c <= '~' ? c : '?');
+        buf_add(&b, c >= ' ' && c <= '~' ? &c : "?", 1);
     }
     rpc_link_drain(link);
 }

@@ -398,7 +398,8 @@ void rpc_link_close(struct rpc_link *link)
     if (link->fd < 0) {
         return;
     }
-    if (link->state == RPC_LINK_GREETING || link->state == RPC_LINK_READY) {
+    if (link->proto != NULL &&
+        (link->state == RPC_LINK_GREETING || link->state == RPC_LINK_READY)) {
         link->proto->goodbye(link);
         if (link->secure != NULL) {
             rpc_secure_goodbye(link);

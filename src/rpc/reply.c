@@ -246,10 +246,10 @@ static struct str page_shown(const struct rpc_call *call, char *out, size_t size
     buf_init_fixed(&b, out, size);
     bool blank = false;
     for (size_t i = 0; i < call->page_len; i++) {
-        unsigned char c = (unsigned char) call->page_text[i];
-        bool is_blank = c <= ' ' || c == 0x7f;
+        const char *at = &call->page_text[i];
+        bool is_blank = (unsigned char) *at <= ' ' || *at == 0x7f;
         if (!is_blank || !blank) {
-            buf_add_char(&b, is_blank ? ' ' : (char) c);
+            buf_add(&b, is_blank ? " " : at, 1);
         }
         blank = is_blank;
     }
