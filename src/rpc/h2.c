@@ -433,9 +433,12 @@ static bool greets(struct rpc_link *link, struct str bytes)
     static const char rest[5] = {0, 0, 0, 0}; /* flags and stream behind the type */
     struct rpc_conn *conn = link->conn;
     char hint[400], text[300];
+    /* What nginx and others say in plaintext when they want TLS. */
+    bool asks = str_starts_with(bytes, STR("HTTP/1.")) &&
+                memmem(bytes.ptr, bytes.len, "HTTPS", 5) != NULL && link->secure == NULL;
     bool tls = bytes.len >= 3 && (bytes.ptr[0] == 0x15 || bytes.ptr[0] == 0x16) &&
                bytes.ptr[1] == 3 && link->secure == NULL;
-    if (tls) {
+    if (tls || asks) {
         rpc_conn_hint(conn, true, hint, sizeof hint);
         rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE, "%s answered with TLS: write %s",
                        conn->where, hint);
