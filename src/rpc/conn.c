@@ -220,6 +220,7 @@ static void idle_runs(uv_idle_t *idle)
     /* Links are added in front and freed only in leave, so that the walk is sound. */
     for (struct rpc_link *link = conn->links; link != NULL; link = next) {
         next = link->next;
+        rpc_link_look(link);
         rpc_link_flush(link);
     }
     rpc_conn_leave(conn);

@@ -239,6 +239,11 @@ __attribute__((format(printf, 4, 5))) void rpc_link_lostf(struct rpc_link *link,
 /* link.c */
 struct rpc_link *rpc_link_open(struct rpc_conn *conn);
 void rpc_link_flush(struct rpc_link *link);
+/*
+ * Before a request is sent on a connection that was idle: reads what came meanwhile, as an end, a
+ * GOAWAY or stray bytes are no answer to it.  The loop may not have run since.
+ */
+void rpc_link_look(struct rpc_link *link);
 /* Says goodbye as far as the socket takes it at once, and closes it. */
 void rpc_link_close(struct rpc_link *link);
 void rpc_link_free(struct rpc_link *take_link);
