@@ -414,7 +414,7 @@ void rpc_reply_done(struct rpc_stream *s)
         finish_by_status(call, status->value);
         return;
     }
-    if (call->page || (call->result.http_status != 200 && call->has_headers)) {
+    if (call->page || call->result.http_status != 200 || call->result.content_type.len == 0) {
         finish_by_http(call);
         return;
     }

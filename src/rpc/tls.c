@@ -177,7 +177,7 @@ static void describe_certificate(struct rpc_secure *secure, int error, X509 *cer
         return;
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
         (void) snprintf(out, size,
-                        "the certificate is signed by an authority that is not trusted here (%s): "
+                        "the certificate is signed by an authority that is unknown here (%s): "
                         "name it in the CA file",
                         text);
         return;
@@ -185,7 +185,7 @@ static void describe_certificate(struct rpc_secure *secure, int error, X509 *cer
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
         (void) snprintf(out, size,
-                        "the certificate (%s) is signed by an authority that is not trusted here: "
+                        "the certificate (%s) is signed by an authority that is unknown here: "
                         "name it in the CA file",
                         text);
         return;

@@ -32,8 +32,8 @@ const SHORT = 400;
 const of = (name, method, code, says, more = {}) => ({ name, method, code, says, ...more });
 const fine = (name, method, more = {}) => ({ name, method, code: OK, replies: [{ msg: 'ok' }], ...more });
 const numbered = (msg, count) => Array.from({ length: count }, (_, i) => ({ msg, seq: i + 1 }));
-const BULK = Array.from({ length: 20 }, () => ({ filler: Buffer.alloc(64 << 10) }));
-const BULK_BYTES = 20 * (5 + 4 + (64 << 10)); // with the frames and the field's tag and length
+const BULK = Array.from({ length: 12 }, () => ({ filler: Buffer.alloc(48 << 10) }));
+const BULK_BYTES = 12 * (5 + 4 + (48 << 10)); // with the frames and the field's tag and length
 
 const statuses = [
   fine('a right answer', 'Fine', { wire: { trailersOnly: false, httpStatus: 200, compressed: [false] } }),

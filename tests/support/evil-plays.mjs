@@ -54,7 +54,8 @@ const detailed = (text) => (s) => s.sendTrailersOnly(5, 'no such thing', [['grpc
 /** An answer whose one message is these bytes of body, as they are. */
 const bodyOf = (make, headers = []) => (s) => {
   s.sendHeaders(headers);
-  s.sendData(make());
+  const bytes = make();
+  for (let at = 0; at === 0 || at < bytes.length; at += 16384) s.sendData(bytes.subarray(at, at + 16384));
   s.sendTrailers(0);
 };
 

@@ -3,7 +3,8 @@
  * happens, with the number of the call.
  *
  *     rpc_driver TARGET PATH [option value]...
- *         -m HEX      a message (any number of times)     -z 1  messages are compressed
+ *         -m HEX[+N]  a message, with N zeros behind it (any number of times)
+ *         -z 1        messages are compressed
  *         -u 1        the method answers with one message -d MS deadline
  *         -n N        calls, all at once                  -r N  rounds, one after the other
  *         -H NAME=V   metadata; of a -bin name V is hex   -a AUTHORITY
@@ -54,10 +55,17 @@ struct one {
     uint64_t received;
 };
 
+/* "0a01+65536": the bytes 0a 01 and 65536 zeros. */
 static struct str from_hex(const char *text)
 {
-    size_t len = strlen(text) / 2;
-    char *out = mem_alloc(len + 1);
+    struct str hex, zeros = str_of(text);
+    uint64_t more = 0;
+    (void) str_cut(&zeros, '+', &hex);
+    if (zeros.ptr != NULL && num_u64(zeros, 0, UINT32_MAX, &more) < 0) {
+        BUG("\"%s\" is no count of zeros", zeros.ptr);
+    }
+    size_t len = hex.len / 2;
+    char *out = mem_array(1, len + more + 1);
     for (size_t i = 0; i < len; i++) {
         unsigned byte = 0;
         if (sscanf(text + 2 * i, "%2x", &byte) != 1) { /* NOLINT(cert-err34-c) */
@@ -65,7 +73,7 @@ static struct str from_hex(const char *text)
         }
         out[i] = (char) (unsigned char) byte;
     }
-    return (struct str){out, len};
+    return (struct str){out, len + more};
 }
 
 static void print_line(struct buf *b)
