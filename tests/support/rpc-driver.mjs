@@ -1,14 +1,10 @@
 // Calls by rpc_driver.c, so that tests of src/rpc see what the program will not tell.
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { BUILD_DIR } from './nginx.mjs';
 
-export const DRIVER = path.join(BUILD_DIR, 'tests/rpc_driver');
-
-/** Why its tests cannot run; false when they can. */
-export const noDriver = !existsSync(DRIVER) && `${DRIVER} is not there`;
+const DRIVER = path.join(BUILD_DIR, 'tests/rpc_driver');
 
 /** Runs it: {code, lines (objects), err}; after `ms` it is killed, then code is 'SIGKILL'. */
 export function runDriver(target, method, options, { ms = 20_000 } = {}) {
@@ -34,17 +30,4 @@ export function driverOptions({ messages = [], unary, deadlineMs, metadata = {},
     ...Object.entries(metadata).map(([name, value]) => ['H', `${name}=${value instanceof Buffer ? value.toString('hex') : value}`]),
     ...(unary ? [['u', 1]] : []), ...(deadlineMs ? [['d', deadlineMs]] : []), ...(authority ? [['a', authority]] : []), ...(ca ? [['C', ca]] : []),
     ...(cert ? [['c', cert.cert], ['k', cert.key]] : []), ...more];
-}
-
-/** What evil_judge.mjs wants to know, of the lines of one call; `decode` makes a reply of bytes. */
-export function outcomeOf(lines, decode) {
-  const end = lines.find(({ event }) => event === 'end');
-  if (!end) return null;
-  const messages = lines.filter(({ event }) => event === 'message');
-  const pairs = (headers) => headers.map(([name, value]) => [name, name.endsWith('-bin') ? Buffer.from(value, 'hex') : value]);
-  return {
-    ...end, ...(!end.rst && { rst: undefined }), ...(end.rst && { rst: end.rstError }),
-    replies: messages.map(({ base64, bytes }) => (base64 === undefined && bytes > 0 ? null : decode(Buffer.from(base64 ?? '', 'base64')))),
-    compressed: messages.map(({ compressed }) => compressed), headers: pairs(end.headers), trailers: pairs(end.trailers),
-    details: Buffer.from(end.details, 'base64') };
 }
