@@ -238,12 +238,12 @@ __attribute__((format(printf, 4, 5))) void rpc_link_lostf(struct rpc_link *link,
                                                           enum rpc_code code, const char *fmt, ...);
 /* link.c */
 struct rpc_link *rpc_link_open(struct rpc_conn *conn);
+/* For tests: a link on a socket that is connected; it becomes the connection's. */
+struct rpc_link *rpc_link_adopt(struct rpc_conn *conn, int take_fd);
 void rpc_link_flush(struct rpc_link *link);
 /* Says goodbye as far as the socket takes it at once, and closes it. */
 void rpc_link_close(struct rpc_link *link);
 void rpc_link_free(struct rpc_link *take_link);
-/* Raw bytes that came; public to this room for the fuzzer. */
-void rpc_link_receive(struct rpc_link *link, struct str bytes);
 /* The first line of bytes in quotes, for a message: "HTTP/1.1 400 Bad Request". */
 void rpc_text_shown(struct str bytes, char *out, size_t size);
 
