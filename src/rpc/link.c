@@ -301,6 +301,14 @@ static void read_socket(struct rpc_link *link, bool to_end)
     }
 }
 
+void rpc_link_look(struct rpc_link *link)
+{
+    if (link->state == RPC_LINK_READY && link->running.first == NULL &&
+        link->waiting.first != NULL) {
+        read_socket(link, false);
+    }
+}
+
 /* Starts what waits, as far as there is room. */
 static void submit_waiting(struct rpc_link *link)
 {
@@ -398,7 +406,8 @@ void rpc_link_close(struct rpc_link *link)
     if (link->fd < 0) {
         return;
     }
-    if (link->state == RPC_LINK_GREETING || link->state == RPC_LINK_READY) {
+    if (link->proto != NULL &&
+        (link->state == RPC_LINK_GREETING || link->state == RPC_LINK_READY)) {
         link->proto->goodbye(link);
         if (link->secure != NULL) {
             rpc_secure_goodbye(link);
