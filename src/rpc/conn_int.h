@@ -241,13 +241,8 @@ struct rpc_link *rpc_link_open(struct rpc_conn *conn);
 struct rpc_link *rpc_link_adopt(struct rpc_conn *conn, int take_fd);
 void rpc_link_flush(struct rpc_link *link);
 /*
-<<<<<<< HEAD
- * Before the first request after a rest: reads what came meanwhile, as the loop may have stood
- * still; a connection that the server closed in the meantime is not used then.
-=======
  * Before a request is sent on a connection that was idle: reads what came meanwhile, as an end, a
  * GOAWAY or stray bytes are no answer to it.  The loop may not have run since.
->>>>>>> rpchttp
  */
 void rpc_link_look(struct rpc_link *link);
 /* Says goodbye as far as the socket takes it at once, and closes it. */
