@@ -241,8 +241,8 @@ struct rpc_link *rpc_link_open(struct rpc_conn *conn);
 struct rpc_link *rpc_link_adopt(struct rpc_conn *conn, int take_fd);
 void rpc_link_flush(struct rpc_link *link);
 /*
- * Before a request is sent on a connection that was idle: reads what came meanwhile, as an end, a
- * GOAWAY or stray bytes are no answer to it.  The loop may not have run since.
+ * Before the first request after a rest: reads what came meanwhile, as the loop may have stood
+ * still; a connection that the server closed in the meantime is not used then.
  */
 void rpc_link_look(struct rpc_link *link);
 /* Says goodbye as far as the socket takes it at once, and closes it. */
@@ -259,8 +259,6 @@ void rpc_secure_receive(struct rpc_link *link, struct str bytes);
 void rpc_secure_pull(struct rpc_link *link);
 /* The socket is at its end: the loss in words of TLS, false when it was an orderly end. */
 bool rpc_secure_eof(struct rpc_link *link);
-/* Plaintext, or close_notify came: what was received is all that was sent. */
-bool rpc_secure_ended(const struct rpc_link *link);
 void rpc_secure_goodbye(struct rpc_link *link);
 void rpc_secure_free(struct rpc_link *link);
 void rpc_secure_conn_free(struct rpc_conn *conn);
