@@ -227,14 +227,19 @@ static int check_oneofs(struct linker *l, const struct link_message *made)
     return status;
 }
 
+static bool is_part_of_entry(const struct proto_field_desc *field, uint32_t number,
+                             const char *name)
+{
+    return field->number == number && str_eq_cstr(field->name, name) && !field->repeated &&
+           !field->required && field->type != PROTO_GROUP;
+}
+
 static int check_map_entry(struct linker *l, const struct link_message *made)
 {
     const struct proto_message_desc *desc = made->desc;
     const struct proto_field_desc *key = made->field, *value = key + 1;
-    if (desc->fields != 2 || desc->oneofs > 0 || made->index->ranges > 0 || key->number != 1 ||
-        value->number != 2 || key->repeated || value->repeated || key->required ||
-        value->required || !str_eq_cstr(key->name, "key") || !str_eq_cstr(value->name, "value") ||
-        value->type == PROTO_GROUP || desc->parent == NULL) {
+    if (desc->fields != 2 || desc->oneofs > 0 || made->index->ranges > 0 || desc->parent == NULL ||
+        !is_part_of_entry(key, 1, "key") || !is_part_of_entry(value, 2, "value")) {
         return link_fail(
             l, desc->full_name,
             "is no entry of a map: that has the optional fields key = 1 and value = 2, "
