@@ -153,7 +153,7 @@ bool proto_json_name(struct arena *arena, struct str name, struct str *ret)
             capital = true;
             continue;
         }
-        text[len++] = capital && c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
+        text[len++] = capital && c >= 'a' && c <= 'z' ? (char) (c - ('a' - 'A')) : c;
         capital = false;
     }
     *ret = (struct str){text, len};

@@ -67,7 +67,7 @@ static int check_numbers(struct linker *l, const struct link_message *made)
     size_t ranges = proto_len_at(made->source, MESSAGE_EXTENSION_RANGE);
     size_t n = desc->fields + reserved + ranges;
     struct span *span = link_array(l, n, sizeof *span);
-    const struct proto_field_desc **numbers = link_array(l, desc->fields, sizeof *numbers);
+    const struct proto_field_desc **numbers = link_array(l, desc->fields, sizeof(void *));
     struct proto_range *range = link_array(l, ranges, sizeof *range);
     if (span == NULL || numbers == NULL || range == NULL) {
         return link_full(l);
@@ -202,7 +202,7 @@ static int check_oneofs(struct linker *l, const struct link_message *made)
         if (branch[i].synthetic) {
             continue;
         }
-        branch[i].field = link_array(l, branch[i].members, sizeof *branch[i].field);
+        branch[i].field = link_array(l, branch[i].members, sizeof(void *));
         if (branch[i].field == NULL) {
             return link_full(l);
         }
