@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "conf/soften_int.h"
 #include "conf/text_int.h"
 
 #include <string.h>
@@ -51,6 +52,7 @@ struct composer {
     size_t depth;
     size_t nodes; /* so far, with aliases as what they stand for */
     struct map anchors;
+    bool softened; /* scalars' texts have private characters: see soften_int.h */
     size_t cursor_index, cursor_offset; /* a place in characters and in bytes, see offset_of */
     char *piece;                        /* room for texts */
     size_t piece_left;
@@ -267,7 +269,7 @@ static int on_scalar(struct composer *c, const yaml_event_t *event)
     if (node == NULL || text == NULL) {
         return refuse_memory(c, &event->start_mark);
     }
-    node->text = (struct str){text, len};
+    node->text = (struct str){text, c->softened ? conf_harden(text, len) : len};
     switch (event->data.scalar.style) {
     case YAML_SINGLE_QUOTED_SCALAR_STYLE:
         node->style = CONF_SINGLE;
@@ -534,8 +536,10 @@ int compose(struct conf_file *file, struct err *err)
         BUG("no memory for libyaml");
     }
     yaml_parser_set_encoding(&c->parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&c->parser, (const yaml_char_t *) file->text.ptr, file->text.len);
-    int rc = run(c);
+    struct str soft = conf_soften(file->text, &file->arena);
+    c->softened = soft.ptr != file->text.ptr;
+    yaml_parser_set_input_string(&c->parser, (const yaml_char_t *) soft.ptr, soft.len);
+    int rc = soft.ptr == NULL ? refuse_memory(c, &c->parser.mark) : run(c);
     if (rc == 0) {
         rc = keep_documents(c);
     }

@@ -294,11 +294,15 @@ static int read_map(struct proto_json *j, enum json_token token, struct proto_ms
 
 /* ---- Members of an object. ---- */
 
+struct seen_extension {
+    const struct proto_field_desc *field;
+};
+
 /* What an object had already, by which the same field twice is found. */
 struct seen {
     uint8_t *field;                        /* by index */
     const struct proto_field_desc **oneof; /* by index: the member that was there */
-    VEC(const struct proto_field_desc *) extension;
+    VEC(struct seen_extension) extension;
     bool type; /* "@type" */
 };
 
@@ -332,12 +336,12 @@ static int see(struct proto_json *j, struct seen *seen, const struct proto_field
             STR_ARG(field->full_name), STR_ARG(field->name), STR_ARG(field->json_name));
     }
     for (size_t i = 0; i < seen->extension.len; i++) {
-        if (seen->extension.ptr[i] == field) {
+        if (seen->extension.ptr[i].field == field) {
             return proto_json_refuse(j, ERR_INVALID, "[" STR_FMT "] is there twice",
                                      STR_ARG(field->full_name));
         }
     }
-    vec_push(&seen->extension, field);
+    vec_push(&seen->extension, ((struct seen_extension){field}));
     return 0;
 }
 

@@ -186,10 +186,14 @@ static int compare_keys(const struct proto_msg *a, const struct proto_msg *b)
     return (i > j) - (i < j);
 }
 
+struct entry {
+    const struct proto_msg *msg;
+};
+
 static int compare_entries(const void *a, const void *b)
 {
-    const struct proto_msg *const *x = a, *const *y = b;
-    return compare_keys(*x, *y);
+    const struct entry *x = a, *y = b;
+    return compare_keys(x->msg, y->msg);
 }
 
 static int write_entry(struct writer *w, const struct proto_field_desc *field,
@@ -217,16 +221,16 @@ static int write_map(struct writer *w, const struct proto_msg *msg,
                      const struct proto_field_desc *field)
 {
     size_t n = proto_len(msg, field);
-    const struct proto_msg **entry = mem_array(n + 1, sizeof *entry);
+    struct entry *entry = mem_array(n + 1, sizeof *entry);
     int rc = 0;
     for (size_t i = 0; i < n; i++) {
-        entry[i] = proto_item(msg, field, i).msg;
+        entry[i].msg = proto_item(msg, field, i).msg;
     }
     qsort(entry, n, sizeof *entry, compare_entries);
     open_bracket(w, '{');
     for (size_t i = 0; i < n && rc == 0; i++) {
         next_member(w, i);
-        rc = write_entry(w, field, entry[i]);
+        rc = write_entry(w, field, entry[i].msg);
     }
     close_bracket(w, '}', n);
     mem_free(entry);

@@ -8,7 +8,6 @@
 
 #include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* What a read is about; every reader gets it whole. */
@@ -168,39 +167,56 @@ static int hex_size(struct str s, bool *ret_negative, uint64_t *ret_size)
     return 0;
 }
 
-/* Why a text is no number, with what would be one where that can be told. */
+static struct str without_first(struct str s)
+{
+    return (struct str){s.ptr + 1, s.len - 1};
+}
+
+/*
+ * What would be the number that was meant: without blanks around, a +, leading zeros, separators,
+ * and with digits around the point.  False: it cannot be told.
+ */
+static bool mend_number(struct str s, struct buf *b)
+{
+    enum { LONGEST = 60 };
+    s = str_trim(s);
+    bool negative = s.len > 0 && s.ptr[0] == '-';
+    if (s.len > LONGEST) {
+        return false;
+    }
+    if (s.len > 0 && (negative || s.ptr[0] == '+')) {
+        s = without_first(s);
+    }
+    while (s.len > 1 && s.ptr[0] == '0' && (is_digit(s.ptr[1]) || s.ptr[1] == '_')) {
+        s = without_first(s);
+    }
+    buf_add_cstr(b, negative ? "-" : "");
+    buf_add_cstr(b, s.len > 0 && s.ptr[0] == '.' ? "0" : "");
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] != '_' && s.ptr[i] != ',') {
+            buf_add_char(b, s.ptr[i]);
+        }
+    }
+    buf_add_cstr(b, s.len > 0 && s.ptr[s.len - 1] == '.' ? "0" : "");
+    return num_is_decimal(buf_str(b));
+}
+
+/* Why a text is no number. */
 static int refuse_number(const struct text *t)
 {
-    char word[160], why[200] = "";
-    struct buf b;
-    size_t n = 0;
-    bool negative = t->text.len > 0 && t->text.ptr[0] == '-';
-    struct str rest = str_trim(t->text);
+    char text[100];
+    struct buf why;
+    buf_init_fixed(&why, text, sizeof text);
     if (t->text.len == 0) {
         return refuse(t, ERR_INVALID, "write 0");
     }
-    if (rest.len > 0 && (rest.ptr[0] == '+' || rest.ptr[0] == '-')) {
-        negative = rest.ptr[0] == '-';
-        rest = (struct str){rest.ptr + 1, rest.len - 1};
+    struct buf word;
+    char mended[80];
+    buf_init_fixed(&word, mended, sizeof mended);
+    if (mend_number(t->text, &word)) {
+        buf_addf(&why, "write %s", mended);
     }
-    while (rest.len > 1 && rest.ptr[0] == '0' && (is_digit(rest.ptr[1]) || rest.ptr[1] == '_')) {
-        rest = (struct str){rest.ptr + 1, rest.len - 1};
-    }
-    buf_init_fixed(&b, word, sizeof word);
-    buf_add_cstr(&b, negative ? "-" : "");
-    buf_add_cstr(&b, rest.len > 0 && rest.ptr[0] == '.' ? "0" : "");
-    for (; n < rest.len && n < 60; n++) {
-        if (rest.ptr[n] != '_' && rest.ptr[n] != ',') {
-            buf_add_char(&b, rest.ptr[n]);
-        }
-    }
-    if (b.len > 0 && word[b.len - 1] == '.') {
-        buf_add_char(&b, '0');
-    }
-    if (n == rest.len && num_is_decimal(buf_str(&b))) {
-        (void) snprintf(why, sizeof why, "write %s", word);
-    }
-    return refuse(t, ERR_INVALID, why);
+    return refuse(t, ERR_INVALID, text);
 }
 
 /* Sign and size of a whole number in any notation that t may have. */
@@ -224,8 +240,8 @@ static int read_whole(const struct text *t, bool *ret_negative, uint64_t *ret_si
 
 static int read_signed(const struct text *t, int64_t min, int64_t max, int64_t *ret)
 {
-    bool negative;
-    uint64_t size;
+    bool negative = false;
+    uint64_t size = 0;
     int rc = read_whole(t, &negative, &size);
     if (rc == ERR_FULL || (rc == 0 && size > (negative ? (uint64_t) max + 1 : (uint64_t) max))) {
         char text[256];
@@ -241,8 +257,8 @@ static int read_signed(const struct text *t, int64_t min, int64_t max, int64_t *
 
 static int read_unsigned(const struct text *t, uint64_t max, uint64_t *ret)
 {
-    bool negative;
-    uint64_t size;
+    bool negative = false;
+    uint64_t size = 0;
     int rc = read_whole(t, &negative, &size);
     if (rc == ERR_FULL || (rc == 0 && (negative || size > max))) {
         char text[256];
@@ -416,7 +432,7 @@ static int refuse_enum(const struct text *t, const char *more)
 static int read_enum_number(const struct text *t, union proto_value *ret)
 {
     const struct proto_enum_desc *desc = t->field->enumeration;
-    int64_t number;
+    int64_t number = 0;
     int rc = read_signed(t, INT32_MIN, INT32_MAX, &number);
     if (rc < 0) {
         return rc;

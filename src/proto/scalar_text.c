@@ -75,7 +75,11 @@ static void float_text(double value, bool is_float, struct buf *b)
         if (i == point) {
             buf_add_char(b, '.');
         }
-        buf_add_char(b, i < n ? digits[i] : '0');
+        if (i < n) {
+            buf_add_char(b, digits[i]);
+        } else {
+            buf_add_char(b, '0');
+        }
     }
 }
 

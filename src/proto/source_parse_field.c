@@ -176,18 +176,16 @@ static int default_float(struct source *s, struct proto_msg *field, bool is_floa
     } else if (lex_is(&s->lex, "nan")) {
         value = (double) NAN;
         minus = false;
-    } else if (s->lex.token.kind == LEX_INT && !str_starts_with(s->lex.token.text, STR("0x"))) {
+    } else if (s->lex.token.kind == LEX_INT) {
         uint64_t whole = 0;
-        if (lex_int_value(s->lex.token.text, UINT64_MAX, &whole) == 0) {
-            value = (double) whole;
-        } else {
-            TRY(lex_float_value(s->lex.token.text, &value));
+        if (lex_int_value(s->lex.token.text, UINT64_MAX, &whole) < 0) {
+            return lex_fail(&s->lex, s->lex.token.text.ptr,
+                            "an integer that does not fit into 64 bits: write it with a point or an "
+                            "exponent");
         }
-    } else if (s->lex.token.kind == LEX_INT || s->lex.token.kind == LEX_FLOAT) {
-        uint64_t whole = 0;
-        if (s->lex.token.kind == LEX_INT && lex_int_value(s->lex.token.text, UINT64_MAX, &whole) == 0) {
-            value = (double) whole;
-        } else if (lex_float_value(s->lex.token.text, &value) < 0) {
+        value = (double) whole;
+    } else if (s->lex.token.kind == LEX_FLOAT) {
+        if (lex_float_value(s->lex.token.text, &value) < 0) {
             return lex_fail(&s->lex, s->lex.token.text.ptr, "a number of so many digits is not read");
         }
     } else {

@@ -77,7 +77,11 @@ static int write_path(struct str path, struct buf *b, struct err *err)
             return refuse_mask(path, "a path with capital letters or commas has no JSON form", err);
         }
         if (c == '_') {
-            c = i + 1 < path.len ? path.ptr[++i] : '\0';
+            i++;
+            c = '\0';
+            if (i < path.len) {
+                c = path.ptr[i];
+            }
             if (c < 'a' || c > 'z') {
                 return refuse_mask(
                     path, "a path where no small letter follows a _ has no JSON form", err);

@@ -123,16 +123,36 @@ static int refuse_timestamp(struct str text, const char *why, struct err *err)
     return err_set(err, ERR_INVALID, "%s is no timestamp: %s", proto_quoted(text, quoted), why);
 }
 
+struct clock {
+    int hour, minute, second;
+};
+
+/* "2006-01-02T15:04:05"; whether there is such a day and time is not looked at. */
+static bool take_date_time(struct str *s, struct date *ret_date, struct clock *ret_clock)
+{
+    return take_digits(s, 4, &ret_date->year) && take_char(s, '-') &&
+           take_digits(s, 2, &ret_date->month) && take_char(s, '-') &&
+           take_digits(s, 2, &ret_date->day) && take_char(s, 'T') &&
+           take_digits(s, 2, &ret_clock->hour) && take_char(s, ':') &&
+           take_digits(s, 2, &ret_clock->minute) && take_char(s, ':') &&
+           take_digits(s, 2, &ret_clock->second);
+}
+
+static bool is_day(struct date d)
+{
+    return d.year >= 1 && d.month >= 1 && d.month <= 12 && d.day >= 1 &&
+           d.day <= days_in_month(d.year, d.month);
+}
+
 int proto_timestamp_parse(struct str text, int64_t *ret_seconds, int32_t *ret_nanos,
                           struct err *err)
 {
-    int year, month, day, hour, minute, second, offset;
+    struct date date;
+    struct clock clock;
+    int offset;
     int32_t nanos;
     struct str s = text;
-    if (!take_digits(&s, 4, &year) || !take_char(&s, '-') || !take_digits(&s, 2, &month) ||
-        !take_char(&s, '-') || !take_digits(&s, 2, &day) || !take_char(&s, 'T') ||
-        !take_digits(&s, 2, &hour) || !take_char(&s, ':') || !take_digits(&s, 2, &minute) ||
-        !take_char(&s, ':') || !take_digits(&s, 2, &second)) {
+    if (!take_date_time(&s, &date, &clock)) {
         return refuse_timestamp(text, "write it as in 2006-01-02T15:04:05Z", err);
     }
     if (!take_fraction(&s, &nanos)) {
@@ -141,15 +161,15 @@ int proto_timestamp_parse(struct str text, int64_t *ret_seconds, int32_t *ret_na
     if (!take_offset(&s, &offset)) {
         return refuse_timestamp(text, "it has to end in Z or in an offset such as +01:00", err);
     }
-    if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) {
+    if (!is_day(date)) {
         return refuse_timestamp(text, "there is no such day", err);
     }
-    if (hour > 23 || minute > 59 || second > 59) {
+    if (clock.hour > 23 || clock.minute > 59 || clock.second > 59) {
         return refuse_timestamp(text, "there is no such time of a day (leap seconds have none)",
                                 err);
     }
-    int64_t seconds =
-        days_of(year, month, day) * DAY_SECONDS + hour * 3600 + minute * 60 + second - offset;
+    int64_t seconds = days_of(date.year, date.month, date.day) * DAY_SECONDS + clock.hour * 3600 +
+                      clock.minute * 60 + clock.second - offset;
     if (seconds < TIMESTAMP_MIN || seconds > TIMESTAMP_MAX) {
         return refuse_timestamp(text, "in UTC it is outside of the years 0001 to 9999", err);
     }

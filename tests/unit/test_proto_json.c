@@ -12,8 +12,12 @@ static struct proto_pool *pool;
 static int setup(void **state)
 {
     (void) state;
-    pool = shop_pool();
-    return 0;
+    struct err err = {0};
+    pool = shop_pool(&err);
+    if (pool == NULL) {
+        print_error("%u:%u: %s\n", err.pos.line, err.pos.col, err.msg);
+    }
+    return pool == NULL ? -1 : 0;
 }
 
 static int teardown(void **state)
@@ -29,7 +33,7 @@ static void convert(const char *type, struct str text, unsigned flags, struct bu
     struct arena arena;
     struct err err = {0};
     arena_init(&arena, 1 << 20);
-    struct proto_msg *msg = proto_msg_new(&arena, protos_find(pool, type));
+    struct proto_msg *msg = proto_msg_new(&arena, proto_pool_message(pool, str_of(type)));
     int rc = proto_json_read(text, msg, flags, &err);
     if (rc == 0) {
         rc = proto_json_write(msg, flags, ret, &err);
@@ -338,7 +342,7 @@ static void write_wire(const char *type, struct str bytes, unsigned flags, struc
     struct arena arena;
     struct err err = {0};
     arena_init(&arena, 1 << 20);
-    struct proto_msg *msg = proto_msg_new(&arena, protos_find(pool, type));
+    struct proto_msg *msg = proto_msg_new(&arena, proto_pool_message(pool, str_of(type)));
     int rc = proto_wire_read(bytes, msg, 0, &err);
     t_check(rc == 0, "%s", err.msg);
     struct buf text;
@@ -434,7 +438,7 @@ static void test_memory_is_bounded(void **state)
     for (size_t max = 1024; !fits; max += 16) {
         struct arena arena;
         arena_init(&arena, max);
-        struct proto_msg *msg = proto_msg_new(&arena, protos_find(pool, "shop.Order"));
+        struct proto_msg *msg = proto_msg_new(&arena, proto_pool_message(pool, STR("shop.Order")));
         if (msg != NULL) {
             int rc = proto_json_read(text, msg, 0, &err);
             fits = rc == 0;
@@ -461,7 +465,7 @@ static void test_a_text_is_merged_into_the_message(void **state)
     struct buf b;
     arena_init(&arena, 1 << 20);
     buf_init(&b, 1 << 16);
-    struct proto_msg *msg = proto_msg_new(&arena, protos_find(pool, "shop.Order"));
+    struct proto_msg *msg = proto_msg_new(&arena, proto_pool_message(pool, STR("shop.Order")));
     const char *texts[] = {
         "{\"id\":1,\"line\":{\"sku\":\"a\",\"quantity\":1},\"numbers\":[1],\"stock\":{\"a\":1,"
         "\"b\":2},\"card\":\"x\",\"name\":\"n\"}",
