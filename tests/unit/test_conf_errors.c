@@ -72,7 +72,7 @@ static const struct {
     ROW("a: & b\n", "1:4: \"&\" begins an anchor and wants a name of letters, digits, \"_\" and "
                     "\"-\": put a text that begins with \"&\" in quotes"),
     ROW("? a\n? - b\n", "2:3: a list is a key here: only texts may be keys; a text that begins "
-                        "with \"[\" or \"{\" needs quotes"),
+                        "with \"? \" needs quotes"),
     ROW("a: *b\n",
         "1:4: the alias *b has no anchor &b above it; a text that begins with \"*\" needs quotes"),
     ROW("a: &b [*b]\n",
