@@ -356,6 +356,21 @@ static void write_wire(const char *type, struct str bytes, unsigned flags, struc
     arena_done(&arena);
 }
 
+static void test_bad_utf8_of_proto2_is_shown(void **state)
+{
+    (void) state;
+    struct buf got;
+    buf_init(&got, 1 << 16);
+    write_wire("old.Thing",
+               STR("\x22\x01x\x2a\x03"
+                   "a\xff"
+                   "b"),
+               0, &got);
+    assert_string_equal(got.ptr, "{\"name\":\"x\",\"raw\":\"a\xef\xbf\xbd"
+                                 "b\"}");
+    buf_done(&got);
+}
+
 static void test_what_has_no_json_form(void **state)
 {
     (void) state;
@@ -427,6 +442,34 @@ static void test_nesting_is_bounded(void **state)
     }
 }
 
+/* An Any in an Any in an Any: little bytes, much depth. */
+static void test_nesting_of_any_is_bounded(void **state)
+{
+    (void) state;
+    const struct str url = STR("google.protobuf.Any");
+    struct buf bytes, outer, got;
+    buf_init(&bytes, 1 << 16);
+    buf_init(&outer, 1 << 16);
+    buf_init(&got, 1 << 16);
+    for (size_t depth = 1; depth <= 200; depth++) {
+        buf_clear(&outer);
+        /* A length may have two bytes where one would do. */
+        char length[] = {(char) (uint8_t) (0x80 | (bytes.len & 0x7f)), (char) (bytes.len >> 7)};
+        buf_addf(&outer, "\x0a%c" STR_FMT "\x12", (int) url.len, STR_ARG(url));
+        buf_add(&outer, length, sizeof length);
+        buf_add_str(&outer, buf_str(&bytes));
+        buf_clear(&bytes);
+        buf_add_str(&bytes, buf_str(&outer));
+        buf_clear(&got);
+        write_wire("google.protobuf.Any", buf_str(&bytes), 0, &got);
+        bool refused = strcmp(got.ptr, "more than 100 messages in each other") == 0;
+        t_check(refused == (depth > 99), "%zu: %s", depth, got.ptr);
+    }
+    buf_done(&bytes);
+    buf_done(&outer);
+    buf_done(&got);
+}
+
 /* What does not fit into the message's arena, or into the text's buffer, is refused. */
 static void test_memory_is_bounded(void **state)
 {
@@ -494,8 +537,10 @@ int main(void)
         cmocka_unit_test(test_any),
         cmocka_unit_test(test_proto2),
         cmocka_unit_test(test_flags_of_writing),
+        cmocka_unit_test(test_bad_utf8_of_proto2_is_shown),
         cmocka_unit_test(test_what_has_no_json_form),
         cmocka_unit_test(test_nesting_is_bounded),
+        cmocka_unit_test(test_nesting_of_any_is_bounded),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_a_text_is_merged_into_the_message),
     };
