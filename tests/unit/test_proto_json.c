@@ -245,6 +245,7 @@ static void test_well_known_types(void **state)
                               "as a string"},
         {"{\"mask\":\"fooBar.baz,qux\"}", NULL},
         {"{\"mask\":\"\"}", NULL},
+        {"{\"mask\":\"a\\\"b\\n\\u0000c\"}", NULL},
         {"{\"mask\":\"foo_bar\"}", "1:9: \"foo_bar\" is no field mask: write fooBar for foo_bar"},
         {"{\"mask\":\"a,,b\"}", "1:9: \"\" is no field mask: a path between two commas is empty"},
         {"{\"int64Value\":\"5\",\"stringValue\":\"\"}", NULL},
