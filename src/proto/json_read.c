@@ -135,9 +135,19 @@ int proto_json_scalar(struct proto_json *j, enum json_token token,
 static bool is_ignored_enum(const struct proto_json *j, enum json_token token,
                             const struct proto_field_desc *type)
 {
-    return (j->flags & PROTO_JSON_IGNORE_UNKNOWN) != 0 && type->type == PROTO_ENUM &&
-           token == JSON_STRING && !j->r.escaped &&
-           proto_enum_by_name(type->enumeration, j->r.value) == NULL;
+    char text[256];
+    struct str name = j->r.value;
+    if ((j->flags & PROTO_JSON_IGNORE_UNKNOWN) == 0 || type->type != PROTO_ENUM ||
+        token != JSON_STRING) {
+        return false;
+    }
+    if (j->r.escaped) {
+        int rc = json_unescape_nul(j->r.value, text, sizeof text, &name);
+        if (rc < 0) {
+            return rc == ERR_FULL; /* longer than any name; or malformed, to be told */
+        }
+    }
+    return proto_enum_by_name(type->enumeration, name) == NULL;
 }
 
 /* ---- Fields. ---- */

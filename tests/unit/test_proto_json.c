@@ -164,6 +164,7 @@ static void test_fields_go_by_both_names(void **state)
         {"{\"wrong\":{\"a\":[1,{}]},\"quantity\":1}", "{\"quantity\":1}"},
         {"{\"state\":\"NEW\",\"states\":[\"NEW\",\"PAID\"],\"flags\":{\"true\":\"NEW\"}}",
          "{\"states\":[\"PAID\"]}"},
+        {"{\"state\":\"\\u004eEW\",\"states\":[\"\\u0050AID\"]}", "{\"states\":[\"PAID\"]}"},
         {"{\"wrong\":[}", "1:11: expected a value"},
     };
     check_flags("shop.Order", unknown, T_LEN(unknown), PROTO_JSON_IGNORE_UNKNOWN);
@@ -254,6 +255,13 @@ static void test_well_known_types(void **state)
         {"{\"struct\":{\"a\":[1,\"b\",true,null,{}],\"b\":{\"c\":1.5}}}", NULL},
         {"{\"struct\":[]}", "1:11: a list where a google.protobuf.Struct belongs: write it in { }"},
         {"{\"value\":\"x\",\"list\":[1,[],[[]]],\"empty\":{}}", NULL},
+        {"{\"list\":{}}",
+         "1:9: an object where a google.protobuf.ListValue belongs: write it in [ ]"},
+        {"{\"list\":[1,x]}", "1:12: expected a value"},
+        {"{\"value\":[\"\\udc00\"]}", "1:11: half of a surrogate pair: \\ud800 to \\udbff and "
+                                      "\\udc00 to \\udfff stand for a character together only"},
+        {"{\"took\":\"\\udc00\"}", "1:9: half of a surrogate pair: \\ud800 to \\udbff and \\udc00 "
+                                   "to \\udfff stand for a character together only"},
         {"{\"empty\":{\"a\":1}}", "1:11: no field \"a\" in google.protobuf.Empty"},
     };
     check("shop.Order", rows, T_LEN(rows));
@@ -293,6 +301,22 @@ static void test_any(void **state)
         {ANY(LINE "\",\"sku\":1"), "1:55: shop.Line.sku: 1 is no string: write it in quotes"},
     };
     check("shop.Order", rows, T_LEN(rows));
+    const struct row more[] = {
+        {"{\"any\":[]}", "1:8: a list where a google.protobuf.Any belongs: write it in { }"},
+        {"{\"any\":{\"a\":[}}}", "1:14: expected a value"},
+        {"{\"any\":{\"a\" 1}}", "1:13: expected ':' after the key"},
+        {ANY("old.Thing\",\"name\":\"a\""), NULL},
+        {ANY("old.Thing\",\"color\":\"RED\""), "1:42: old.Thing.name: is required and not set"},
+        {ANY(GOOGLE "Duration\",\"\\u0076alue\":\"1s\""),
+         ANY(GOOGLE "Duration\",\"value\":\"1s\"")},
+    };
+    check("shop.Order", more, T_LEN(more));
+    const struct row unknown[] = {
+        {ANY(GOOGLE "Duration\",\"x\":[1],\"value\":\"1s\""),
+         ANY(GOOGLE "Duration\",\"value\":\"1s\"")},
+        {ANY(LINE "\",\"x\":[1],\"sku\":\"a\""), ANY(LINE "\",\"sku\":\"a\"")},
+    };
+    check_flags("shop.Order", unknown, T_LEN(unknown), PROTO_JSON_IGNORE_UNKNOWN);
 }
 
 static void test_proto2(void **state)
