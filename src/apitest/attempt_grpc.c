@@ -58,6 +58,7 @@ static void on_end(struct rpc_call *call, const struct rpc_result *result, void 
     attempt->out->status = str_of(
         arena_printf(&attempt->running->result->arena, "%s%s" STR_FMT, name == NULL ? "?" : name,
                      result->message.len > 0 ? ": " : "", STR_ARG(result->message)));
+    attempt->out->message = str_of(arena_strdup(&attempt->running->result->arena, result->message));
     attempt_event(attempt, '<', NULL, "end " STR_FMT, STR_ARG(attempt->out->status));
     if (attempt->given_up) {
         attempt_end(attempt, APITEST_FAILED);

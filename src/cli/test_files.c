@@ -97,7 +97,7 @@ static bool matters(const char *buf, ssize_t len)
     return false;
 }
 
-/* Whether something came within ms; -1: for ever, until a signal. */
+/* Whether something came within ms; sets *ret_matters when it is a file of tests. */
 static bool wait_once(int fd, int ms, bool *ret_matters)
 {
     char buf[4096];
@@ -106,7 +106,9 @@ static bool wait_once(int fd, int ms, bool *ret_matters)
         return false;
     }
     ssize_t n = read(fd, buf, sizeof buf);
-    *ret_matters = n > 0 && matters(buf, n);
+    if (n > 0 && matters(buf, n)) {
+        *ret_matters = true;
+    }
     return true;
 }
 
@@ -129,10 +131,9 @@ static int watch_dirs(int fd, const struct test_files *files, struct err *err)
     return 0;
 }
 
-int test_files_wait(const struct test_files *files, const bool *interrupted, struct err *err)
+int test_files_watch(const struct test_files *files, int *ret_fd, struct err *err)
 {
     int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    bool changed = false;
     if (fd < 0) {
         return err_errno(err, errno, "--watch");
     }
@@ -140,14 +141,18 @@ int test_files_wait(const struct test_files *files, const bool *interrupted, str
         (void) close(fd);
         return (int) err->code;
     }
+    *ret_fd = fd;
+    return 0;
+}
+
+bool test_files_wait(int fd, const bool *interrupted)
+{
+    bool changed = false;
     while (!changed && !*interrupted) {
-        bool this_one = false;
-        (void) wait_once(fd, 200, &this_one);
-        changed |= this_one;
+        (void) wait_once(fd, 200, &changed);
     }
     bool ignored;
     while (changed && wait_once(fd, SETTLE_MS, &ignored)) {
     }
-    (void) close(fd);
-    return *interrupted ? err_set(err, ERR_CANCELLED, "interrupted") : 0;
+    return !*interrupted;
 }

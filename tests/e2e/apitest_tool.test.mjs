@@ -114,7 +114,7 @@ describe('the exit code says what happened', () => {
 test('a misspelt key is underlined, with the key that was meant', async () => {
   const result = await tests([file('typo.yaml', suite('  - nmae: a\n    methodName: SayHello\n'))]);
   assert.equal(result.code, 2);
-  assert.match(result.err, /typo\.yaml:5:5: error: unknown key "nmae" in a case: did you mean "name"\?\n.*nmae: a\n.*\^/);
+  assert.match(result.err, /typo\.yaml:5:5: error: unknown key "nmae" in an item of "cases": did you mean "name"\?\n.*nmae: a\n.*\^/);
 });
 
 test('a failure shows expected and got, its line, the transcript and the command that repeats it', async () => {
