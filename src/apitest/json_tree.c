@@ -73,7 +73,7 @@ static bool keys_differ(struct parser *p, const struct apitest_json_member *memb
 static struct apitest_json *parse_object(struct parser *p, struct apitest_json *json)
 {
     VEC(struct apitest_json_member) members = {0};
-    enum json_token token;
+    enum json_token token = JSON_ERROR;
     bool good = true;
     while (good && (token = json_next(&p->reader)) == JSON_KEY) {
         struct apitest_json_member member = {.value = NULL};

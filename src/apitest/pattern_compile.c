@@ -206,13 +206,10 @@ struct apitest_pattern *apitest_pattern_compile(const struct conf_node *node,
                                                 struct arena *arena, struct conf_diags *diags)
 {
     struct compiler c = {.scope = scope, .arena = arena, .diags = diags};
-    struct apitest_pattern *p = apitest_compile(&c, node, apitest_subject_of_type(type));
-    bool empty = p != NULL && p->members == 0 && !p->exact &&
-                 (p->op == PAT_FIELDS || p->op == PAT_KEYS || p->op == PAT_ENTRIES);
-    if (empty) {
-        p->checks = 0;
-    }
-    return p;
+    struct subject s = apitest_subject_of_type(type);
+    /* What is matched as a whole is there, so that {} asserts nothing of it. */
+    s.element = type.subject == APITEST_OF_MESSAGE || type.subject == APITEST_OF_JSON;
+    return apitest_compile(&c, node, s);
 }
 
 size_t apitest_pattern_checks(const struct apitest_pattern *pattern)

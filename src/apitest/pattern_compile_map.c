@@ -24,7 +24,7 @@ static struct apitest_pattern *new_map(struct compiler *c, enum pattern_op op,
 /* Is there at all: counts only for what has nothing inside that would need it. */
 static void count_members(struct apitest_pattern *p)
 {
-    p->checks = p->members == 0 || p->exact ? 1 : 0;
+    p->checks = p->exact || (p->members == 0 && !p->subject.element) ? 1 : 0;
     for (size_t i = 0; i < p->members; i++) {
         p->checks += p->member[i].value != NULL ? p->member[i].value->checks : 0;
     }
@@ -46,9 +46,9 @@ static bool is_again(struct compiler *c, const struct apitest_pattern *p,
 /* skip: a key that is no field ("@type"), or NULL. */
 static struct apitest_pattern *compile_fields(struct compiler *c, const struct conf_node *node,
                                               const struct proto_message_desc *desc,
-                                              const char *skip)
+                                              bool element, const char *skip)
 {
-    struct subject s = {.kind = SUBJECT_MESSAGE, .desc = desc};
+    struct subject s = {.kind = SUBJECT_MESSAGE, .desc = desc, .element = element};
     struct apitest_pattern *p = new_map(c, PAT_FIELDS, node, s);
     bool good = p != NULL;
     for (size_t i = 0; p != NULL && i < node->len; i++) {
@@ -136,7 +136,7 @@ static struct apitest_pattern *compile_inside(struct compiler *c, const struct c
 {
     const struct conf_node *value = conf_get(node, "value");
     if (!is_special(desc) || value == NULL) {
-        return compile_fields(c, node, desc, "@type");
+        return compile_fields(c, node, desc, true, "@type");
     }
     for (size_t i = 0; i < node->len; i++) {
         const struct conf_node *key = node->entry[i].key;
@@ -174,7 +174,7 @@ static struct apitest_pattern *compile_any(struct compiler *c, const struct conf
     const struct conf_node *type = conf_get(node, "@type");
     struct apitest_text text = {.known = false};
     if (type == NULL) {
-        return compile_fields(c, node, s.desc, NULL); /* type_url and value as they are */
+        return compile_fields(c, node, s.desc, s.element, NULL); /* type_url and value as they are */
     }
     if (apitest_expand(c->scope, type, c->arena, c->diags, &text) < 0) {
         return NULL;
@@ -193,7 +193,7 @@ static struct apitest_pattern *compile_any(struct compiler *c, const struct conf
         return NULL;
     }
     p->child[0] =
-        desc == NULL ? compile_fields(c, node, s.desc, "@type") : compile_inside(c, node, desc);
+        desc == NULL ? compile_fields(c, node, s.desc, true, "@type") : compile_inside(c, node, desc);
     if (p->child[0] == NULL) {
         return NULL;
     }
@@ -217,7 +217,7 @@ struct apitest_pattern *apitest_compile_map(struct compiler *c, const struct con
         return compile_keys(c, node, s);
     }
     if (s.desc != NULL) {
-        return compile_fields(c, node, s.desc, NULL); /* Timestamps and wrappers by their fields */
+        return compile_fields(c, node, s.desc, s.element, NULL); /* Timestamps and wrappers by their fields */
     }
     (void) conf_error(c->diags, node, "a map for %s: write %s, or operators such as {$ne: ..}",
                       apitest_subject_text(&s, what),

@@ -142,7 +142,7 @@ static struct apitest_pattern *compile_regex(struct compiler *c, const struct op
     p->regex = apitest_regex_compile(p->operand.value.text, c->arena, &err, &at);
     if (p->regex == NULL) {
         struct conf_node place = *node;
-        bool plain = str_find_char(node->text, '\n') == node->text.len && at < node->text.len;
+        bool plain = str_find_char(node->text, '\n') == node->text.len && at <= node->text.len;
         size_t quote = node->style == CONF_PLAIN ? 0 : 1;
         if (plain && (node->style == CONF_PLAIN || node->style == CONF_SINGLE)) {
             place.pos.col += (unsigned) (at + quote);

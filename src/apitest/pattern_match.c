@@ -251,7 +251,8 @@ static bool match_not(struct match *m, const struct apitest_pattern *p,
 /* Not set; of a field without presence: at its default; of a list: empty. */
 static bool is_absent(const struct apitest_value *v)
 {
-    if (v->kind == APITEST_FIELD && !v->field->has_presence && !v->field->repeated) {
+    bool element = v->field != NULL && (v->field->repeated || v->field->parent->is_map_entry);
+    if (v->kind == APITEST_FIELD && !v->field->has_presence && !element) {
         return proto_value_equal(v->field, v->proto, v->field->fallback);
     }
     if (v->kind == APITEST_REPEATED) {
@@ -508,6 +509,7 @@ bool apitest_pattern_match(struct match *m, const struct apitest_pattern *p,
         return match_not(m, p, v);
     case PAT_ABSENT:
     case PAT_PRESENT:
+        return match_absent(m, p, given); /* a wrapper is there or not, whatever it holds */
     case PAT_NULL:
         return match_absent(m, p, v);
     case PAT_FIELDS:

@@ -229,7 +229,8 @@ static bool match_order(struct match *m, const struct apitest_pattern *p,
 {
     bool length = p->op == PAT_PREFIX ? len >= p->children : len == p->children;
     if (m->silent || !length) {
-        return match_places(m, p, v, len) & (length || wrong_length(m, p, v, len));
+        bool places = match_places(m, p, v, len);
+        return (length || wrong_length(m, p, v, len)) && places;
     }
     bool silent = m->silent;
     size_t fails = m->fails;

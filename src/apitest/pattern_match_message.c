@@ -6,7 +6,6 @@
 #include "proto/wire.h"
 #include "proto/wkt.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { DEPTH_MAX = 128, UNKNOWN_SHOWN = 8, SHORT_MAX = 24, TEXT_MAX = 64 * 1024 * 1024 };
@@ -21,8 +20,10 @@ static bool match_typed(struct match *m, const struct apitest_pattern *p,
     struct str name = apitest_type_name(proto_str(any, 1));
     if (!str_eq(name, p->type_name)) {
         char expected[192];
-        (void) snprintf(expected, sizeof expected, "\"@type\": " STR_FMT,
-                        STR_ARG(apitest_cut(p->type_name, 160)));
+        struct buf b;
+        buf_init_fixed(&b, expected, sizeof expected);
+        buf_add_cstr(&b, "\"@type\": ");
+        buf_add_str(&b, apitest_cut(p->type_name, 160));
         return apitest_differs(m, p, v, expected, NULL, "%s",
                                name.len == 0 ? "the Any is empty" : "another type");
     }
@@ -154,8 +155,9 @@ static bool match_oneof(struct match *m, const struct apitest_pattern *p,
         return true;
     }
     char got[160];
-    (void) snprintf(got, sizeof got, STR_FMT,
-                    STR_ARG(set == NULL ? STR("none") : apitest_cut(set->name, 128)));
+    struct buf b;
+    buf_init_fixed(&b, got, sizeof got);
+    buf_add_str(&b, set == NULL ? STR("none") : apitest_cut(set->name, 128));
     return apitest_differs(m, p, v, NULL, got, "of oneof " STR_FMT,
                            STR_ARG(apitest_cut(p->branch->oneof->name, 128)));
 }

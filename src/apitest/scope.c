@@ -62,7 +62,7 @@ struct lookup {
 
 static int unknown_variable(const struct apitest_scope *scope, struct str name, struct err *err)
 {
-    const char *choice[NAMES_MAX];
+    const char *choice[NAMES_MAX] = {NULL};
     size_t n = 0;
     for (; scope != NULL; scope = scope->outer) {
         for (size_t i = 0; i < scope->vars.len && n < NAMES_MAX; i++) {

@@ -36,7 +36,7 @@ static void add_base64(struct apitest_secrets *secrets, struct str value, size_t
         unsigned six = 0;
         for (size_t bit = digit * 6; bit < digit * 6 + 6; bit++) {
             size_t at = bit - first_bit;
-            six = six << 1 | ((unsigned char) value.ptr[at / 8] >> (7 - at % 8) & 1u);
+            six = six << 1 | ((unsigned) (unsigned char) value.ptr[at / 8] >> (7 - at % 8) & 1u);
         }
         buf_add_char(b, digits[six]);
     }

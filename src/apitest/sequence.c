@@ -99,10 +99,6 @@ static bool compile_item(struct compiler *c, const struct conf_node *node, struc
         return compile_repeat(c, repeat, s, ret);
     }
     *ret = (struct item){apitest_compile(c, node, s), 1, 1};
-    if (ret->pattern != NULL && ret->pattern->op == PAT_FIELDS && ret->pattern->members == 0 &&
-        !ret->pattern->exact) {
-        ret->pattern->checks = 0;
-    }
     return ret->pattern != NULL;
 }
 

@@ -178,6 +178,7 @@ static void put_repeated(struct show *s, const struct proto_field_desc *field,
     put_cstr(s, "]");
 }
 
+/* The set fields, and that there are unknown ones; up to the closing brace. */
 static void put_fields(struct show *s, const struct proto_msg *msg, const char *separator,
                        unsigned depth)
 {
@@ -220,7 +221,8 @@ static void put_any(struct show *s, const struct proto_msg *msg, unsigned depth)
     struct err err = {0};
     struct str url = proto_str(msg, 1);
     if (url.len == 0 || proto_any_unpack(msg, msg->desc->file->pool, &inner, &err) < 0) {
-        put_fields(s, msg, "{", depth);
+        put_cstr(s, "{");
+        put_fields(s, msg, "", depth);
         return;
     }
     put_cstr(s, "{\"@type\": ");
@@ -300,7 +302,8 @@ static void put_message(struct show *s, const struct proto_msg *msg, unsigned de
     } else if (depth > SHOW_DEPTH_MAX) {
         s->full = true;
     } else if (!put_wkt(s, msg, depth)) {
-        put_fields(s, msg, "{", depth);
+        put_cstr(s, "{");
+        put_fields(s, msg, "", depth);
     }
 }
 

@@ -151,7 +151,10 @@ const char *apitest_subject_text(const struct subject *s, char out[128])
     }
     char type[112];
     if (s->kind == SUBJECT_MESSAGE) {
-        (void) snprintf(out, 128, "a message " STR_FMT, STR_ARG(s->desc->full_name));
+        struct buf b;
+        buf_init_fixed(&b, out, 128);
+        buf_add_cstr(&b, "a message ");
+        buf_add_str(&b, apitest_cut(s->desc->full_name, 116));
     } else if (s->field == NULL) {
         return "a bool";
     } else if (s->kind == SUBJECT_LIST || s->kind == SUBJECT_MAP || s->field->repeated) {

@@ -6,7 +6,6 @@
 #include "conf/diag.h"
 #include "proto/pool.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { NAMES_MAX = 1024, OFTEN = 16 };
@@ -64,9 +63,10 @@ static void unknown_field(const struct conf_node *key, const struct proto_messag
                           struct conf_diags *diags)
 {
     char what[256], near[APITEST_NAME_SIZE];
-    (void) snprintf(what, sizeof what, "no field \"" STR_FMT "\" in " STR_FMT,
-                    STR_ARG(apitest_cut(key->text, 64)),
-                    STR_ARG(apitest_cut(desc->full_name, 128)));
+    struct buf w;
+    buf_init_fixed(&w, what, sizeof what);
+    buf_addf(&w, "no field \"" STR_FMT "\" in " STR_FMT, STR_ARG(apitest_cut(key->text, 64)),
+             STR_ARG(apitest_cut(desc->full_name, 128)));
     if (apitest_nearest_field(desc, key->text, near)) {
         (void) conf_error(diags, key, "%s: did you mean \"%s\"?", what, near);
         return;

@@ -95,8 +95,7 @@ static void test_scalars_are_equal_by_type(void **state)
         {"id: ${sku}", "{\"id\":\"B\"}", "r.id@1:5: expected A-100 (${sku}), got B"},
         {"big: ${big}", "{\"big\":\"9007199254740993\"}", ""},
         {"big: \"${big}\"", "{\"big\":\"9007199254740993\"}", ""},
-        {"big: ${sku}", "{}",
-         "r.big@1:6: expected ${sku}, got absent (field big: \"A-100\" is no int64)"},
+        {"big: ${sku}", "{}", "1:6: field big: \"A-100\" is no int64"},
         {"id: $${sku}", "{\"id\":\"${sku}\"}", ""},
     };
     T_TABLE(row, rows)
@@ -173,11 +172,11 @@ static void test_operators(void **state)
         {"lines: {$len: {$gte: 1}}", "{}", "r.lines@1:15: expected $len: {$gte: 1}, got length 0"},
         {"labels: {$len: 2}", "{\"labels\":{\"a\":\"1\",\"b\":\"2\"}}", ""},
         {"id: {$contains: bx}", "{\"id\":\"abxyz\"}", ""},
-        {"id: {$ne: a}", "{\"id\":\"a\"}", "r.id@1:10: expected $ne: a, got a"},
+        {"id: {$ne: a}", "{\"id\":\"a\"}", "r.id@1:11: expected $ne: a, got a"},
         {"id: {$not: {$startsWith: a}}", "{\"id\":\"b\"}", ""},
         {"state: {$in: [PAID, PENDING]}", "{\"state\":\"PAID\"}", ""},
         {"state: {$in: [PAID, 1]}", "{}",
-         "r.state@1:13: expected $in: [PAID, 1], got UNSPECIFIED (none of 2 matches)"},
+         "r.state@1:14: expected $in: [PAID, 1], got UNSPECIFIED (none of 2 matches)"},
         {"state: {$gte: PENDING}", "{\"state\":\"PAID\"}", ""},
         {"state: {$gt: PAID}", "{\"state\":\"PAID\"}", "r.state@1:14: expected $gt: PAID, got PAID"},
         {"big: {$gt: 9007199254740992, $lt: 9007199254740994}", "{\"big\":\"9007199254740993\"}",
@@ -192,7 +191,7 @@ static void test_operators(void **state)
          "r.big@1:16: expected $approx: {value: 9007199254740993, tol: 1}, got 9007199254740995"},
         {"id: {$any: [{$startsWith: a}, {$endsWith: z}]}", "{\"id\":\"xyz\"}", ""},
         {"id: {$all: [{$startsWith: a}, {$endsWith: z}]}", "{\"id\":\"xyz\"}",
-         "r.id@1:26: expected $startsWith: a, got xyz"},
+         "r.id@1:27: expected $startsWith: a, got xyz"},
         {"id: {$json: {a: 1, b: [x]}}", "{\"id\":\"{\\\"b\\\":[\\\"x\\\"],\\\"a\\\":1.0}\"}", ""},
         {"id: {$json: {a: 1}}", "{\"id\":\"{\"}",
          "r.id@1:13: expected $json: {a: 1}, got \"{\" (no JSON: the text ends too early (line 1, "
@@ -247,6 +246,8 @@ static void test_well_known_types(void **state)
         {"count: 0", "{\"count\":0}", ""},
         {"count: 0", "{}", "r.count@1:8: expected 0, got absent"},
         {"count: {value: 3}", "{\"count\":3}", ""},
+        {"count: null", "{\"count\":0}", "r.count@1:8: expected absent (null), got 0"},
+        {"count: {$present: true}", "{\"count\":0}", ""},
         {"note: {$contains: b}", "{\"note\":\"abc\"}", ""},
         {"mask: 'a,fooBar'", "{\"mask\":\"a,fooBar\"}", ""},
         {"mask: {paths: [a, foo_bar]}", "{\"mask\":\"a,fooBar\"}", ""},
@@ -263,7 +264,7 @@ static void test_well_known_types(void **state)
         {"free: {$absent: true}", "{\"free\":null}", "r.free@1:17: expected $absent: true, got null"},
         {"list: [1, {$gt: 1}]", "{\"list\":[1,2]}", ""},
         {"values: [1, x]", "{\"values\":[1,\"x\"]}", ""},
-        {"meta: {a: ${n}, b: ${n}}", "{\"meta\":{\"a\":3,\"b\":\"3\"}}", ""},
+        {"meta: {a: \"${n}\", b: \"${n}\"}", "{\"meta\":{\"a\":3,\"b\":\"3\"}}", ""},
     };
     T_TABLE(row, rows)
     {
@@ -281,7 +282,7 @@ static void test_any(void **state)
          "{\"extra\":{\"@type\":\"x.example/shop.Money\",\"units\":\"5\"}}", ""},
         {"extra: {\"@type\": shop.Money, units: 6}",
          "{\"extra\":{\"@type\":\"type.googleapis.com/shop.Money\",\"units\":\"5\"}}",
-         "r.extra.units@1:38: expected 6, got 5"},
+         "r.extra.units@1:37: expected 6, got 5"},
         {"extra: {\"@type\": shop.Item}",
          "{\"extra\":{\"@type\":\"type.googleapis.com/shop.Money\",\"units\":\"5\"}}",
          "r.extra@1:8: expected \"@type\": shop.Item, got {\"@type\": shop.Money, units: 5} (another "
@@ -294,7 +295,7 @@ static void test_any(void **state)
         {"details: {$contains: [{\"@type\": shop.Item, sku: b}]}",
          "{\"details\":[{\"@type\":\"type.googleapis.com/shop.Money\"},"
          "{\"@type\":\"type.googleapis.com/shop.Item\",\"sku\":\"a\"}]}",
-         "r.details@1:23: expected {@type: shop.Item, sku: b}, got [{\"@type\": shop.Money}, "
+         "r.details@1:23: expected {\"@type\": shop.Item, sku: b}, got [{\"@type\": shop.Money}, "
          "{\"@type\": shop.Item, sku: a}] (did not match any of 2 elements; nearest is [0]: "
          "expected \"@type\": shop.Item, got {\"@type\": shop.Money})"},
         {"extra: {\"@type\": google.rpc.BadRequest, field_violations: [{field: q}]}",
@@ -302,7 +303,7 @@ static void test_any(void **state)
          "[{\"field\":\"q\",\"description\":\"x\"}]}}",
          ""},
         {"extra: {\"@type\": no.Such, units: 6}", "{}",
-         "1:28: the type no.Such is not known, so its fields are not: only its bytes can be "
+         "1:27: the type no.Such is not known, so its fields are not: only its bytes can be "
          "compared, as value: BASE64"},
         {"extra: {\"@type\": no.Such, value: CAE=}", "{\"extra\":{}}",
          "r.extra@1:8: expected \"@type\": no.Such, got {} (the Any is empty)"},
@@ -378,8 +379,9 @@ static void test_maps(void **state)
          "r.labels[\"a.b\"]@1:15: expected x, got \"y\""},
         {"labels: {region: x}", "{\"labels\":{\"regoin\":\"x\"}}",
          "r.labels.region@1:18: expected x, got absent (there is a key \"regoin\")"},
-        {"labels: {a: null}", "{\"labels\":{}}",
-         "1:13: null for a string: an element is always set"},
+        {"labels: {a: null}", "{\"labels\":{}}", ""},
+        {"labels: {a: null}", "{\"labels\":{\"a\":\"\"}}",
+         "r.labels.a@1:13: expected absent (null), got \"\""},
         {"labels: {a: {$absent: true}}", "{\"labels\":{\"a\":\"1\"}}",
          "r.labels.a@1:23: expected $absent: true, got \"1\""},
         {"labels: {a: {$absent: true}}", "{}", ""},
@@ -454,7 +456,7 @@ static void test_mistakes_are_told_when_compiling(void **state)
          "1:19: $regex: missing closing parenthesis (at character 4 of the pattern)"},
         {"sku: {$in: []}", NULL,
          "1:12: $in wants a list of at least one expectation, not an empty list"},
-        {"sku: {$in: a}", NULL, "1:12: $in wants a list of at least one expectation, not \"a\""},
+        {"sku: {$in: a}", NULL, "1:12: $in wants a list of at least one expectation, not text \"a\""},
         {"quantity: {$approx: {value: 1, tl: 2}}", NULL,
          "1:32: unknown key \"tl\" in $approx: did you mean \"tol\"?"},
         {"quantity: {$approx: {value: 1, tol: -2}}", NULL,
@@ -463,7 +465,7 @@ static void test_mistakes_are_told_when_compiling(void **state)
         {"sku: {$within: {of: now, by: soon}}", NULL,
          "1:30: \"soon\" is no duration: write 250ms, 1.5s, 5m"},
         {"sku: {$within: {of: yesterday, by: 1s}}", NULL,
-         "1:21: \"yesterday\" is no timestamp: write it as 2026-01-31T23:59:59Z"},
+         "1:21: \"yesterday\" is no timestamp: write it as in 2006-01-02T15:04:05Z"},
         {"sku: {$absent: yes}", NULL, "1:16: $absent is true or false, not \"yes\""},
         {"$unknown: forbid", NULL, "1:11: $unknown is deny or allow, not \"forbid\""},
         {"$oneof: sku", NULL, "1:9: $oneof: \"sku\" is in no oneof of shop.Item: it has none"},

@@ -134,7 +134,7 @@ static void test_mistakes(void **state)
          "1:9: $rest is always \"any\"; for more of a kind write $repeat"},
         {"[{$repeat: {min: 3, max: 2, of: {}}}]", false, NULL,
          "1:12: $repeat: max has to be at least min, and at least 1"},
-        {"[{$repeat: {min: 3}}]", false, NULL, "1:12: $repeat lacks \"of\""},
+        {"[{$repeat: {min: 3}}]", false, NULL, "1:12: $repeat needs \"of\": what each of them is"},
         {"[{$repeat: {of: {}}}]", true, NULL,
          "1:1: $repeat has no place in match: unordered: write each message, or $rest"},
         {"[{$repeat: {of: {}}, sku: A}]", false, NULL, "1:2: $repeat has to stand alone in its item"},

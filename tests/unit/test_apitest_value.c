@@ -79,7 +79,7 @@ static void test_paths_and_texts(void **state)
                     "order.lines[0].sku or labels[\"a.b\"]"},
         {"lines[-1]", "\"lines[-1]\" is no path: a malformed index (it counts from 0) at character "
                       "7; right is order.lines[0].sku or labels[\"a.b\"]"},
-        {"a..b", "\"a..b\" is no path: a name is missing at character 3; right is "
+        {"id..b", "\"id..b\" is no path: a name is missing at character 4; right is "
                  "order.lines[0].sku or labels[\"a.b\"]"},
     };
     T_TABLE(row, rows)
