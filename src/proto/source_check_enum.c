@@ -65,8 +65,9 @@ static int check_names(struct resolve *r, const struct proto_msg *enumeration)
         if (other == NULL) {
             (void) map_put(&names, key, value);
         } else if (source_i32(other, VALUE_NUMBER) != source_i32(value, VALUE_NUMBER)) {
-            return lex_fail(&r->lex, name.ptr, "the values \"" STR_FMT "\" and \"" STR_FMT
-                                               "\" are the same without the name of the enum",
+            return lex_fail(&r->lex, name.ptr,
+                            "the values \"" STR_FMT "\" and \"" STR_FMT
+                            "\" are the same without the name of the enum",
                             STR_ARG(proto_str(other, VALUE_NAME)), STR_ARG(name));
         }
     }
@@ -85,20 +86,22 @@ int source_check_values(struct resolve *r, const struct proto_msg *enumeration)
     bool allowed = given && proto_get(options, alias).boolean;
     bool twice = source_check_twice(enumeration, ENUM_VALUE, VALUE_NUMBER, &first, &second);
     if (given && !allowed) {
-        return lex_fail(&r->lex, name.ptr, "allow_alias = false says nothing in enum \"" STR_FMT
-                                           "\": leave it out",
+        return lex_fail(&r->lex, name.ptr,
+                        "allow_alias = false says nothing in enum \"" STR_FMT "\": leave it out",
                         STR_ARG(name));
     }
     if (allowed && !twice) {
-        return lex_fail(&r->lex, name.ptr, "allow_alias is set in enum \"" STR_FMT
-                                           "\", but no two values have the same number",
+        return lex_fail(&r->lex, name.ptr,
+                        "allow_alias is set in enum \"" STR_FMT
+                        "\", but no two values have the same number",
                         STR_ARG(name));
     }
     if (twice && !allowed) {
         struct str value = proto_str(second, VALUE_NAME);
-        return lex_fail(&r->lex, value.ptr, "\"" STR_FMT "\" and \"" STR_FMT
-                                            "\" have the same number %d: if that is meant, add option "
-                                            "allow_alias = true;",
+        return lex_fail(&r->lex, value.ptr,
+                        "\"" STR_FMT "\" and \"" STR_FMT
+                        "\" have the same number %d: if that is meant, add option "
+                        "allow_alias = true;",
                         STR_ARG(proto_str(first, VALUE_NAME)), STR_ARG(value),
                         (int) source_i32(second, VALUE_NUMBER));
     }

@@ -82,16 +82,18 @@ static int parse_map(struct source *s, struct field *f, const char *map_at)
         return lex_fail(&s->lex, map_at, "an extension may not be a map");
     }
     if (f->label != 0) {
-        return lex_fail(&s->lex, map_at, "a map has no label: leave out what stands before \"map\"");
+        return lex_fail(&s->lex, map_at,
+                        "a map has no label: leave out what stands before \"map\"");
     }
     struct str key_name = {0};
     TRY(source_want(s, "<", "behind map"));
     const char *key_at = s->lex.token.text.ptr;
     TRY(parse_type(s, &f->key_type, &key_name));
     if (!is_key_type(f->key_type)) {
-        return lex_fail(&s->lex, key_at,
-                        "the key of a map is an integer, a bool or a string, not a float, bytes, enum or "
-                        "message");
+        return lex_fail(
+            &s->lex, key_at,
+            "the key of a map is an integer, a bool or a string, not a float, bytes, enum or "
+            "message");
     }
     TRY(source_want(s, ",", "behind the type of the map's key"));
     const char *value_at = s->lex.token.text.ptr;
@@ -143,10 +145,11 @@ static int parse_label_and_type(struct source *s, struct field *f)
         if (s->lex.token.kind != LEX_IDENT && !lex_is(&s->lex, ".")) {
             return lex_expected(&s->lex, "a field or \"}\" in the message");
         }
-        return lex_fail(&s->lex, start,
-                        "expected \"optional\", \"repeated\" or \"required\" before the type %s, as the "
-                        "file is proto2",
-                        lex_shown(&s->lex, seen));
+        return lex_fail(
+            &s->lex, start,
+            "expected \"optional\", \"repeated\" or \"required\" before the type %s, as the "
+            "file is proto2",
+            lex_shown(&s->lex, seen));
     }
     TRY(parse_type(s, &f->type, &f->type_name));
     if (f->type == PROTO_GROUP && s->proto3) {
@@ -179,14 +182,16 @@ static int default_float(struct source *s, struct proto_msg *field, bool is_floa
     } else if (s->lex.token.kind == LEX_INT) {
         uint64_t whole = 0;
         if (lex_int_value(s->lex.token.text, UINT64_MAX, &whole) < 0) {
-            return lex_fail(&s->lex, s->lex.token.text.ptr,
-                            "an integer that does not fit into 64 bits: write it with a point or an "
-                            "exponent");
+            return lex_fail(
+                &s->lex, s->lex.token.text.ptr,
+                "an integer that does not fit into 64 bits: write it with a point or an "
+                "exponent");
         }
         value = (double) whole;
     } else if (s->lex.token.kind == LEX_FLOAT) {
         if (lex_float_value(s->lex.token.text, &value) < 0) {
-            return lex_fail(&s->lex, s->lex.token.text.ptr, "a number of so many digits is not read");
+            return lex_fail(&s->lex, s->lex.token.text.ptr,
+                            "a number of so many digits is not read");
         }
     } else {
         return lex_expected(&s->lex, "a number as the default value");
@@ -205,7 +210,8 @@ static int default_int(struct source *s, struct proto_msg *field, int64_t min, u
     bool minus = false;
     TRY(source_take(s, "-", &minus));
     if (minus && min == 0) {
-        return lex_fail(&s->lex, start, "the default value of an unsigned field may not be negative");
+        return lex_fail(&s->lex, start,
+                        "the default value of an unsigned field may not be negative");
     }
     if (s->lex.token.kind != LEX_INT) {
         return lex_expected(&s->lex, "an integer as the default value");
@@ -217,8 +223,8 @@ static int default_int(struct source *s, struct proto_msg *field, int64_t min, u
                         minus ? "-" : "", text.len > 40 ? 40 : (int) text.len, text.ptr,
                         (long long) min, (unsigned long long) max);
     }
-    const char *text = arena_printf(s->arena, "%s%llu", minus && value > 0 ? "-" : "",
-                                    (unsigned long long) value);
+    const char *text =
+        arena_printf(s->arena, "%s%llu", minus && value > 0 ? "-" : "", (unsigned long long) value);
     TRY(text == NULL ? source_full(s) : 0);
     source_set_str(s, field, FIELD_DEFAULT, str_of(text));
     return lex_next(&s->lex);
@@ -280,7 +286,8 @@ static int default_ident(struct source *s, struct proto_msg *field, enum proto_t
 
 int source_default(struct source *s, struct proto_msg *field)
 {
-    enum proto_type type = (enum proto_type) proto_get(field, proto_field_of(field, FIELD_TYPE)).i32;
+    enum proto_type type =
+        (enum proto_type) proto_get(field, proto_field_of(field, FIELD_TYPE)).i32;
     if (!proto_has(field, proto_field_of(field, FIELD_TYPE))) {
         type = PROTO_ENUM;
     }
@@ -366,7 +373,8 @@ static int parse_group(struct source *s, struct field *f)
 {
     struct str name = proto_str(f->msg, FIELD_NAME);
     if (name.ptr[0] < 'A' || name.ptr[0] > 'Z') {
-        return lex_fail(&s->lex, name.ptr, "the name of a group begins with a capital letter, unlike \"%.*s\"",
+        return lex_fail(&s->lex, name.ptr,
+                        "the name of a group begins with a capital letter, unlike \"%.*s\"",
                         name.len > 60 ? 60 : (int) name.len, name.ptr);
     }
     char *lower = arena_alloc(s->arena, name.len + 1);
