@@ -31,43 +31,64 @@ static const char *nearest_type(const struct resolve *r, struct str name)
     return best;
 }
 
-int source_symbol_unknown(struct resolve *r, struct str name, struct str scope, const char *what,
-                          const char *at)
+static struct str outer_scope(struct str scope)
 {
-    struct str bare = name;
-    if (bare.len > 0 && bare.ptr[0] == '.') {
-        bare = (struct str){bare.ptr + 1, bare.len - 1};
+    while (scope.len > 0 && scope.ptr[scope.len - 1] != '.') {
+        scope.len--;
     }
-    if (bare.len > 200) {
-        return lex_fail(&r->lex, at, "no %s of this name of %zu bytes", what, bare.len);
-    }
-    struct str first = {bare.ptr, str_find_char(bare, '.')};
-    const struct source_symbol *inner = NULL;
-    /* It may be in a file that is loaded, but not imported here. */
-    for (;;) {
+    scope.len -= scope.len > 0;
+    return scope;
+}
+
+/* The symbol in a file that is loaded, but not imported here, that the name may mean; or NULL. */
+static const struct source_symbol *in_other_file(struct resolve *r, struct str bare,
+                                                 struct str scope)
+{
+    for (;; scope = outer_scope(scope)) {
         struct str full = source_join(&r->scratch, scope, bare);
         const struct source_symbol *symbol =
             full.ptr == NULL ? NULL : map_get(&r->index->map, full);
-        if (inner == NULL && first.len < bare.len && scope.len > 0) {
-            struct str start = source_join(&r->scratch, scope, first);
-            inner = start.ptr == NULL ? NULL : source_symbol_find(r, start);
+        bool useful =
+            symbol != NULL && symbol->kind != SOURCE_PACKAGE && symbol->kind != SOURCE_VALUE;
+        if (useful || scope.len == 0) {
+            return useful ? symbol : NULL;
         }
-        if (symbol != NULL && symbol->kind != SOURCE_PACKAGE && symbol->kind != SOURCE_VALUE) {
-            return lex_fail(&r->lex, at,
-                            "\"" STR_FMT "\" is defined in \"" STR_FMT
-                            "\", which is not imported here: add import \"" STR_FMT "\";",
-                            STR_ARG(full), STR_ARG(symbol->file->name),
-                            STR_ARG(symbol->file->name));
-        }
-        if (scope.len == 0 || bare.len < name.len) {
-            break;
-        }
-        while (scope.len > 0 && scope.ptr[scope.len - 1] != '.') {
-            scope.len--;
-        }
-        scope.len -= scope.len > 0;
     }
-    if (inner != NULL && bare.len == name.len) {
+}
+
+/* What the first part of the name means in an inner scope, where the search ends; or NULL. */
+static const struct source_symbol *hidden_by(struct resolve *r, struct str first, struct str scope)
+{
+    const struct source_symbol *symbol = NULL;
+    for (; symbol == NULL && scope.len > 0; scope = outer_scope(scope)) {
+        struct str start = source_join(&r->scratch, scope, first);
+        symbol = start.ptr == NULL ? NULL : source_symbol_find(r, start);
+    }
+    return symbol;
+}
+
+int source_symbol_unknown(struct resolve *r, struct str name, struct str scope, const char *what,
+                          const char *at)
+{
+    bool full = name.len > 0 && name.ptr[0] == '.';
+    struct str bare = {name.ptr + full, name.len - full};
+    if (bare.len > 200) {
+        return lex_fail(&r->lex, at, "no %s of this name of %zu bytes", what, bare.len);
+    }
+    if (full) {
+        scope.len = 0;
+    }
+    const struct source_symbol *other = in_other_file(r, bare, scope);
+    if (other != NULL) {
+        return lex_fail(&r->lex, at,
+                        "\"" STR_FMT "\" is defined in \"" STR_FMT
+                        "\", which is not imported here: add import \"" STR_FMT "\";",
+                        STR_ARG(other->name), STR_ARG(other->file->name),
+                        STR_ARG(other->file->name));
+    }
+    struct str first = {bare.ptr, str_find_char(bare, '.')};
+    const struct source_symbol *inner = first.len < bare.len ? hidden_by(r, first, scope) : NULL;
+    if (inner != NULL) {
         return lex_fail(&r->lex, at,
                         "no %s \"" STR_FMT "\": \"" STR_FMT "\" is \"" STR_FMT
                         "\" here, which has no such name inside; begin with a dot to look from the "
