@@ -195,7 +195,7 @@ static int check_json_names(struct resolve *r, const struct proto_msg *message)
         for (size_t j = 0; j < name.len; j++) {
             char c = name.ptr[j];
             if (c != '_') {
-                plain[len++] = c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+                plain[len++] = source_lower(c);
             }
         }
         const struct proto_msg *other = map_put(&names, (struct str){plain, len}, field);

@@ -2,11 +2,6 @@
 #include "base/cleanup.h"
 #include "proto/source_check_int.h"
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
-}
-
 /* The name of a value without the name of its enum in front: COLOR_RED of Color is RED. */
 static struct str without_prefix(struct str name, struct str enum_name)
 {
@@ -19,7 +14,7 @@ static struct str without_prefix(struct str name, struct str enum_name)
         if (name.ptr[i] == '_') {
             continue;
         }
-        if (lower(name.ptr[i]) != lower(enum_name.ptr[j])) {
+        if (source_lower(name.ptr[i]) != source_lower(enum_name.ptr[j])) {
             return name;
         }
         do {
@@ -39,9 +34,12 @@ static char *pascal(struct arena *arena, struct str name, size_t *ret_len)
     size_t len = 0;
     bool upper = true;
     for (size_t i = 0; out != NULL && i < name.len; i++) {
-        char c = lower(name.ptr[i]);
+        char c = source_lower(name.ptr[i]);
         if (c != '_') {
-            out[len++] = upper && c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
+            if (upper) {
+                c = source_upper(c);
+            }
+            out[len++] = c;
         }
         upper = c == '_';
     }

@@ -301,7 +301,7 @@ static int named_field(struct text *t, const struct option_type *type, struct op
     if (!found && name.len < sizeof lower) {
         for (size_t i = 0; i < name.len; i++) {
             char c = name.ptr[i];
-            lower[i] = c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+            lower[i] = source_lower(c);
         }
         found = option_type_field(t->r, type, (struct str){lower, name.len}, ret) &&
                 ret->type == PROTO_GROUP && str_ends_with(ret->type_name, name);

@@ -1,4 +1,5 @@
 /* Fields of .proto files: labels, types, maps, groups, default values. */
+#include "proto/pool_int.h"
 #include "proto/source_int.h"
 
 #include <float.h>
@@ -31,27 +32,6 @@ struct field {
     enum proto_type value_type; /* of a map */
     struct str value_type_name;
 };
-
-bool source_json_name(struct arena *arena, struct str name, struct str *ret)
-{
-    char *out = arena_alloc(arena, name.len + 1);
-    if (out == NULL) {
-        return false;
-    }
-    size_t len = 0;
-    bool upper = false;
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (c == '_') {
-            upper = true;
-            continue;
-        }
-        out[len++] = upper && c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
-        upper = false;
-    }
-    *ret = (struct str){out, len};
-    return true;
-}
 
 /* ret_type 0: a name. */
 static int parse_type(struct source *s, enum proto_type *ret_type, struct str *ret_name)
@@ -349,10 +329,13 @@ static int add_map_entry(struct source *s, struct field *f)
     bool upper = true;
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
-        if (c != '_') {
-            entry_name[len++] = upper && c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
+        if (upper) {
+            c = source_upper(c);
         }
         upper = c == '_';
+        if (!upper) {
+            entry_name[len++] = c;
+        }
     }
     memcpy(entry_name + len, "Entry", sizeof "Entry");
     struct str kept = {entry_name, len + 5};
@@ -382,7 +365,7 @@ static int parse_group(struct source *s, struct field *f)
     TRY(lower == NULL ? source_full(s) : 0);
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
-        lower[i] = c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+        lower[i] = source_lower(c);
     }
     TRY(source_add_message(s, f->place->parent, f->place->messages, &group));
     source_set_str(s, group, MESSAGE_NAME, name);
@@ -397,7 +380,7 @@ static int set_json_name(struct source *s, struct proto_msg *field)
     if (proto_has(field, proto_field_of(field, FIELD_JSON_NAME))) {
         return 0;
     }
-    if (!source_json_name(s->arena, proto_str(field, FIELD_NAME), &json_name)) {
+    if (!proto_json_name(s->arena, proto_str(field, FIELD_NAME), &json_name)) {
         return source_full(s);
     }
     source_set_str(s, field, FIELD_JSON_NAME, json_name);

@@ -314,7 +314,7 @@ void source_symbols_see(struct resolve *r, const struct proto_file_desc *file)
     if (is_visible(r, file)) {
         return;
     }
-    vec_push(&r->visible, file);
+    vec_push(&r->visible, file); /* NOLINT(bugprone-sizeof-expression): of pointers */
     for (; next < r->visible.len; next++) {
         const struct proto_file_desc *seen = r->visible.ptr[next];
         if (seen->source == NULL) {
@@ -324,6 +324,7 @@ void source_symbols_see(struct resolve *r, const struct proto_file_desc *file)
         for (size_t i = 0; i < proto_len(seen->source, list); i++) {
             size_t which = (size_t) proto_item(seen->source, list, i).i32;
             if (which < seen->imports && !is_visible(r, seen->import[which])) {
+                /* NOLINTNEXTLINE(bugprone-sizeof-expression): of pointers */
                 vec_push(&r->visible, seen->import[which]);
             }
         }
