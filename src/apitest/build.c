@@ -243,8 +243,8 @@ int apitest_build_fields(struct builder *b, const struct conf_node *node, struct
                          const char *skip)
 {
     int r = 0;
-    struct written w = {.field = mem_array(node->len + 1, sizeof(*w.field)),
-                        .key = mem_array(node->len + 1, sizeof(*w.key))};
+    struct written w = {.field = mem_array(node->len + 1, sizeof(struct proto_field_desc *)),
+                        .key = mem_array(node->len + 1, sizeof(struct conf_node *))};
     for (size_t i = 0; i < node->len; i++) {
         const struct conf_node *key = node->entry[i].key;
         if (skip != NULL && str_eq_cstr(key->text, skip)) {

@@ -90,7 +90,7 @@ static int next_step(struct str path, size_t *at, struct step *ret, struct err *
         return 1;
     }
     int r = 0;
-    ret->before = (struct str){path.ptr, *at};
+    *ret = (struct step){.before = {path.ptr, *at}};
     size_t begin = *at;
     if (path.ptr[begin] == '.' && begin > 0) {
         begin++;

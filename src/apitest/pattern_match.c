@@ -252,7 +252,7 @@ static bool match_not(struct match *m, const struct apitest_pattern *p,
 static bool is_absent(const struct apitest_value *v)
 {
     bool element = v->field != NULL && (v->field->repeated || v->field->parent->is_map_entry);
-    if (v->kind == APITEST_FIELD && !v->field->has_presence && !element) {
+    if (v->kind == APITEST_FIELD && v->field != NULL && !v->field->has_presence && !element) {
         return proto_value_equal(v->field, v->proto, v->field->fallback);
     }
     if (v->kind == APITEST_REPEATED) {
@@ -483,6 +483,44 @@ static bool match_keys(struct match *m, const struct apitest_pattern *p,
     return matched;
 }
 
+typedef bool (*match_fn)(struct match *m, const struct apitest_pattern *p,
+                         const struct apitest_value *v);
+
+static const match_fn by_op[] = {
+    [PAT_ALL] = match_all,
+    [PAT_SOME] = match_some,
+    [PAT_NOT] = match_not,
+    [PAT_ABSENT] = match_absent,
+    [PAT_PRESENT] = match_absent,
+    [PAT_NULL] = match_absent,
+    [PAT_EQ] = apitest_match_scalar,
+    [PAT_GT] = apitest_match_scalar,
+    [PAT_GE] = apitest_match_scalar,
+    [PAT_LT] = apitest_match_scalar,
+    [PAT_LE] = apitest_match_scalar,
+    [PAT_REGEX] = apitest_match_text,
+    [PAT_STARTS] = apitest_match_text,
+    [PAT_ENDS] = apitest_match_text,
+    [PAT_HAS] = apitest_match_text,
+    [PAT_LEN] = apitest_match_text,
+    [PAT_APPROX] = apitest_match_scalar,
+    [PAT_TYPE] = apitest_match_scalar,
+    [PAT_INSIDE] = apitest_match_text,
+    [PAT_WITHIN] = apitest_match_scalar,
+    [PAT_ONEOF] = apitest_match_message,
+    [PAT_FIELDS] = match_fields,
+    [PAT_ENTRIES] = match_entries,
+    [PAT_KEYS] = match_keys,
+    [PAT_TYPED] = apitest_match_message,
+    [PAT_UNKNOWN] = apitest_match_message,
+    [PAT_SAME] = apitest_match_message,
+    [PAT_LIST] = apitest_match_list,
+    [PAT_PREFIX] = apitest_match_list,
+    [PAT_CONTAINS] = apitest_match_list,
+    [PAT_UNORDERED] = apitest_match_list,
+    [PAT_EACH] = apitest_match_list,
+};
+
 bool apitest_pattern_match(struct match *m, const struct apitest_pattern *p,
                            const struct apitest_value *given)
 {
@@ -500,53 +538,10 @@ bool apitest_pattern_match(struct match *m, const struct apitest_pattern *p,
     bool leaf = p->op != PAT_ALL && p->op != PAT_FIELDS && p->op != PAT_ENTRIES &&
                 p->op != PAT_KEYS && p->op != PAT_EACH;
     m->diffs->checks += leaf && !m->silent ? 1 : 0;
-    switch (p->op) {
-    case PAT_ALL:
-        return match_all(m, p, v);
-    case PAT_SOME:
-        return match_some(m, p, v);
-    case PAT_NOT:
-        return match_not(m, p, v);
-    case PAT_ABSENT:
-    case PAT_PRESENT:
+    if (p->op == PAT_ABSENT || p->op == PAT_PRESENT) {
         return match_absent(m, p, given); /* a wrapper is there or not, whatever it holds */
-    case PAT_NULL:
-        return match_absent(m, p, v);
-    case PAT_FIELDS:
-        return match_fields(m, p, v);
-    case PAT_ENTRIES:
-        return match_entries(m, p, v);
-    case PAT_KEYS:
-        return match_keys(m, p, v);
-    case PAT_TYPED:
-    case PAT_UNKNOWN:
-    case PAT_ONEOF:
-    case PAT_SAME:
-        return apitest_match_message(m, p, v);
-    case PAT_LIST:
-    case PAT_PREFIX:
-    case PAT_CONTAINS:
-    case PAT_UNORDERED:
-    case PAT_EACH:
-        return apitest_match_list(m, p, v);
-    case PAT_REGEX:
-    case PAT_STARTS:
-    case PAT_ENDS:
-    case PAT_HAS:
-    case PAT_LEN:
-    case PAT_INSIDE:
-        return apitest_match_text(m, p, v);
-    case PAT_EQ:
-    case PAT_GT:
-    case PAT_GE:
-    case PAT_LT:
-    case PAT_LE:
-    case PAT_APPROX:
-    case PAT_TYPE:
-    case PAT_WITHIN:
-        break;
     }
-    return apitest_match_scalar(m, p, v);
+    return by_op[p->op](m, p, v);
 }
 
 bool apitest_match(const struct apitest_pattern *pattern, const struct apitest_value *value,

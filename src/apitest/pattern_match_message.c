@@ -50,7 +50,7 @@ static void show_unknown(const struct proto_unknown *u, struct buf *b)
     if (u->wire_type != 2 && u->wire_type != 3) {
         buf_add_u64(b, u->number_value);
     } else if (u->wire_type == 2 && str_is_utf8(u->bytes) &&
-               memchr(u->bytes.ptr == NULL ? "" : u->bytes.ptr, '\0', u->bytes.len) == NULL) {
+               str_find_char(u->bytes, '\0') == u->bytes.len) {
         apitest_text_show(u->bytes, SHORT_MAX, b);
     } else {
         for (size_t i = 0; i < u->bytes.len && i < SHORT_MAX / 2; i++) {
