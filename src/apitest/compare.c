@@ -69,7 +69,7 @@ static struct str show(struct walk *w, const struct apitest_value *v)
 {
     _cleanup_(buf_done) struct buf b;
     buf_init(&b, 4096);
-    apitest_value_show(v, SHOWN_MAX, &b);
+    apitest_value_show_safe(w->diffs->secrets, v, SHOWN_MAX, &b);
     return keep(w, buf_str(&b));
 }
 

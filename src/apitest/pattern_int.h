@@ -68,6 +68,9 @@ int apitest_scalar_read(const struct subject *s, const struct conf_node *node,
                         const struct apitest_scope *scope, struct arena *arena,
                         struct conf_diags *diags, struct scalar *ret, bool *ret_known,
                         bool *ret_constant);
+/* A message about a text with a secret in it says nothing of the text (it may be cut there). */
+void apitest_hide_value(const struct apitest_scope *scope, const struct apitest_text *text,
+                        struct err *err);
 /* The JSON value of a plain or quoted YAML scalar, as YAML 1.2 core reads it. */
 const struct apitest_json *apitest_json_of_scalar(struct str text, enum conf_style style,
                                                   struct arena *arena);
@@ -173,6 +176,7 @@ void *apitest_regex_compile(struct str text, struct arena *arena, struct err *er
 /* A match in progress. */
 struct match {
     const struct apitest_scope *scope;
+    const struct apitest_secrets *secrets; /* or NULL */
     struct apitest_diffs *diffs;
     struct buf path;
     bool silent;  /* nothing is told: only fails counts */

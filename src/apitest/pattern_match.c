@@ -24,7 +24,8 @@ enum {
 void apitest_match_begin(struct match *m, const struct apitest_scope *scope,
                          struct apitest_diffs *diffs, const char *path)
 {
-    *m = (struct match){.scope = scope, .diffs = diffs};
+    *m = (struct match){.scope = scope, .diffs = diffs, .secrets = apitest_scope_secrets(scope)};
+    m->secrets = diffs->secrets != NULL ? diffs->secrets : m->secrets;
     buf_init(&m->path, PATH_MAX_BYTES);
     arena_init(&m->arena, MATCH_BYTES_MAX);
     buf_add_cstr(&m->path, path);
@@ -73,7 +74,7 @@ bool apitest_differs(struct match *m, const struct apitest_pattern *p,
     show_expected(p, &b);
     diff.expected = expected != NULL ? keep(m, expected, strlen(expected)) : keep(m, b.ptr, b.len);
     buf_clear(&b);
-    apitest_value_show(v, SHOWN_MAX, &b);
+    apitest_value_show_safe(m->secrets, v, SHOWN_MAX, &b);
     diff.got = got != NULL ? keep(m, got, strlen(got)) : keep(m, b.ptr, b.len);
     char text[1024];
     va_list args;

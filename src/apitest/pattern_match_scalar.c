@@ -263,7 +263,8 @@ static void show_variable(struct match *m, const struct operand *operand, struct
     struct conf_diags diags = {.errors = 0};
     struct apitest_text words = {.known = false};
     if (apitest_expand(m->scope, operand->node, &m->arena, &diags, &words) == 0) {
-        apitest_text_show(words.text, 300, b);
+        struct apitest_value text = apitest_value_of_text(words.text);
+        apitest_value_show_safe(m->secrets, &text, 300, b);
         buf_add_cstr(b, " (");
         apitest_node_show(operand->node, 100, b);
         buf_add_cstr(b, ")");

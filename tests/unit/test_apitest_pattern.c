@@ -581,6 +581,45 @@ static void test_bad_expressions_are_bounded(void **state)
             t_api_diffs(&t));
 }
 
+/* Wherever a long value is cut, no part of a secret is left over. */
+static void test_cuts_leave_no_half_of_a_secret(void **state)
+{
+    (void) state;
+    static const char secret[] = "correct-horse-battery-staple";
+    const struct proto_message_desc *desc = t_api_type(&t, "shop.Order");
+    struct apitest_type of = {.subject = APITEST_OF_MESSAGE, .desc = desc};
+    struct err err = {0};
+    struct t_random random = t_random_init();
+    assert_int_equal(apitest_secrets_add(&t.secrets, str_of(secret), &err), 0);
+    t_api_again(&t);
+    struct apitest_pattern *p =
+        apitest_pattern_compile(t_api_yaml(&t, "tags: [x]"), of, &t.scope, &t.arena, &t.diags);
+    assert_non_null(p);
+    for (size_t pad = 0; pad < 450; pad += 1 + t_random_below(&random, 3)) {
+        char json[1024];
+        (void) snprintf(json, sizeof json, "{\"tags\":[\"%s %.*s%s\",\"%.*s%s\"]}", secret,
+                        (int) pad,
+                        "........................................................................"
+                        "........................................................................"
+                        "........................................................................"
+                        "........................................................................"
+                        "........................................................................"
+                        "........................................................................"
+                        "........................................................................",
+                        secret, (int) (pad % 140),
+                        "........................................................................"
+                        "........................................................................",
+                        secret);
+        t_api_again(&t);
+        struct apitest_value value = {.kind = APITEST_MESSAGE,
+                                      .proto = {.msg = t_api_json(&t, desc, json)}};
+        assert_false(apitest_match(p, &value, "r", &t.scope, &t.diffs));
+        assert_int_equal(t.diffs.list.len, 2);
+        t_check(strstr(t_api_diffs(&t), "corr") == NULL, "%zu: %s", pad, t_api_diffs(&t));
+        t_check(strstr(t_api_diffs(&t), "***") != NULL, "%zu: %s", pad, t_api_diffs(&t));
+    }
+}
+
 static void test_many_differences_are_counted(void **state)
 {
     (void) state;
@@ -626,6 +665,7 @@ int main(void)
         cmocka_unit_test(test_unknown_fields_are_told),
         cmocka_unit_test(test_bad_expressions_are_bounded),
         cmocka_unit_test(test_many_differences_are_counted),
+        cmocka_unit_test(test_cuts_leave_no_half_of_a_secret),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
