@@ -12,7 +12,7 @@ static void match(struct attempt *attempt, const struct apitest_named *named, co
                   const struct apitest_value *value)
 {
     char path[300];
-    (void) snprintf(path, sizeof path, "%s." STR_FMT, what, STR_ARG(named->name));
+    buf_print(path, sizeof path, "%s." STR_FMT, what, STR_ARG(named->name));
     (void) apitest_match(named->pattern, value, path, attempt->scope, &attempt->out->diffs);
 }
 

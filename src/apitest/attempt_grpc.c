@@ -31,9 +31,8 @@ static void on_message(struct rpc_call *call, const struct rpc_message *message,
                      : proto_wire_read(message->bytes, msg, 0, &err);
     if (status != 0) {
         char path[64], got[600];
-        (void) snprintf(path, sizeof path, "responses[%zu]", attempt->replies.len);
-        (void) snprintf(got, sizeof got, "%zu bytes that are none: %s", message->bytes.len,
-                        err.msg);
+        buf_print(path, sizeof path, "responses[%zu]", attempt->replies.len);
+        buf_print(got, sizeof got, "%zu bytes that are none: %s", message->bytes.len, err.msg);
         attempt_differs(attempt, path, attempt->c->pos, attempt->c->method->output->full_name.ptr,
                         got);
         attempt->given_up = true;
@@ -147,9 +146,9 @@ static enum apitest_outcome wrong_status(struct attempt *attempt, const struct a
         return APITEST_LATE;
     }
     if (error != NULL && error->has_code) {
-        (void) snprintf(wanted, sizeof wanted, "%s", rpc_code_name(error->one_code));
+        buf_print(wanted, sizeof wanted, "%s", rpc_code_name(error->one_code));
     } else if (error != NULL) {
-        (void) snprintf(wanted, sizeof wanted, "an error");
+        buf_print(wanted, sizeof wanted, "an error");
     }
     attempt_differs(attempt, "status", error == NULL ? attempt->c->pos : error->pos, wanted,
                     attempt->out->status.ptr);
@@ -275,14 +274,14 @@ static void compare_with_baseline(struct attempt *attempt)
     }
     if (kept->n != attempt->replies.len) {
         char a[64], b[64];
-        (void) snprintf(a, sizeof a, "%zu messages", kept->n);
-        (void) snprintf(b, sizeof b, "%zu messages", attempt->replies.len);
+        buf_print(a, sizeof a, "%zu messages", kept->n);
+        buf_print(b, sizeof b, "%zu messages", attempt->replies.len);
         attempt_differs(attempt, "responses (baseline)", c->pos, a, b);
         return;
     }
     for (size_t k = 0; k < kept->n; k++) {
         char path[64];
-        (void) snprintf(path, sizeof path, "responses[%zu] (baseline)", k);
+        buf_print(path, sizeof path, "responses[%zu] (baseline)", k);
         (void) apitest_compare(kept->msg[k], attempt->replies.ptr[k], ignore, ignores, path,
                                &attempt->out->diffs);
     }

@@ -153,8 +153,8 @@ static void match_body(struct attempt *attempt, struct apitest_value *json)
     if (apitest_json_parse(result->body, &attempt->arena, &json->json, &err) != 0) {
         char got[700];
         size_t shown = result->body.len < 200 ? result->body.len : 200;
-        (void) snprintf(got, sizeof got, "no JSON (%u:%u: %s): %.*s", err.pos.line, err.pos.col,
-                        err.msg, (int) shown, result->body.ptr == NULL ? "" : result->body.ptr);
+        buf_print(got, sizeof got, "no JSON (%u:%u: %s): %.*s", err.pos.line, err.pos.col, err.msg,
+                  (int) shown, result->body.ptr == NULL ? "" : result->body.ptr);
         attempt_differs(attempt, "json", c->pos, "JSON", got);
         return;
     }

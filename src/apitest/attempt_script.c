@@ -37,7 +37,7 @@ static void start_timer(struct attempt *attempt, uint64_t ms)
 static void step_path(const struct attempt *attempt, char out[64])
 {
     const struct apitest_step *step = &attempt->c->step[attempt->step];
-    (void) snprintf(out, 64, "stream[%zu].%s", attempt->step, step_names[step->kind]);
+    buf_print(out, 64, "stream[%zu].%s", attempt->step, step_names[step->kind]);
 }
 
 static enum walk fails(struct attempt *attempt, const char *expected, const char *got)
@@ -52,7 +52,7 @@ static enum walk fails(struct attempt *attempt, const char *expected, const char
 static enum walk fails_by_end(struct attempt *attempt, const char *expected)
 {
     char got[800];
-    (void) snprintf(got, sizeof got, "the call ended: " STR_FMT, STR_ARG(attempt->out->status));
+    buf_print(got, sizeof got, "the call ended: " STR_FMT, STR_ARG(attempt->out->status));
     return fails(attempt, expected, got);
 }
 
@@ -92,8 +92,8 @@ static enum walk walk_expect(struct attempt *attempt, const struct apitest_step 
             return fails_by_end(attempt, "a message");
         }
         if (attempt->timer_fired) {
-            (void) snprintf(path, sizeof path, "none within %llu ms",
-                            (unsigned long long) step->within_ms);
+            buf_print(path, sizeof path, "none within %llu ms",
+                      (unsigned long long) step->within_ms);
             return fails(attempt, "a message", path);
         }
         start_timer(attempt, step->within_ms);
@@ -157,8 +157,8 @@ static enum walk walk_end(struct attempt *attempt, const struct apitest_step *st
     if (attempt->result == NULL) {
         if (attempt->timer_fired) {
             char got[64];
-            (void) snprintf(got, sizeof got, "still open after %llu ms",
-                            (unsigned long long) step->within_ms);
+            buf_print(got, sizeof got, "still open after %llu ms",
+                      (unsigned long long) step->within_ms);
             return fails(attempt, "the end of the stream", got);
         }
         start_timer(attempt, step->within_ms);

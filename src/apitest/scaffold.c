@@ -124,7 +124,7 @@ static void put_message(struct yaml_writer *w, const struct proto_msg *msg)
     while (proto_next(&it)) {
         if (it.field->is_extension) {
             char name[512];
-            (void) snprintf(name, sizeof name, "[" STR_FMT "]", STR_ARG(it.field->full_name));
+            buf_print(name, sizeof name, "[" STR_FMT "]", STR_ARG(it.field->full_name));
             key(w, name);
         } else {
             yaml_key(w, it.field->name);
@@ -327,9 +327,8 @@ static void new_case(struct yaml_writer *w, const struct proto_method_desc *meth
     yaml_map_begin(w);
     key_text(w, "name", method->name);
     key_text(w, "methodName", method->name);
-    (void) snprintf(text, sizeof text, "%s: " STR_FMT " in, " STR_FMT " out",
-                    proto_method_kind(method), STR_ARG(method->input->full_name),
-                    STR_ARG(method->output->full_name));
+    buf_print(text, sizeof text, "%s: " STR_FMT " in, " STR_FMT " out", proto_method_kind(method),
+              STR_ARG(method->input->full_name), STR_ARG(method->output->full_name));
     yaml_comment(w, str_of(text));
     if (method->idempotency != PROTO_NO_SIDE_EFFECTS) {
         key_text(w, "skip",

@@ -24,7 +24,7 @@ static int read_target(struct test_world *w, const char *given, bool may_name,
         ret->name = name;
         address = equals + 1;
     }
-    (void) snprintf(ret->text, sizeof ret->text, "%s", address);
+    buf_print(ret->text, sizeof ret->text, "%s", address);
     ret->conn = (struct rpc_conn_options){
         .authority = o->authority,
         .tls = {.ca_file = o->ca,

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "conf/soften_int.h"
 #include "conf/text_int.h"
 
 #include <string.h>
@@ -28,6 +29,11 @@ struct anchor {
     bool open;     /* its end was not seen yet */
 };
 
+/* A child of an open list or map, or a document. */
+struct child {
+    struct conf_node *node;
+};
+
 struct frame {
     struct conf_node *node;
     struct anchor *anchor; /* or NULL */
@@ -40,13 +46,15 @@ struct composer {
     yaml_parser_t parser;
     struct conf_file *file;
     struct err *err;
-    VEC(struct conf_node *) child;
-    VEC(struct conf_node *) document;
+    VEC(struct child) child;
+    VEC(struct child) document;
     struct frame frame[CONF_DEPTH_MAX];
     size_t depth;
     size_t nodes; /* so far, with aliases as what they stand for */
     struct map anchors;
-    char *piece; /* room for texts */
+    bool softened; /* scalars' texts have private characters: see soften_int.h */
+    size_t cursor_index, cursor_offset; /* a place in characters and in bytes, see offset_of */
+    char *piece;                        /* room for texts */
     size_t piece_left;
 };
 
@@ -153,11 +161,11 @@ static int refuse_tag(const struct composer *c, const yaml_char_t *tag, const ya
 static int add_child(struct composer *c, struct conf_node *node, size_t height)
 {
     if (c->depth == 0) {
-        vec_push(&c->document, node);
+        vec_push(&c->document, ((struct child){node}));
         return 0;
     }
     struct frame *top = &c->frame[c->depth - 1];
-    vec_push(&c->child, node);
+    vec_push(&c->child, ((struct child){node}));
     top->height = height > top->height ? height : top->height;
     return 0;
 }
@@ -172,6 +180,57 @@ static struct anchor *add_anchor(struct composer *c, const yaml_char_t *name,
         (void) map_put(&c->anchors, str_of((const char *) name), anchor);
     }
     return anchor;
+}
+
+/*
+ * Byte offset of a mark.  Marks come in the order of the text, so that the way from the last one is
+ * all that is walked; SIZE_MAX for one that does not.
+ */
+static size_t offset_of(struct composer *c, const yaml_mark_t *mark)
+{
+    struct str text = c->file->text;
+    if (mark->index < c->cursor_index) {
+        return SIZE_MAX;
+    }
+    while (c->cursor_index < mark->index && c->cursor_offset < text.len) {
+        struct str rest = {text.ptr + c->cursor_offset, text.len - c->cursor_offset};
+        size_t n = str_utf8_char(rest);
+        c->cursor_offset += n == 0 ? 1 : n;
+        c->cursor_index++;
+    }
+    return c->cursor_offset;
+}
+
+/*
+ * Two things that libyaml reads as YAML 1.1 had it, and so loses a part of a text that YAML 1.2 has
+ * in it: {?a: b} has the key "?a", and &a:b is the anchor "a:b".
+ */
+static int check_glued(struct composer *c, const yaml_event_t *event)
+{
+    const yaml_char_t *anchor = event->data.scalar.anchor;
+    bool flow = c->depth > 0 && c->frame[c->depth - 1].node->flow;
+    if (!flow && anchor == NULL) {
+        return 0;
+    }
+    struct str text = c->file->text;
+    size_t offset = offset_of(c, &event->start_mark);
+    if (offset >= text.len) {
+        return 0;
+    }
+    if (flow && offset > 0 && text.ptr[offset - 1] == '?') {
+        return at(c, &event->start_mark,
+                  err_set(c->err, ERR_INVALID,
+                          "\"?\" right before this: put a text that begins with \"?\" in quotes"));
+    }
+    size_t behind = anchor == NULL ? 0 : offset + 1 + strlen((const char *) anchor);
+    if (anchor != NULL && behind < text.len && strchr(":?%@`", text.ptr[behind]) != NULL) {
+        return at(c, &event->start_mark,
+                  err_set(c->err, ERR_INVALID,
+                          "\"%c\" in the name of an anchor: a name has letters, digits, \"_\" and "
+                          "\"-\"; put a text that begins with \"&\" in quotes",
+                          text.ptr[behind]));
+    }
+    return 0;
 }
 
 static int check_key(const struct composer *c, const struct conf_node *key, const yaml_mark_t *mark)
@@ -197,7 +256,10 @@ static int on_scalar(struct composer *c, const yaml_event_t *event)
     if (event->data.scalar.tag != NULL) {
         return refuse_tag(c, event->data.scalar.tag, &event->start_mark);
     }
-    int rc = count_nodes(c, 1, &event->start_mark);
+    int rc = check_glued(c, event);
+    if (rc == 0) {
+        rc = count_nodes(c, 1, &event->start_mark);
+    }
     if (rc < 0) {
         return rc;
     }
@@ -207,7 +269,7 @@ static int on_scalar(struct composer *c, const yaml_event_t *event)
     if (node == NULL || text == NULL) {
         return refuse_memory(c, &event->start_mark);
     }
-    node->text = (struct str){text, len};
+    node->text = (struct str){text, c->softened ? conf_harden(text, len) : len};
     switch (event->data.scalar.style) {
     case YAML_SINGLE_QUOTED_SCALAR_STYLE:
         node->style = CONF_SINGLE;
@@ -364,9 +426,10 @@ static int on_end(struct composer *c, const yaml_event_t *event)
 {
     struct frame frame = c->frame[--c->depth];
     size_t n = c->child.len - frame.first;
-    struct conf_node *node = frame.node, **child = n == 0 ? NULL : c->child.ptr + frame.first;
+    struct conf_node *node = frame.node;
+    const struct child *child = n == 0 ? NULL : c->child.ptr + frame.first;
     /* An entry is two pointers, as a key and a value are two children. */
-    void *copy = n == 0 ? NULL : arena_alloc(&c->file->arena, n * sizeof child[0]);
+    void *copy = n == 0 ? NULL : arena_alloc(&c->file->arena, n * sizeof(void *));
     if (n > 0 && copy == NULL) {
         return refuse_memory(c, &event->start_mark);
     }
@@ -374,13 +437,13 @@ static int on_end(struct composer *c, const yaml_event_t *event)
         node->len = n;
         node->item = copy;
         for (size_t i = 0; i < n; i++) {
-            node->item[i] = child[i];
+            node->item[i] = child[i].node;
         }
     } else {
         node->len = n / 2;
         node->entry = copy;
         for (size_t i = 0; i < n / 2; i++) {
-            node->entry[i] = (struct conf_entry){child[2 * i], child[2 * i + 1]};
+            node->entry[i] = (struct conf_entry){child[2 * i].node, child[2 * i + 1].node};
         }
     }
     if (node->flow && node->pos.line == event->end_mark.line + 1 &&
@@ -450,14 +513,15 @@ static int keep_documents(struct composer *c)
             return refuse_memory(c, &begin.start_mark);
         }
         empty->text = STR("");
-        vec_push(&c->document, empty);
+        vec_push(&c->document, ((struct child){empty}));
     }
-    size_t bytes = c->document.len * sizeof c->document.ptr[0];
-    struct conf_node **kept = arena_alloc(&c->file->arena, bytes);
+    struct conf_node **kept = arena_alloc(&c->file->arena, c->document.len * sizeof(void *));
     if (kept == NULL) {
         return refuse_memory(c, &begin.start_mark);
     }
-    memcpy(kept, c->document.ptr, bytes);
+    for (size_t i = 0; i < c->document.len; i++) {
+        kept[i] = c->document.ptr[i].node;
+    }
     c->file->document = kept;
     c->file->documents = c->document.len;
     return 0;
@@ -472,8 +536,10 @@ int compose(struct conf_file *file, struct err *err)
         BUG("no memory for libyaml");
     }
     yaml_parser_set_encoding(&c->parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&c->parser, (const yaml_char_t *) file->text.ptr, file->text.len);
-    int rc = run(c);
+    struct str soft = conf_soften(file->text, &file->arena);
+    c->softened = soft.ptr != file->text.ptr;
+    yaml_parser_set_input_string(&c->parser, (const yaml_char_t *) soft.ptr, soft.len);
+    int rc = soft.ptr == NULL ? refuse_memory(c, &c->parser.mark) : run(c);
     if (rc == 0) {
         rc = keep_documents(c);
     }

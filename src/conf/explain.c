@@ -131,9 +131,9 @@ static void add_escape(struct buf *b, struct str from)
         (void) text_char(next, &n);
         len += n;
     }
-    bool hex = len == 2 && memchr("xuU", from.ptr[1], 3) != NULL;
+    bool hex = len == 2 && str_find_char(STR("xuU"), from.ptr[1]) < 3;
     while (hex && len < from.len && len < 10 &&
-           memchr("0123456789abcdefABCDEF", from.ptr[len], 22) != NULL) {
+           str_find_char(STR("0123456789abcdefABCDEF"), from.ptr[len]) < 22) {
         len++;
     }
     buf_add_char(b, '"');
@@ -146,6 +146,19 @@ struct places {
     struct pos at;
     const yaml_mark_t *context, *problem;
 };
+
+/* What stands at the place and behind it in its line. */
+static struct str here(const struct places *p)
+{
+    return text_from_col(text_line(p->text, p->at.line), p->at.col);
+}
+
+/* What stands before the place in its line. */
+static struct str before(const struct places *p)
+{
+    struct str line = text_line(p->text, p->at.line);
+    return (struct str){line.ptr, line.len - here(p).len};
+}
 
 static void add_placeholder(struct buf *b, char which, const struct places *p)
 {
@@ -161,7 +174,7 @@ static void add_placeholder(struct buf *b, char which, const struct places *p)
         buf_add_u64(b, p->problem->line + 1);
         break;
     default:
-        add_escape(b, text_from_col(text_line(p->text, p->at.line), p->at.col));
+        add_escape(b, here(p));
         break;
     }
 }
@@ -180,7 +193,7 @@ static void fill(const char *text, const struct places *p, struct buf *b)
 /* A character that begins no token: a tab, or one that YAML keeps for itself. */
 static void explain_character(const struct places *p, struct buf *b)
 {
-    struct str rest = text_from_col(text_line(p->text, p->at.line), p->at.col);
+    struct str rest = here(p);
     if (rest.len > 0 && rest.ptr[0] == '\t') {
         buf_add_cstr(b, tabs);
     } else {
@@ -189,20 +202,11 @@ static void explain_character(const struct places *p, struct buf *b)
     }
 }
 
-/* What stands before the place in its line. */
-static struct str before(const struct places *p)
-{
-    struct str line = text_line(p->text, p->at.line);
-    struct str rest = text_from_col(line, p->at.col);
-    return (struct str){line.ptr, line.len - rest.len};
-}
-
 /* libyaml may be behind the backslash, by an "x" or all digits. */
 static void step_back_to_escape(struct places *p)
 {
     struct str left = before(p);
-    struct str here = text_from_col(text_line(p->text, p->at.line), p->at.col);
-    if (here.len > 0 && here.ptr[0] == '\\') {
+    if (str_starts_with(here(p), STR("\\"))) {
         return;
     }
     for (unsigned back = 1; back <= 10 && back <= left.len; back++) {
@@ -213,12 +217,41 @@ static void step_back_to_escape(struct places *p)
     }
 }
 
-static const char *choose_text(const struct sentence *sentence, const struct places *p)
+static bool at_end_of_file(const struct places *p)
+{
+    char seen[64];
+    return strcmp(text_seen(p->text, p->at.line, p->at.col, seen), "end of the file") == 0;
+}
+
+/* A list or map that is open when the file ends is looked for where it began. */
+static const char *choose_open(const struct sentence *sentence, struct places *p)
+{
+    bool list = sentence->problem[strlen(sentence->problem) - 2] == ']';
+    if (!at_end_of_file(p)) {
+        return NULL;
+    }
+    p->at.line = (unsigned) p->context->line + 1;
+    p->at.col = (unsigned) p->context->column + 1;
+    return list ? "the list that begins here has no \"]\" until the end of the file"
+                : "the map that begins here has no \"}\" until the end of the file";
+}
+
+static const char *choose_text(const struct sentence *sentence, struct places *p)
 {
     struct str left = before(p);
-    if (str_starts_with(str_of(sentence->problem), STR("did not find expected ','")) &&
-        str_ends_with(left, STR("$"))) {
-        return variable;
+    if (str_starts_with(str_of(sentence->problem), STR("did not find expected ','"))) {
+        const char *open = choose_open(sentence, p);
+        if (open != NULL || str_ends_with(left, STR("$"))) {
+            return open != NULL ? open : variable;
+        }
+    }
+    if (str_starts_with(str_of(sentence->problem), STR("did not find expected node content")) &&
+        at_end_of_file(p)) {
+        return "the file ends where a value should be: a \"[\" or \"{\" above is not closed";
+    }
+    if (str_starts_with(str_of(sentence->problem), STR("did not find expected key")) &&
+        str_starts_with(here(p), STR(":"))) {
+        return "a key should stand before this \":\": an empty one is written \"\"";
     }
     bool midline = sentence->midline != NULL && str_trim(left).len > 0;
     return midline ? sentence->midline : sentence->text;

@@ -26,6 +26,24 @@ static int refuse_size(const char *name, struct err *err)
     return code;
 }
 
+/*
+ * A copy that ends with a line break: without one libyaml reads the last line of a block text in
+ * another way than all other lines.
+ */
+static struct str copy_text(struct str text, struct arena *arena)
+{
+    bool ends = text.len == 0 || text.ptr[text.len - 1] == '\n';
+    char *copy = arena_alloc(arena, text.len + 2);
+    if (copy == NULL) {
+        return (struct str){NULL, 0};
+    }
+    if (text.len > 0) {
+        memcpy(copy, text.ptr, text.len);
+    }
+    copy[text.len] = ends ? '\0' : '\n';
+    return (struct str){copy, text.len + !ends};
+}
+
 /* The file's nodes point to its own copy of the name, errors to the caller's. */
 static int parse(const char *name, struct str text, struct conf_file *file, struct err *err)
 {
@@ -36,7 +54,7 @@ static int parse(const char *name, struct str text, struct conf_file *file, stru
         text = (struct str){text.ptr + 3, text.len - 3};
     }
     file->name = arena_strdup(&file->arena, str_of(name));
-    file->text = (struct str){arena_strdup(&file->arena, text), text.len};
+    file->text = copy_text(text, &file->arena);
     if (file->name == NULL || file->text.ptr == NULL) {
         return refuse_size(name, err);
     }

@@ -50,7 +50,7 @@ struct conf_node {
 /* A file that was read: its documents, and its text for carets. */
 struct conf_file {
     const char *name;            /* as the user gave it */
-    struct str text;             /* without a byte order mark; NUL behind it */
+    struct str text;             /* no byte order mark, a line break at its end; NUL behind it */
     struct conf_node **document; /* at least one; an empty document is a plain scalar "" */
     size_t documents;
     struct arena arena; /* owns all of the above and may be used for what is made of it */

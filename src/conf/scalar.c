@@ -52,10 +52,9 @@ static bool may_begin_plain(char c)
 /* The character at i may stand in a plain scalar with these neighbors. */
 static bool is_plain_at(struct str text, size_t i, bool flow)
 {
-    char next = i + 1 < text.len ? text.ptr[i + 1] : ' ';
     switch (text.ptr[i]) {
     case ':':
-        return is_alnum(next) || next == '/';
+        return i + 1 < text.len && (is_alnum(text.ptr[i + 1]) || text.ptr[i + 1] == '/');
     case '#':
         return text.ptr[i - 1] != ' ';
     case ',':

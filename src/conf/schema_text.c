@@ -201,8 +201,10 @@ static void add_cell(struct buf *b, const char *text)
     for (; text != NULL && *text != '\0'; text++) {
         if (*text == '|') {
             buf_add_cstr(b, "\\|");
+        } else if (*text == '\n') {
+            buf_add_char(b, ' ');
         } else {
-            buf_add_char(b, *text == '\n' ? ' ' : *text);
+            buf_add_char(b, *text);
         }
     }
 }

@@ -140,7 +140,9 @@ static char *join(const struct parts *parts, size_t bytes, struct arena *arena)
     size_t at = 0;
     for (size_t i = 0; text != NULL && i < parts->list.len; i++) {
         struct str piece = parts->list.ptr[i].text;
-        memcpy(text + at, piece.ptr, piece.len);
+        if (piece.len > 0) {
+            memcpy(text + at, piece.ptr, piece.len);
+        }
         at += piece.len;
     }
     return text;

@@ -217,16 +217,16 @@ const char *text_seen(struct str text, unsigned line, unsigned col, char out[64]
     struct str whole = text_line(text, line), rest = text_from_col(whole, col),
                word = {rest.ptr, 0};
     if (whole.ptr == NULL || (rest.len == 0 && whole.ptr + whole.len == text.ptr + text.len)) {
-        return "the end of the file";
+        return "end of the file";
     }
     if (rest.len == 0) {
-        return "the end of the line";
+        return "end of the line";
     }
     if (rest.ptr[0] == '\t') {
-        return "a tab";
+        return "tab";
     }
     if (rest.ptr[0] == ' ') {
-        return "a blank";
+        return "blank";
     }
     while (word.len < rest.len && rest.ptr[word.len] != ' ' && rest.ptr[word.len] != '\t') {
         word.len++;

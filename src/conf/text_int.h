@@ -32,10 +32,7 @@ bool text_char_harmless(uint32_t c);
  */
 int text_check(struct str text, struct err *err);
 
-/*
- * What stands at a place, for messages: `"word"`, "a tab", "the end of the line", "the end of the
- * file".
- */
+/* What stands at a place, for "unexpected ...": `"word"`, "tab", "end of the line or file". */
 const char *text_seen(struct str text, unsigned line, unsigned col, char out[64]);
 
 /*

@@ -15,7 +15,7 @@ def main():
         # Numbers, as the standard bounds the length of string literals.
         data = ",".join(str(byte) for byte in path.read_bytes() + b"\0")
         texts.append(f"static const char text_{number}[] = {{{data}}};\n")
-        table.append(f'    {{"{path.relative_to(root).as_posix()}", text_{number}}},\n')
+        table.append(f'    {{"{path.resolve().relative_to(root.resolve()).as_posix()}", text_{number}}},\n')
     out.write_text(
         '#include "proto/builtin.h"\n'
         + "".join(texts)

@@ -214,9 +214,33 @@ static struct str key_bytes(const struct proto_field_desc *key, const union prot
     return (struct str){(const char *) value, sizeof *value};
 }
 
-/* One entry; the key is the present token.  had: the field had entries before this text. */
+/* Keys of one map: of the text so far, and of the entries that were there before it. */
+struct keys {
+    struct map seen, old;
+};
+
+static void keys_done(struct keys *keys)
+{
+    map_done(&keys->seen);
+    map_done(&keys->old);
+}
+
+static void keys_init(struct keys *keys, const struct proto_msg *msg,
+                      const struct proto_field_desc *field)
+{
+    const struct proto_field_desc *key_field = proto_map_key(field);
+    map_init(&keys->seen);
+    map_init(&keys->old);
+    for (size_t i = 0; i < proto_len(msg, field); i++) {
+        struct proto_msg *entry = proto_item(msg, field, i).msg;
+        union proto_value key = proto_get(entry, key_field);
+        (void) map_put(&keys->old, key_bytes(key_field, &key), entry);
+    }
+}
+
+/* One entry; the key is the present token. */
 static int read_entry(struct proto_json *j, struct proto_msg *msg,
-                      const struct proto_field_desc *field, bool had, struct map *seen)
+                      const struct proto_field_desc *field, struct keys *keys)
 {
     const struct proto_field_desc *key_field = proto_map_key(field);
     const struct proto_field_desc *value_field = proto_map_value(field);
@@ -227,7 +251,7 @@ static int read_entry(struct proto_json *j, struct proto_msg *msg,
     if (rc < 0) {
         return rc;
     }
-    if (map_put(seen, key_bytes(key_field, &key), seen) != NULL) {
+    if (map_put(&keys->seen, key_bytes(key_field, &key), keys) != NULL) {
         return proto_json_refuse(j, ERR_INVALID, STR_FMT ": the key %s is there twice",
                                  STR_ARG(field->full_name), proto_quoted(j->r.value, quoted));
     }
@@ -238,8 +262,10 @@ static int read_entry(struct proto_json *j, struct proto_msg *msg,
     if (is_ignored_enum(j, token, value_field)) {
         return 0;
     }
-    /* Without earlier entries there is nothing to look for, and a lookup takes time. */
-    entry = had ? proto_map_entry(msg, field, key) : proto_add_message(msg, field);
+    entry = map_get(&keys->old, key_bytes(key_field, &key));
+    if (entry == NULL) {
+        entry = proto_add_message(msg, field);
+    }
     if (entry == NULL || !proto_set(entry, key_field, key)) {
         return proto_json_refuse_full(j);
     }
@@ -255,16 +281,14 @@ static int read_entry(struct proto_json *j, struct proto_msg *msg,
 int proto_json_entries(struct proto_json *j, struct proto_msg *msg,
                        const struct proto_field_desc *field)
 {
-    _cleanup_(map_done) struct map seen;
-    bool had = proto_len(msg, field) > 0;
-    map_init(&seen);
+    _cleanup_(keys_done) struct keys keys;
+    keys_init(&keys, msg, field);
     for (;;) {
         enum json_token token = json_next(&j->r);
         if (token == JSON_OBJ_END) {
             return 0;
         }
-        int rc =
-            token == JSON_ERROR ? proto_json_refuse_text(j) : read_entry(j, msg, field, had, &seen);
+        int rc = token == JSON_ERROR ? proto_json_refuse_text(j) : read_entry(j, msg, field, &keys);
         if (rc < 0) {
             return rc;
         }
@@ -363,12 +387,17 @@ static int see_oneof(struct proto_json *j, struct seen *seen, const struct proto
     return 0;
 }
 
+static bool is_extension_name(struct str name)
+{
+    return name.len > 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']';
+}
+
 /* Of the message itself, or an extension in brackets. */
 static const struct proto_field_desc *
 find_field(const struct proto_json *j, const struct proto_message_desc *desc, struct str name)
 {
     const struct proto_field_desc *field = proto_field_by_any_name(desc, name);
-    if (field == NULL && name.len > 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']') {
+    if (field == NULL && is_extension_name(name)) {
         field = proto_pool_extension(j->pool, (struct str){name.ptr + 1, name.len - 2});
         field = field != NULL && field->parent == desc ? field : NULL;
     }
@@ -385,6 +414,10 @@ static int refuse_name(struct proto_json *j, const struct proto_message_desc *de
     char quoted[256], why[400];
     struct proto_names names;
     struct buf b;
+    if (is_extension_name(name)) {
+        return proto_json_refuse(j, ERR_INVALID, "no extension %s of " STR_FMT,
+                                 proto_quoted(name, quoted), STR_ARG(desc->full_name));
+    }
     names.len = 0;
     for (size_t i = 0; i < desc->fields; i++) {
         proto_names_add(&names, desc->field[i].json_name);

@@ -247,6 +247,11 @@ static int check_map_entry(struct linker *l, const struct link_message *made)
                          "has keys of type %s; keys of a map are integers, bool or string",
                          proto_field_type_text(key, type, sizeof type));
     }
+    if (value->enumeration != NULL && value->fallback.i32 != 0) {
+        return link_fail(l, desc->full_name,
+                         "has values of enum " STR_FMT ", which begins with %d; in a map it is 0",
+                         STR_ARG(value->enumeration->full_name), value->fallback.i32);
+    }
     return 0;
 }
 

@@ -2,14 +2,12 @@
  * Built-in files come into a pool when they are imported or one of their names is looked for.  A
  * file that a set brings under the same name takes the built-in one's place if it comes first.
  */
-#include "proto/pool_int.h"
-
-#include <string.h>
-
-#ifdef PROTO_SOURCES
 #include "proto/builtin.h"
 #include "proto/numbers_int.h"
+#include "proto/pool_int.h"
 #include "proto/source.h"
+
+#include <string.h>
 
 bool proto_pool_is_builtin(struct str file)
 {
@@ -82,21 +80,3 @@ bool proto_pool_load_symbol(struct proto_pool *pool, struct str name)
     }
     return false;
 }
-#else
-bool proto_pool_is_builtin(struct str file)
-{
-    return str_eq_cstr(file, "google/protobuf/descriptor.proto");
-}
-
-bool proto_pool_need(struct proto_pool *pool, struct str name)
-{
-    return map_get(&pool->file, name) != NULL;
-}
-
-bool proto_pool_load_symbol(struct proto_pool *pool, struct str name)
-{
-    (void) pool;
-    (void) name;
-    return false;
-}
-#endif

@@ -277,19 +277,19 @@ static int read_unsigned(const struct text *t, uint64_t max, uint64_t *ret)
 static int read_special(const struct text *t, double *ret)
 {
     static const struct {
-        struct str json, yaml[3];
+        const char *json, *yaml[3];
         double value;
     } special[] = {
-        {STR("NaN"), {STR(".nan"), STR(".NaN"), STR(".NAN")}, (double) NAN},
-        {STR("Infinity"), {STR(".inf"), STR(".Inf"), STR(".INF")}, (double) INFINITY},
-        {STR("Infinity"), {STR("+.inf"), STR("+.Inf"), STR("+.INF")}, (double) INFINITY},
-        {STR("-Infinity"), {STR("-.inf"), STR("-.Inf"), STR("-.INF")}, (double) -INFINITY},
+        {"NaN", {".nan", ".NaN", ".NAN"}, (double) NAN},
+        {"Infinity", {".inf", ".Inf", ".INF"}, (double) INFINITY},
+        {"Infinity", {"+.inf", "+.Inf", "+.INF"}, (double) INFINITY},
+        {"-Infinity", {"-.inf", "-.Inf", "-.INF"}, (double) -INFINITY},
     };
     for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
-        bool found = t->notation != PROTO_JSON_BARE && str_eq(t->text, special[i].json);
+        bool found = t->notation != PROTO_JSON_BARE && str_eq_cstr(t->text, special[i].json);
         for (size_t j = 0; j < 3 && !found; j++) {
-            found =
-                (is_yaml(t) || t->notation == PROTO_TEXT) && str_eq(t->text, special[i].yaml[j]);
+            found = (is_yaml(t) || t->notation == PROTO_TEXT) &&
+                    str_eq_cstr(t->text, special[i].yaml[j]);
         }
         if (found) {
             *ret = special[i].value;

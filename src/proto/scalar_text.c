@@ -9,21 +9,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXP_TEXT_MAX = 32 };
+enum { EXP_TEXT_MAX = 32, FLOAT_DIGITS = 9, DOUBLE_DIGITS = 17 };
 
-/* Digits and exponent of the shortest number that reads back: "d.ddde+XX". */
+static void exp_text(double value, unsigned digits, char out[EXP_TEXT_MAX])
+{
+    struct buf b;
+    buf_init_fixed(&b, out, EXP_TEXT_MAX);
+    buf_addf(&b, "%.*e", (int) digits - 1, value);
+}
+
+/* The shortest number that reads back, as "d.ddde+XX".  More digits come no less close. */
 static void shortest_exp(double value, bool is_float, char out[EXP_TEXT_MAX])
 {
     /* A constant of glibc: the point stays a point in every locale. */
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t) 0);
     locale_t before = uselocale(c_locale);
-    int most = is_float ? 9 : 17;
-    for (int digits = 1; digits <= most; digits++) {
-        (void) snprintf(out, EXP_TEXT_MAX, "%.*e", digits - 1, value);
+    unsigned few = 1, enough = is_float ? FLOAT_DIGITS : DOUBLE_DIGITS;
+    while (few < enough) {
+        unsigned digits = (few + enough) / 2;
+        exp_text(value, digits, out);
         if (is_float ? strtof(out, NULL) == (float) value : strtod(out, NULL) == value) {
-            break;
+            enough = digits;
+        } else {
+            few = digits + 1;
         }
     }
+    exp_text(value, enough, out);
     (void) uselocale(before);
 }
 
@@ -48,7 +59,8 @@ static void float_text(double value, bool is_float, struct buf *b)
     }
     buf_add_cstr(b, signbit(value) ? "-" : "");
     if (isinf(value) || value == 0) {
-        buf_add_cstr(b, value == 0 ? "0" : "Infinity");
+        /* Readers that take -0 for an integer would lose the sign, hence "-0.0". */
+        buf_add_cstr(b, isinf(value) ? "Infinity" : signbit(value) ? "0.0" : "0");
         return;
     }
     shortest_exp(fabs(value), is_float, text);

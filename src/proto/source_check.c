@@ -39,6 +39,19 @@ static void gather(struct spans *spans, const struct proto_msg *of, uint32_t num
     }
 }
 
+static const char *span_text(const struct span *span, char out[64])
+{
+    struct buf b;
+    buf_init_fixed(&b, out, 64);
+    bool one = span->end - span->start == 1;
+    buf_addf(&b, "%s%s %lld", span->extensions ? "extension" : "reserved number", one ? "" : "s",
+             (long long) span->start);
+    if (!one) {
+        buf_addf(&b, " to %lld", (long long) span->end - 1);
+    }
+    return out;
+}
+
 /* Sorts them; no number may be in two. */
 static int sort_spans(struct resolve *r, struct spans *spans, struct str name)
 {
@@ -50,12 +63,10 @@ static int sort_spans(struct resolve *r, struct spans *spans, struct str name)
         const struct span *a = &spans->list.ptr[i - 1];
         const struct span *b = &spans->list.ptr[i];
         if (b->start < a->end) {
-            return lex_fail(&r->lex, name.ptr,
-                            "\"" STR_FMT "\": the %s %lld to %lld and the %s %lld to %lld overlap",
-                            STR_ARG(name), a->extensions ? "extensions" : "reserved numbers",
-                            (long long) a->start, (long long) a->end - 1,
-                            b->extensions ? "extensions" : "reserved numbers", (long long) b->start,
-                            (long long) b->end - 1);
+            char first[64];
+            char second[64];
+            return lex_fail(&r->lex, name.ptr, "\"" STR_FMT "\": the %s and the %s overlap",
+                            STR_ARG(name), span_text(a, first), span_text(b, second));
         }
     }
     return 0;

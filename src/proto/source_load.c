@@ -47,6 +47,7 @@ const struct proto_file_desc *source_linked(const struct proto_pool *pool, struc
 static void resolve_done(struct resolve *r)
 {
     map_done(&r->own);
+    map_done(&r->extensions);
     arena_done(&r->scratch);
     vec_done(&r->visible);
 }
@@ -105,6 +106,7 @@ int source_resolve(struct proto_pool *pool, struct proto_msg *file, struct str t
     r.lex.end = text.ptr == NULL ? NULL : text.ptr + text.len;
     arena_init(&r.scratch, PROTO_POOL_BYTES_MAX);
     map_init(&r.own);
+    map_init(&r.extensions);
     TRY(check_imports(&r));
     const struct proto_field_desc *list = proto_field_of(file, FILE_DEPENDENCY);
     for (size_t i = 0; i < proto_len(file, list); i++) {
@@ -228,13 +230,7 @@ static int finish(struct load *load, struct loading *loading,
 {
     TRY(source_resolve(load->pool, loading->msg, loading->found.text, loading->found.shown,
                        &load->index, load->err));
-    int rc = proto_pool_add(load->pool, loading->msg, load->err);
-    if (rc < 0) {
-        if (load->err != NULL) {
-            load->err->pos = (struct pos){.file = loading->found.shown};
-        }
-        return rc;
-    }
+    TRY(proto_pool_add(load->pool, loading->msg, load->err));
     const struct proto_file_desc *file = source_linked(load->pool, loading->name);
     if (file == NULL) {
         return err_set(load->err, ERR_INTERNAL, STR_FMT " is not in the pool after it was linked",

@@ -212,10 +212,10 @@ static int default_int(struct source *s, struct proto_msg *field, int64_t min, u
     }
     uint64_t value = 0;
     if (lex_int_value(s->lex.token.text, minus ? max + 1 : max, &value) < 0) {
-        char seen[64];
-        return lex_fail(&s->lex, start, "the default value %s%s is out of range: %lld to %llu",
-                        minus ? "-" : "", lex_shown(&s->lex, seen), (long long) min,
-                        (unsigned long long) max);
+        struct str text = s->lex.token.text;
+        return lex_fail(&s->lex, start, "the default value %s%.*s is out of range: %lld to %llu",
+                        minus ? "-" : "", text.len > 40 ? 40 : (int) text.len, text.ptr,
+                        (long long) min, (unsigned long long) max);
     }
     const char *text = arena_printf(s->arena, "%s%llu", minus && value > 0 ? "-" : "",
                                     (unsigned long long) value);

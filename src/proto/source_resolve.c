@@ -41,10 +41,16 @@ int source_symbol_unknown(struct resolve *r, struct str name, struct str scope, 
     if (bare.len > 200) {
         return lex_fail(&r->lex, at, "no %s of this name of %zu bytes", what, bare.len);
     }
+    struct str first = {bare.ptr, str_find_char(bare, '.')};
+    const struct source_symbol *inner = NULL;
     /* It may be in a file that is loaded, but not imported here. */
     for (;;) {
         struct str full = source_join(&r->scratch, scope, bare);
         const struct source_symbol *symbol = full.ptr == NULL ? NULL : map_get(&r->index->map, full);
+        if (inner == NULL && first.len < bare.len && scope.len > 0) {
+            struct str start = source_join(&r->scratch, scope, first);
+            inner = start.ptr == NULL ? NULL : source_symbol_find(r, start);
+        }
         if (symbol != NULL && symbol->kind != SOURCE_PACKAGE && symbol->kind != SOURCE_VALUE) {
             return lex_fail(&r->lex, at,
                             "\"" STR_FMT "\" is defined in \"" STR_FMT
@@ -58,6 +64,18 @@ int source_symbol_unknown(struct resolve *r, struct str name, struct str scope, 
             scope.len--;
         }
         scope.len -= scope.len > 0;
+    }
+    if (inner != NULL && bare.len == name.len) {
+        return lex_fail(&r->lex, at,
+                        "no %s \"" STR_FMT "\": \"" STR_FMT "\" is \"" STR_FMT
+                        "\" here, which has no such name inside; begin with a dot to look from the "
+                        "outside",
+                        what, STR_ARG(name), STR_ARG(first), STR_ARG(inner->name));
+    }
+    const struct proto_message_desc *builtin = proto_pool_message(r->pool, bare);
+    if (builtin != NULL) {
+        return lex_fail(&r->lex, at, "\"" STR_FMT "\" is not imported: add import \"" STR_FMT "\";",
+                        STR_ARG(bare), STR_ARG(builtin->file->name));
     }
     const char *near = str_eq_cstr(str_of(what), "option") ? NULL : nearest_type(r, bare);
     if (near != NULL) {
@@ -176,6 +194,27 @@ static bool is_options_message(struct str name)
            str_ends_with(last, STR("Options"));
 }
 
+/* Two extensions of the file may not have the same number. */
+static int note_extension(struct resolve *r, const struct source_symbol *of, struct proto_msg *field)
+{
+    struct str own = proto_str(field, FIELD_NAME);
+    int32_t number = source_i32(field, FIELD_NUMBER);
+    char text[16];
+    struct buf b;
+    buf_init_fixed(&b, text, sizeof text);
+    buf_add_i64(&b, number);
+    struct str key = source_join(&r->scratch, of->name, buf_str(&b));
+    TRY(key.ptr == NULL ? source_resolve_full(r) : 0);
+    const struct proto_msg *other = map_put(&r->extensions, key, field);
+    if (other != NULL) {
+        return lex_fail(&r->lex, own.ptr, "\"" STR_FMT "\" and \"" STR_FMT "\" extend \"" STR_FMT
+                                          "\" with the same number %d",
+                        STR_ARG(proto_str(other, FIELD_NAME)), STR_ARG(own), STR_ARG(of->name),
+                        (int) number);
+    }
+    return 0;
+}
+
 static int resolve_extendee(struct resolve *r, struct proto_msg *field, struct str scope)
 {
     struct str name = proto_str(field, FIELD_EXTENDEE);
@@ -210,6 +249,7 @@ static int resolve_extendee(struct resolve *r, struct proto_msg *field, struct s
     if (message != NULL && source_is_message_set(message) && !plain_message) {
         return lex_fail(&r->lex, own.ptr, "an extension of a MessageSet is an optional message");
     }
+    TRY(note_extension(r, symbol, field));
     return set_full(r, field, FIELD_EXTENDEE, symbol);
 }
 

@@ -52,6 +52,7 @@ struct resolve {
     struct str package;
     bool proto3;
     struct map own;
+    struct map extensions; /* own ones: extended message "." number to FieldDescriptorProto */
     const struct source_index *index;
     VEC(const struct proto_file_desc *) visible; /* the imports and what they import publicly */
 };
@@ -74,7 +75,7 @@ int source_symbol_unknown(struct resolve *r, struct str name, struct str scope, 
                           const char *at);
 
 /* scope "." name in the arena; "" "." name is name.  ptr NULL: full or longer than can be. */
-#define SOURCE_NAME_BYTES_MAX 2000u
+#define SOURCE_NAME_BYTES_MAX 1024u
 struct str source_join(struct arena *arena, struct str scope, struct str name);
 
 int source_resolve_full(struct resolve *r);

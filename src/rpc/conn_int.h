@@ -195,6 +195,7 @@ struct rpc_conn {
     struct rpc_link *link;  /* that takes streams; NULL: none */
     struct rpc_link *links; /* all */
     unsigned busy;          /* depth of rpc_conn_enter */
+    bool closing;           /* in rpc_conn_close: what waits does not move on */
     bool freed;             /* rpc_conn_free was called */
     size_t holds;           /* of rpc_conn_hold, and one until rpc_conn_free is done */
     bool kicked;
@@ -220,8 +221,6 @@ void rpc_conn_hold(struct rpc_conn *conn);
 void rpc_conn_release(struct rpc_conn *conn);
 /* Makes the loop flush in its next turn, or later in this one. */
 void rpc_conn_kick(struct rpc_conn *conn);
-/* Now, of the loop's turn. */
-uint64_t rpc_conn_now_ms(const struct rpc_conn *conn);
 /* "grpcs" or "https" and the like: the scheme to write for this target with or without TLS. */
 void rpc_conn_hint(const struct rpc_conn *conn, bool tls, char *out, size_t size);
 
@@ -238,12 +237,17 @@ __attribute__((format(printf, 4, 5))) void rpc_link_lostf(struct rpc_link *link,
                                                           enum rpc_code code, const char *fmt, ...);
 /* link.c */
 struct rpc_link *rpc_link_open(struct rpc_conn *conn);
+/* For tests: a link on a socket that is connected; it becomes the connection's. */
+struct rpc_link *rpc_link_adopt(struct rpc_conn *conn, int take_fd);
 void rpc_link_flush(struct rpc_link *link);
+/*
+ * Before the first request after a rest: reads what came meanwhile, as the loop may have stood
+ * still; a connection that the server closed in the meantime is not used then.
+ */
+void rpc_link_look(struct rpc_link *link);
 /* Says goodbye as far as the socket takes it at once, and closes it. */
 void rpc_link_close(struct rpc_link *link);
 void rpc_link_free(struct rpc_link *take_link);
-/* Raw bytes that came; public to this room for the fuzzer. */
-void rpc_link_receive(struct rpc_link *link, struct str bytes);
 /* The first line of bytes in quotes, for a message: "HTTP/1.1 400 Bad Request". */
 void rpc_text_shown(struct str bytes, char *out, size_t size);
 

@@ -92,24 +92,10 @@ static bool resolve(struct rpc_link *link)
     return true;
 }
 
-static void connect_socket(struct rpc_link *link)
+/* Waits until the socket is connected. */
+static void watch_socket(struct rpc_link *link)
 {
     struct rpc_conn *conn = link->conn;
-    const struct sockaddr *sa = (const struct sockaddr *) &conn->address.sa;
-    int one = 1;
-    link->fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (link->fd < 0) {
-        fail_soon(link, "%s: no socket: %s", conn->where, connect_error(errno));
-        return;
-    }
-    if (sa->sa_family != AF_UNIX) {
-        (void) setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    }
-    conn->connects++;
-    if (connect(link->fd, sa, conn->address.sa_len) < 0 && errno != EINPROGRESS) {
-        fail_soon(link, "%s: %s", conn->where, connect_error(errno));
-        return;
-    }
     link->poll = mem_zalloc(sizeof *link->poll);
     link->poll->data = link;
     int rc = uv_poll_init(io_loop_uv(conn->loop), link->poll, link->fd);
@@ -123,7 +109,27 @@ static void connect_socket(struct rpc_link *link)
     rpc_due_set(conn, &link->due, conn->options.connect_timeout_ms, connect_late);
 }
 
-struct rpc_link *rpc_link_open(struct rpc_conn *conn)
+static void connect_socket(struct rpc_link *link)
+{
+    struct rpc_conn *conn = link->conn;
+    const struct sockaddr *sa = (const struct sockaddr *) &conn->address.sa;
+    int one = 1;
+    link->fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (link->fd < 0) {
+        fail_soon(link, "%s: no socket: %s", conn->where, connect_error(errno));
+        return;
+    }
+    if (sa->sa_family != AF_UNIX) {
+        (void) setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    }
+    if (connect(link->fd, sa, conn->address.sa_len) < 0 && errno != EINPROGRESS) {
+        fail_soon(link, "%s: %s", conn->where, connect_error(errno));
+        return;
+    }
+    watch_socket(link);
+}
+
+static struct rpc_link *new_link(struct rpc_conn *conn)
 {
     struct rpc_link *link = mem_zalloc(sizeof *link);
     link->conn = conn;
@@ -136,6 +142,22 @@ struct rpc_link *rpc_link_open(struct rpc_conn *conn)
     if (conn->in == NULL) {
         conn->in = mem_alloc(RPC_IN_BYTES);
     }
+    return link;
+}
+
+struct rpc_link *rpc_link_adopt(struct rpc_conn *conn, int take_fd)
+{
+    struct rpc_link *link = new_link(conn);
+    (void) snprintf(conn->where, sizeof conn->where, "adopted");
+    conn->link = link;
+    link->fd = take_fd;
+    watch_socket(link);
+    return link;
+}
+
+struct rpc_link *rpc_link_open(struct rpc_conn *conn)
+{
+    struct rpc_link *link = new_link(conn);
     if (resolve(link)) {
         connect_socket(link);
     }
@@ -167,6 +189,7 @@ static void connected(struct rpc_link *link)
                        connect_error(error));
         return;
     }
+    link->conn->connects++;
     if (!link->conn->options.target.tls) {
         begin_protocol(link, link->conn->options.protocol == RPC_H2);
         return;
@@ -187,7 +210,7 @@ void rpc_link_plain(struct rpc_link *link, struct str bytes)
     link->proto->receive(link, bytes);
 }
 
-void rpc_link_receive(struct rpc_link *link, struct str bytes)
+static void receive(struct rpc_link *link, struct str bytes)
 {
     if (link->received < sizeof link->first) {
         size_t room = sizeof link->first - (size_t) link->received;
@@ -262,7 +285,7 @@ static void read_socket(struct rpc_link *link, bool to_end)
     for (int i = 0; (i < READS_MAX || to_end) && link->state != RPC_LINK_LOST; i++) {
         ssize_t n = recv(link->fd, in, RPC_IN_BYTES, 0);
         if (n > 0) {
-            rpc_link_receive(link, (struct str){in, (size_t) n});
+            receive(link, (struct str){in, (size_t) n});
         } else if (n == 0) {
             at_eof(link);
             return;
@@ -275,6 +298,14 @@ static void read_socket(struct rpc_link *link, bool to_end)
         if (n > 0 && (size_t) n < RPC_IN_BYTES && !to_end) {
             return;
         }
+    }
+}
+
+void rpc_link_look(struct rpc_link *link)
+{
+    if (link->state == RPC_LINK_READY && link->running.first == NULL &&
+        link->waiting.first != NULL) {
+        read_socket(link, false);
     }
 }
 
@@ -375,7 +406,8 @@ void rpc_link_close(struct rpc_link *link)
     if (link->fd < 0) {
         return;
     }
-    if (link->state == RPC_LINK_GREETING || link->state == RPC_LINK_READY) {
+    if (link->proto != NULL &&
+        (link->state == RPC_LINK_GREETING || link->state == RPC_LINK_READY)) {
         link->proto->goodbye(link);
         if (link->secure != NULL) {
             rpc_secure_goodbye(link);

@@ -130,3 +130,208 @@ describe('evil server', { concurrency: 2 }, () => {
     });
   }
 });
+
+describe('evil server, what it saw of the client', () => {
+  let dir;
+  let server;
+  const Reply = evil.lookupType('evil.v1.Reply');
+
+  before(async () => {
+    dir = mkdtempSync(path.join(tmpdir(), 'rpc-'));
+    server = await startServer(process.execPath, [path.join(SUPPORT, 'evil-server.mjs'), dir]);
+  });
+  after(async () => {
+    assert.equal(await server?.close(), 0);
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  const plain = () => `127.0.0.1:${server.ports.plain}`;
+  const msgOf = ({ messages: [{ base64 }] }) => Reply.decode(Buffer.from(base64, 'base64'));
+
+  for (const [name, options, code] of [
+    ['cancel after the first message', [['x', 1]], 'CANCELLED'],
+    ['the deadline', [['d', 300]], 'DEADLINE_EXCEEDED'],
+  ]) {
+    test(`${name} sends RST_STREAM(CANCEL)`, async () => {
+      const [watched] = await drive(plain(), '/evil.v1.Evil/Watched', [['m', ''], ...options]);
+      assert.equal(watched.end.code, code);
+      assert.equal(watched.end.origin, 'client');
+      assert.equal(watched.messages.length, 1);
+      const [what] = await drive(plain(), '/evil.v1.Evil/WhatReset', [['m', ''], ['u'], ['d', 5000]]);
+      assert.equal(msgOf(what).msg, 'RST 8');
+    });
+  }
+
+  test('a call cancelled at once ends so, before anything is sent', async () => {
+    const [call] = await drive(plain(), '/evil.v1.Evil/Fine', [['m', ''], ['x', 0]]);
+    assert.deepEqual([call.end.code, call.end.origin, call.end.httpStatus], ['CANCELLED', 'client', 0]);
+  });
+
+  test('GOAWAY: the next call opens another connection, which is counted', async () => {
+    const calls = await drive(plain(), '/evil.v1.Evil/GoAwayAndCount', [['m', ''], ['u'], ['r', 3], ['d', 5000]]);
+    assert.deepEqual(calls.map(({ end }) => [end.code, end.conn.connects, end.conn.goaway]), [['OK', 1, true], ['OK', 2, true], ['OK', 3, true]]);
+    assert.deepEqual(calls.map((call) => msgOf(call).seq), [1, 1, 1], 'each on a connection of its own');
+  });
+
+  test('nothing is tried again: a refused call is told, and one connection was opened', async () => {
+    const [call] = await drive(plain(), '/evil.v1.Evil/GoAwayBefore', [['m', ''], ['u'], ['d', 5000]]);
+    assert.deepEqual([call.end.code, call.end.goaway, call.end.conn.connects], ['UNAVAILABLE', true, 1]);
+  });
+
+  test('200 calls at once on one connection', async () => {
+    const calls = await drive(plain(), '/evil.v1.Evil/Fine', [['m', ''], ['u'], ['n', 200], ['d', 20_000], ['q']]);
+    assert.equal(calls.length, 200);
+    for (const { end } of calls) assert.deepEqual([end.code, end.conn.connects, end.sentAll], ['OK', 1, true]);
+  });
+
+  test('a server that takes one stream at a time, and a deadline in the queue', async () => {
+    const calls = await drive(`127.0.0.1:${server.ports.one}`, '/evil.v1.Evil/NeverAnswers', [['m', ''], ['u'], ['n', 3], ['d', 300]]);
+    for (const { end } of calls) assert.equal(end.code, 'DEADLINE_EXCEEDED');
+    assert.ok(calls.some(({ end }) => /waiting for its turn: .* takes 1 at once/.test(end.message)), calls[1].end.message);
+  });
+
+  test('the facts of TLS are told', async () => {
+    const [{ end }] = await drive(`grpcs://127.0.0.1:${server.ports.tls}`, '/evil.v1.Evil/Fine', [['m', ''], ['u'], ['C', server.ca], ['d', 5000]]);
+    assert.deepEqual([end.code, end.conn.alpn, end.conn.protocol, end.conn.tlsVersion], ['OK', 'h2', 'h2', 'TLSv1.3']);
+    assert.match(end.conn.certSubject, /localhost/);
+    assert.ok(end.conn.certNotAfter > Date.now() / 1000);
+    assert.equal(end.conn.peer, `127.0.0.1:${server.ports.tls}`);
+  });
+
+  test('words of TLS name the cure', async () => {
+    const at = (port, scheme = 'grpcs') => `${scheme}://127.0.0.1:${server.ports[port]}`;
+    const ca = ['C', server.ca];
+    for (const [target, options, says] of [
+      [at('tlsExpired'), [ca], /has expired: it was valid until 20\d\d-\d\d-\d\dT/],
+      [at('tlsWrongName'), [ca], /the certificate is for .*other\.example.*, not for "127\.0\.0\.1"/],
+      [at('tlsSelfSigned'), [ca], /self-signed \(.*\): name it as the CA file/],
+      [at('tlsClientCert'), [ca], /wants a client certificate, and none was given/],
+      [at('tlsNoAlpn'), [ca], /chose no protocol by ALPN, and gRPC needs "h2"/],
+      [at('tlsHttp1Only'), [ca], /ALPN.*HTTP\/1\.1 only/],
+      [at('tls'), [], /authority that is unknown here.*CA file/],
+      [at('tls'), [['C', '/nonexistent.pem']], /CA file \/nonexistent\.pem: No such file/],
+      [at('tls'), [ca, ['c', server.ca]], /key file .*ca\.pem/],
+      [at('plain'), [ca], new RegExp(`answered without TLS: write grpc://127\\.0\\.0\\.1:${server.ports.plain}`)],
+      [at('tls', 'grpc'), [], new RegExp(`write grpcs://127\\.0\\.0\\.1:${server.ports.tls}$`)],
+    ]) {
+      const [{ end }] = await drive(target, '/evil.v1.Evil/Fine', [['m', ''], ['u'], ['d', 5000], ...options]);
+      assert.deepEqual([end.code, end.origin], ['UNAVAILABLE', 'connect'], end.message);
+      assert.match(end.message, says);
+    }
+  });
+
+  test('a certificate that is not verified, and a name of our own', async () => {
+    for (const [port, options] of [['tlsSelfSigned', [['i']]], ['tlsExpired', [['i']]], ['tlsWrongName', [['C', server.ca], ['s', 'other.example']]]]) {
+      const [{ end }] = await drive(`grpcs://127.0.0.1:${server.ports[port]}`, '/evil.v1.Evil/Fine', [['m', ''], ['u'], ['d', 5000], ...options]);
+      assert.equal(end.code, 'OK', `${port}: ${end.message}`);
+    }
+  });
+
+  test('the connect timeout holds without a deadline', async () => {
+    for (const target of [`127.0.0.1:${server.ports.mute}`, `grpcs://127.0.0.1:${server.ports.mute}`]) {
+      const [{ end }] = await drive(target, '/evil.v1.Evil/Fine', [['m', ''], ['u'], ['t', 200]]);
+      assert.deepEqual([end.code, end.origin], ['UNAVAILABLE', 'connect']);
+      assert.match(end.message, /within 0\.2 s$/);
+    }
+  });
+});
+
+for (const name of SERVERS) {
+  for (const secure of [false, true]) {
+    describe(`interop with the ${name} server${secure ? ' over TLS' : ''}`, () => {
+      let dir;
+      let server;
+      let root;
+      let certificates;
+
+      before(async () => {
+        dir = mkdtempSync(path.join(tmpdir(), 'rpc-'));
+        certificates = makeCertificates(dir);
+        server = await startInterop(name, secure ? certificates.good : {});
+        root = protobuf.loadSync(PROTO);
+      });
+      after(async () => {
+        assert.equal(await server?.close(), 0);
+        rmSync(dir, { recursive: true, force: true });
+      });
+
+      const type = (each) => root.lookupType(`grpc.testing.${each}`);
+      const bytesOf = (each, value) => hex(type(each).encode(type(each).fromObject(value)).finish());
+      const bodyOf = ({ base64 }) => type('StreamingOutputCallResponse').decode(Buffer.from(base64, 'base64')).payload.body.length;
+      const body = (size) => ({ body: Buffer.alloc(size) });
+      /** Like drive; requests are values of the method's type. */
+      function call(method, requests, options = [], service = 'TestService') {
+        const { requestType } = root.lookupService('grpc.testing.TestService').methods[method];
+        const target = `${secure ? 'grpcs' : 'grpc'}://127.0.0.1:${server.port}`;
+        return drive(target, `/grpc.testing.${service}/${method}`, [
+          ['d', 10_000], ...(secure ? [['C', certificates.ca]] : []), ...options,
+          ...requests.map((each) => messageOption(Buffer.from(bytesOf(requestType, each), 'hex')))]);
+      }
+
+      test('empty_unary and large_unary', async () => {
+        const [empty] = await call('EmptyCall', [{}], [['u']]);
+        assert.deepEqual([empty.end.code, empty.messages.length, empty.messages[0]?.bytes], ['OK', 1, 0], empty.end.message);
+        const [large] = await call('UnaryCall', [{ responseSize: 314159, payload: body(271828) }], [['u']]);
+        assert.equal(large.end.code, 'OK', large.end.message);
+        assert.ok(large.messages[0].bytes > 314159);
+        assert.equal(large.end.sentAll, true);
+      });
+
+      test('compressed requests and replies', async () => {
+        const [packed] = await call('UnaryCall', [
+          { responseSize: 31415, responseCompressed: { value: true }, payload: body(27182) }], [['u'], ['z']]);
+        assert.equal(packed.end.code, 'OK', packed.end.message);
+        assert.ok(packed.messages[0].bytes > 31415);
+        assert.equal(packed.messages[0].compressed, packed.messages[0].wireBytes < 31415, 'the flag says the truth');
+      });
+
+      test('client_streaming', async () => {
+        const [input] = await call('StreamingInputCall', [27182, 8, 1828, 45904].map((size) => ({ payload: body(size) })), [['u']]);
+        assert.equal(input.end.code, 'OK', input.end.message);
+        const reply = type('StreamingInputCallResponse').decode(Buffer.from(input.messages[0].base64, 'base64'));
+        assert.equal(reply.aggregatedPayloadSize, 74922);
+      });
+
+      test('server_streaming, ping_pong and empty_stream', async () => {
+        const sizes = [31415, 9, 2653, 58979];
+        const [output] = await call('StreamingOutputCall', [{ responseParameters: sizes.map((size) => ({ size })) }]);
+        assert.deepEqual([output.end.code, output.messages.map(bodyOf)], ['OK', sizes]);
+        const [pong] = await call('FullDuplexCall', sizes.map((size) => ({ responseParameters: [{ size }], payload: body(size) })), [['p']]);
+        assert.deepEqual([pong.end.code, pong.messages.map(bodyOf)], ['OK', sizes]);
+        const [empty] = await call('FullDuplexCall', []);
+        assert.deepEqual([empty.end.code, empty.messages.length], ['OK', 0]);
+      });
+
+      test('custom_metadata', async () => {
+        const options = [['u'], ['H', 'x-grpc-test-echo-initial=test_initial_metadata_value'], ['H', 'x-grpc-test-echo-trailing-bin=ababab']];
+        const [{ end }] = await call('UnaryCall', [{ responseSize: 1 }], options);
+        assert.deepEqual(valuesOf(end.headers, 'x-grpc-test-echo-initial'), ['test_initial_metadata_value']);
+        assert.deepEqual(valuesOf(end.trailers, 'x-grpc-test-echo-trailing-bin'), ['ababab']);
+      });
+
+      test('status_code_and_message, special_status_message', async () => {
+        const message = '\t\ntest with whitespace\r\nand Unicode BMP \u263a and non-BMP \u{1f608}\t\n';
+        for (const [method, options] of [['UnaryCall', [['u']]], ['FullDuplexCall', []]]) {
+          const [{ end }] = await call(method, [{ responseStatus: { code: 2, message } }], options);
+          assert.deepEqual([end.code, end.origin, end.message], ['UNKNOWN', 'server', message]);
+        }
+      });
+
+      test('unimplemented_method and unimplemented_service', async () => {
+        for (const service of ['TestService', 'UnimplementedService']) {
+          const [{ end }] = await call('UnimplementedCall', [{}], [['u']], service);
+          assert.deepEqual([end.code, end.origin], ['UNIMPLEMENTED', 'server'], end.message);
+        }
+      });
+
+      test('cancel_after_begin, cancel_after_first_response, timeout_on_sleeping_server', async () => {
+        const [begun] = await call('StreamingInputCall', [{ payload: body(10) }], [['u'], ['x', 0], ['o']]);
+        assert.equal(begun.end.code, 'CANCELLED');
+        const [first] = await call('FullDuplexCall', [{ responseParameters: [{ size: 31415 }] }], [['x', 1], ['o']]);
+        assert.deepEqual([first.end.code, first.messages.length], ['CANCELLED', 1]);
+        const [asleep] = await call('StreamingOutputCall', [{ responseParameters: [{ size: 1, intervalUs: 2_000_000 }] }], [['d', 200]]);
+        assert.equal(asleep.end.code, 'DEADLINE_EXCEEDED');
+      });
+    });
+  }
+}

@@ -7,11 +7,20 @@
 #include "proto/message.h"
 #include "proto/scalar.h"
 #include "proto/wkt.h"
+#include "support/shop.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct proto_enum_value_desc values[] = {
-    {STR("UNKNOWN"), 0, NULL}, {STR("PENDING"), 1, NULL}, {STR("WAITING"), 1, NULL}};
+static const struct proto_pool *the_pool(void)
+{
+    static struct proto_pool *pool;
+    struct err err;
+    pool = pool == NULL ? shop_pool(&err) : pool;
+    if (pool == NULL) {
+        BUG("no schema: %s", err.msg);
+    }
+    return pool;
+}
 
 static void try_scalar(uint8_t choice, struct str text)
 {
@@ -19,16 +28,13 @@ static void try_scalar(uint8_t choice, struct str text)
         PROTO_DOUBLE,  PROTO_FLOAT,  PROTO_INT64, PROTO_UINT64,   PROTO_INT32,    PROTO_BOOL,
         PROTO_STRING,  PROTO_BYTES,  PROTO_ENUM,  PROTO_SFIXED32, PROTO_SFIXED64, PROTO_SINT32,
         PROTO_FIXED64, PROTO_SINT64, PROTO_ENUM,  PROTO_UINT32};
-    struct proto_enum_desc enumeration = {.name = STR("State"),
-                                          .full_name = STR("shop.State"),
-                                          .value = values,
-                                          .values = sizeof values / sizeof values[0],
-                                          .closed = (choice & 15) == 14};
-    struct proto_field_desc field = {.name = STR("f"),
-                                     .full_name = STR("shop.M.f"),
-                                     .type = types[choice & 15],
-                                     .check_utf8 = true,
-                                     .enumeration = &enumeration};
+    bool closed = (choice & 15) == 14;
+    struct proto_field_desc field = {
+        .name = STR("f"),
+        .full_name = STR("shop.M.f"),
+        .type = types[choice & 15],
+        .check_utf8 = true,
+        .enumeration = proto_pool_enum(the_pool(), closed ? STR("old.Color") : STR("shop.Mood"))};
     enum proto_notation notation = (enum proto_notation)((choice >> 4) % 5);
     union proto_value value, again;
     struct arena arena;

@@ -249,6 +249,15 @@ def canonical(msg, pool):
     return copy.SerializeToString(deterministic=True)
 
 
+def unlike(msg, other):
+    """The first field in which two messages differ."""
+    for field in msg.DESCRIPTOR.fields:
+        ours, theirs = getattr(other, field.name), getattr(msg, field.name)
+        if repr(ours) != repr(theirs):
+            return f'{field.full_name} is {repr(ours)[:500]}, not {repr(theirs)[:500]}'
+    return 'another message'
+
+
 def same_value(ours, theirs):
     """Numbers are equal as double, or as the float that both stand for."""
     if isinstance(ours, float) and isinstance(theirs, float) and ours != theirs:
@@ -269,13 +278,13 @@ def check(testee, pool, name, msg):
     ours = testee.ask(name, JSON, protobuf_payload=data)
     back = json_format.Parse(ours, pool.make(name), descriptor_pool=pool.pool, max_recursion_depth=200)
     if canonical(back, pool) != data:
-        raise Difference(f'Python reads our JSON as another message: {ours}')
+        raise Difference(f'Python reads our JSON: {unlike(msg, back)}')
     back = pool.make(name)
     back.ParseFromString(testee.ask(name, PROTOBUF, json_payload=theirs))
     if canonical(back, pool) != data:
-        raise Difference(f'we read the JSON of Python as another message: {theirs}')
-    if not same_value(json.loads(ours), json.loads(theirs)):
-        raise Difference(f'other values: {ours} and {theirs}')
+        raise Difference(f'we read the JSON of Python: {unlike(msg, back)}')
+    if not same_value(json.loads(ours, parse_int=float), json.loads(theirs, parse_int=float)):
+        raise Difference(f"other values: {ours} and {theirs}")
     again = testee.ask(name, JSON, json_payload=ours)
     if again != ours:
         raise Difference(f'our JSON is not read back: {ours} and {again}')

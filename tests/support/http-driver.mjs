@@ -7,7 +7,7 @@ import path from 'node:path';
 import readline from 'node:readline';
 import { BUILD_DIR } from './nginx.mjs';
 
-const DRIVER = path.join(BUILD_DIR, 'tests/support/http_driver');
+const DRIVER = path.join(BUILD_DIR, 'tests/http_driver');
 
 export class Driver {
   #child;

@@ -1,11 +1,10 @@
 /*
- * Prints the tree of the YAML text on standard input as JSON, for tests:
+ * Prints the tree of each YAML file as a line of JSON, for tests.  usage: yaml_tree FILE...
  *     {"documents": [...]}  a list: [...]; a map: {"map": [[KEY, VALUE], ...]};
  *                           a scalar: its text behind a letter of its style, one of : ' " | >
  *     {"error": {"line": 1, "col": 2, "message": "..."}}
  */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "conf/node.h"
@@ -51,7 +50,7 @@ static void write_error(struct json_writer *w, const struct err *err)
     json_obj_end(w);
 }
 
-int main(void)
+static int print_tree(const char *path)
 {
     struct conf_file file;
     struct err err = {.code = ERR_NONE};
@@ -60,7 +59,7 @@ int main(void)
     buf_init(&b, CONF_BYTES_MAX);
     json_writer_init(&w, &b);
     json_obj_begin(&w);
-    if (conf_read("-", &file, &err) < 0) {
+    if (conf_read(path, &file, &err) < 0) {
         write_error(&w, &err);
     } else {
         json_key(&w, "documents");
@@ -72,7 +71,17 @@ int main(void)
         conf_file_done(&file);
     }
     json_obj_end(&w);
+    buf_add_char(&b, '\n');
     int rc = b.failed || fwrite(b.ptr, 1, b.len, stdout) != b.len;
     buf_done(&b);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    int rc = 0;
+    for (int i = 1; i < argc && rc == 0; i++) {
+        rc = print_tree(argv[i]);
+    }
     return rc;
 }

@@ -5,6 +5,41 @@
 #include "conf/emit.h"
 #include "conf/node.h"
 
+static void write_cases(struct yaml_writer *w)
+{
+    yaml_key(w, STR("cases"));
+    yaml_list_begin(w);
+    yaml_comment(w, STR("the first"));
+    yaml_map_begin(w);
+    yaml_key(w, STR("name"));
+    yaml_text(w, STR("12"));
+    yaml_comment(w, STR("what is said"));
+    yaml_key(w, STR("detail"));
+    yaml_map_begin(w);
+    yaml_key(w, STR("requests"));
+    yaml_list_begin(w);
+    yaml_list_begin(w);
+    yaml_text(w, STR("two\nlines\n"));
+    yaml_plain(w, STR("12"));
+    yaml_list_end(w);
+    yaml_map_begin(w);
+    yaml_map_end(w);
+    yaml_list_end(w);
+    yaml_key(w, STR("error"));
+    yaml_comment(w, STR("none"));
+    yaml_plain(w, STR("null"));
+    yaml_key(w, STR("none"));
+    yaml_list_begin(w);
+    yaml_comment(w, STR("nothing yet"));
+    yaml_list_end(w);
+    yaml_map_end(w);
+    yaml_map_end(w);
+    yaml_text(w, STR("last"));
+    yaml_list_end(w);
+    yaml_map_end(w);
+    yaml_list_end(w);
+}
+
 static void test_a_suite_as_people_write_it(void **state)
 {
     (void) state;
@@ -32,37 +67,7 @@ static void test_a_suite_as_people_write_it(void **state)
     yaml_map_end(&w);
     yaml_map_end(&w);
     yaml_list_end(&w);
-    yaml_key(&w, STR("cases"));
-    yaml_list_begin(&w);
-    yaml_comment(&w, STR("the first"));
-    yaml_map_begin(&w);
-    yaml_key(&w, STR("name"));
-    yaml_text(&w, STR("12"));
-    yaml_comment(&w, STR("what is said"));
-    yaml_key(&w, STR("detail"));
-    yaml_map_begin(&w);
-    yaml_key(&w, STR("requests"));
-    yaml_list_begin(&w);
-    yaml_list_begin(&w);
-    yaml_text(&w, STR("two\nlines\n"));
-    yaml_plain(&w, STR("12"));
-    yaml_list_end(&w);
-    yaml_map_begin(&w);
-    yaml_map_end(&w);
-    yaml_list_end(&w);
-    yaml_key(&w, STR("error"));
-    yaml_comment(&w, STR("none"));
-    yaml_plain(&w, STR("null"));
-    yaml_key(&w, STR("none"));
-    yaml_list_begin(&w);
-    yaml_comment(&w, STR("nothing yet"));
-    yaml_list_end(&w);
-    yaml_map_end(&w);
-    yaml_map_end(&w);
-    yaml_text(&w, STR("last"));
-    yaml_list_end(&w);
-    yaml_map_end(&w);
-    yaml_list_end(&w);
+    write_cases(&w);
     assert_int_equal(w.depth, 0);
     assert_string_equal(b.ptr, "# Made from service.proto.\n"
                                "# Edit it.\n"
@@ -90,76 +95,77 @@ static void test_a_suite_as_people_write_it(void **state)
     buf_done(&b);
 }
 
+static const struct {
+    const char *text, *block, *flow;
+} quoted[] = {
+    {"hoge", "hoge", NULL},
+    {"", "\"\"", NULL},
+    {"~", "\"~\"", NULL},
+    {"null", "\"null\"", NULL},
+    {"True", "\"True\"", NULL},
+    {"NO", "\"NO\"", NULL},
+    {"y", "\"y\"", NULL},
+    {"yes sir", "yes sir", NULL},
+    {".NaN", "\".NaN\"", NULL},
+    {"12", "\"12\"", NULL},
+    {"-1.5", "\"-1.5\"", NULL},
+    {"+1", "\"+1\"", NULL},
+    {".5", "\".5\"", NULL},
+    {"0x1F", "\"0x1F\"", NULL},
+    {"1e3", "\"1e3\"", NULL},
+    {"1_000", "\"1_000\"", NULL},
+    {"12:30:45", "\"12:30:45\"", NULL},
+    {"2024-01-31", "\"2024-01-31\"", NULL},
+    {"10s", "10s", NULL},
+    {"1.2.z", "1.2.z", NULL},
+    {"a b", "a b", NULL},
+    {" a", "\" a\"", NULL},
+    {"a ", "\"a \"", NULL},
+    {"a: b", "\"a: b\"", NULL},
+    {"a:", "\"a:\"", NULL},
+    {"http://x:80/a", "http://x:80/a", NULL},
+    {"a #b", "\"a #b\"", NULL},
+    {"a#b", "a#b", NULL},
+    {"#a", "\"#a\"", NULL},
+    {"- a", "\"- a\"", NULL},
+    {"---", "\"---\"", NULL},
+    {"...", "\"...\"", NULL},
+    {"<<", "\"<<\"", NULL},
+    {"=", "\"=\"", NULL},
+    {"@type", "\"@type\"", NULL},
+    {"*a", "\"*a\"", NULL},
+    {"!a", "\"!a\"", NULL},
+    {"%a", "\"%a\"", NULL},
+    {"$regex", "$regex", NULL},
+    {"a, b", "a, b", "\"a, b\""},
+    {"a[0].b", "a[0].b", "\"a[0].b\""},
+    {"${sku}", "${sku}", "\"${sku}\""},
+    {"it's", "it's", NULL},
+    {"say \"hi\"", "say \"hi\"", NULL},
+    {"'a", "\"'a\"", NULL},
+    {"\"a\"", "'\"a\"'", NULL},
+    {"\"it's\"", "'\"it''s\"'", NULL},
+    {"^a\\d+$", "^a\\d+$", NULL},
+    {"[a\\d]", "'[a\\d]'", NULL},
+    {"a\tb", "\"a\\tb\"", NULL},
+    {"\x01\x7f\xc2\x85", "\"\\x01\\x7F\\x85\"", NULL},
+    {"\xe2\x80\xa8\xef\xbb\xbf", "\"\\u2028\\uFEFF\"", NULL},
+    {"\xe6\x97\xa5\xe6\x9c\xac", "\xe6\x97\xa5\xe6\x9c\xac", NULL},
+    {"a\xff", "\"a\xef\xbf\xbd\"", NULL},
+    {"a\nb", "|-\n  a\n  b", "\"a\\nb\""},
+    {"a\n", "|\n  a", "\"a\\n\""},
+    {"a\n\nb\n\n", "|+\n  a\n\n  b\n", "\"a\\n\\nb\\n\\n\""},
+    {" a\nb", "|2-\n   a\n  b", "\" a\\nb\""},
+    {"\na", "|2-\n\n  a", "\"\\na\""},
+    {"\n", "\"\\n\"", NULL},
+    {"a\n\tb", "\"a\\n\\tb\"", NULL},
+    {"a\r\nb", "\"a\\r\\nb\"", NULL},
+};
+
 static void test_texts_are_quoted_only_where_they_need_it(void **state)
 {
     (void) state;
-    static const struct {
-        const char *text, *block, *flow;
-    } rows[] = {
-        {"hoge", "hoge", NULL},
-        {"", "\"\"", NULL},
-        {"~", "\"~\"", NULL},
-        {"null", "\"null\"", NULL},
-        {"True", "\"True\"", NULL},
-        {"NO", "\"NO\"", NULL},
-        {"y", "\"y\"", NULL},
-        {"yes sir", "yes sir", NULL},
-        {".NaN", "\".NaN\"", NULL},
-        {"12", "\"12\"", NULL},
-        {"-1.5", "\"-1.5\"", NULL},
-        {"+1", "\"+1\"", NULL},
-        {".5", "\".5\"", NULL},
-        {"0x1F", "\"0x1F\"", NULL},
-        {"1e3", "\"1e3\"", NULL},
-        {"1_000", "\"1_000\"", NULL},
-        {"12:30:45", "\"12:30:45\"", NULL},
-        {"2024-01-31", "\"2024-01-31\"", NULL},
-        {"10s", "10s", NULL},
-        {"1.2.z", "1.2.z", NULL},
-        {"a b", "a b", NULL},
-        {" a", "\" a\"", NULL},
-        {"a ", "\"a \"", NULL},
-        {"a: b", "\"a: b\"", NULL},
-        {"a:", "\"a:\"", NULL},
-        {"http://x:80/a", "http://x:80/a", NULL},
-        {"a #b", "\"a #b\"", NULL},
-        {"a#b", "a#b", NULL},
-        {"#a", "\"#a\"", NULL},
-        {"- a", "\"- a\"", NULL},
-        {"---", "\"---\"", NULL},
-        {"...", "\"...\"", NULL},
-        {"<<", "\"<<\"", NULL},
-        {"=", "\"=\"", NULL},
-        {"@type", "\"@type\"", NULL},
-        {"*a", "\"*a\"", NULL},
-        {"!a", "\"!a\"", NULL},
-        {"%a", "\"%a\"", NULL},
-        {"$regex", "$regex", NULL},
-        {"a, b", "a, b", "\"a, b\""},
-        {"a[0].b", "a[0].b", "\"a[0].b\""},
-        {"${sku}", "${sku}", "\"${sku}\""},
-        {"it's", "it's", NULL},
-        {"say \"hi\"", "say \"hi\"", NULL},
-        {"'a", "\"'a\"", NULL},
-        {"\"a\"", "'\"a\"'", NULL},
-        {"\"it's\"", "'\"it''s\"'", NULL},
-        {"^a\\d+$", "^a\\d+$", NULL},
-        {"[a\\d]", "'[a\\d]'", NULL},
-        {"a\tb", "\"a\\tb\"", NULL},
-        {"\x01\x7f\xc2\x85", "\"\\x01\\x7F\\x85\"", NULL},
-        {"\xe2\x80\xa8\xef\xbb\xbf", "\"\\u2028\\uFEFF\"", NULL},
-        {"\xe6\x97\xa5\xe6\x9c\xac", "\xe6\x97\xa5\xe6\x9c\xac", NULL},
-        {"a\xff", "\"a\xef\xbf\xbd\"", NULL},
-        {"a\nb", "|-\n  a\n  b", "\"a\\nb\""},
-        {"a\n", "|\n  a", "\"a\\n\""},
-        {"a\n\nb\n\n", "|+\n  a\n\n  b\n", "\"a\\n\\nb\\n\\n\""},
-        {" a\nb", "|2-\n   a\n  b", "\" a\\nb\""},
-        {"\na", "|2-\n\n  a", "\"\\na\""},
-        {"\n", "\"\\n\"", NULL},
-        {"a\n\tb", "\"a\\n\\tb\"", NULL},
-        {"a\r\nb", "\"a\\r\\nb\"", NULL},
-    };
-    T_TABLE(row, rows)
+    T_TABLE(row, quoted)
     {
         for (int flow = 0; flow < 2; flow++) {
             _cleanup_(buf_done) struct buf b;
@@ -219,63 +225,65 @@ struct draw {
     bool flow;
 };
 
+/* What texts are drawn from: all that means something to YAML. */
+static const char *const pieces[] = {
+    "a",
+    "b ",
+    " ",
+    "\n",
+    "\n\n",
+    "  ",
+    ":",
+    ": ",
+    " #",
+    "- ",
+    "'",
+    "\"",
+    "\\",
+    "${x}",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "?",
+    "? ",
+    "|",
+    ">",
+    "%",
+    "@",
+    "&a",
+    "*a",
+    "!",
+    "~",
+    "null",
+    "yes",
+    "12",
+    "0x1",
+    ".5",
+    "---",
+    "...",
+    "--- ",
+    "<<",
+    "\t",
+    "\r",
+    "\x01",
+    "\x7f",
+    "\xc2\x85",
+    "\xe2\x80\xa9",
+    "\xef\xbb\xbf",
+    "\xc3\xa9",
+    "\xe6\x97\xa5",
+    "\xf0\x9f\x98\x80",
+    "\xef\xbf\xbf",
+    "word",
+    "http://x",
+    "=",
+    "#",
+};
+
 static struct str draw_text(struct draw *d, char *out, size_t size)
 {
-    static const char *const pieces[] = {
-        "a",
-        "b ",
-        " ",
-        "\n",
-        "\n\n",
-        "  ",
-        ":",
-        ": ",
-        " #",
-        "- ",
-        "'",
-        "\"",
-        "\\",
-        "${x}",
-        "{",
-        "}",
-        "[",
-        "]",
-        ",",
-        "?",
-        "? ",
-        "|",
-        ">",
-        "%",
-        "@",
-        "&a",
-        "*a",
-        "!",
-        "~",
-        "null",
-        "yes",
-        "12",
-        "0x1",
-        ".5",
-        "---",
-        "...",
-        "--- ",
-        "<<",
-        "\t",
-        "\r",
-        "\x01",
-        "\x7f",
-        "\xc2\x85",
-        "\xe2\x80\xa9",
-        "\xef\xbb\xbf",
-        "\xc3\xa9",
-        "\xe6\x97\xa5",
-        "\xf0\x9f\x98\x80",
-        "\xef\xbf\xbf",
-        "word",
-        "http://x",
-        "=",
-        "#",
-    };
     struct buf b;
     buf_init_fixed(&b, out, size);
     uint64_t n = t_random_below(&d->random, 6);
@@ -308,6 +316,19 @@ static void draw_comment(struct draw *d)
 
 static void draw_value(struct draw *d, const struct conf_node *node, unsigned depth);
 
+/* The child to compare with; while writing there is none, and any node will do. */
+static const struct conf_node *child_of(const struct draw *d, const struct conf_node *node,
+                                        uint64_t i, bool key)
+{
+    if (d->w != NULL) {
+        return node;
+    }
+    if (node->kind == CONF_MAP) {
+        return key ? node->entry[i].key : node->entry[i].value;
+    }
+    return node->item[i];
+}
+
 static void draw_key(struct draw *d, const struct conf_node *key, uint64_t i)
 {
     char text[16384];
@@ -337,13 +358,10 @@ static void draw_collection(struct draw *d, const struct conf_node *node, unsign
     for (uint64_t i = 0; i < n; i++) {
         draw_comment(d);
         if (map) {
-            draw_key(d, d->w != NULL ? NULL : node->entry[i].key, i);
+            draw_key(d, child_of(d, node, i, true), i);
             draw_comment(d);
         }
-        const struct conf_node *child = d->w != NULL ? NULL
-                                        : map        ? node->entry[i].value
-                                                     : node->item[i];
-        draw_value(d, child, depth + 1);
+        draw_value(d, child_of(d, node, i, false), depth + 1);
     }
     draw_comment(d);
     if (d->w != NULL) {
@@ -388,7 +406,7 @@ static void test_what_is_written_is_read_back_the_same(void **state)
         yaml_writer_init(&w, &b);
         struct draw d = {.random = {seed}, .w = &w};
         draw_comment(&d);
-        draw_value(&d, NULL, 0);
+        draw_value(&d, &(struct conf_node){.kind = CONF_SCALAR}, 0);
         assert_false(b.failed);
         struct conf_file file;
         struct err err = {.code = ERR_NONE};

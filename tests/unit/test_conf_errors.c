@@ -47,8 +47,7 @@ static const struct {
         "2:2: unexpected \":\": \",\" or \"]\" should follow in the list that began at 1:4"),
     ROW("a: {b: 1 c: 2}\n",
         "1:11: unexpected \":\": \",\" or \"}\" should follow in the map that began at 1:4"),
-    ROW("a: [1 2, {b}\n", "2:1: unexpected the end of the file: \",\" or \"]\" should follow in "
-                          "the list that began at 1:4"),
+    ROW("a: [1 2, {b}\n", "1:4: the list that begins here has no \"]\" until the end of the file"),
     ROW("a: {b: ${c}}\n", "1:9: unexpected \"{c}}\" behind \"$\": put a text with \"${\" in quotes "
                           "inside of [..] and {..}, as \"{\" begins a map there"),
     ROW("a: [${b}]\n", "1:6: unexpected \"{b}]\" behind \"$\": put a text with \"${\" in quotes "
@@ -121,6 +120,17 @@ static const struct {
         "2:1: unexpected \"---\": \",\" or \"]\" should follow in the list that began at 1:1"),
     ROW("key: [a]b\n", "1:9: unexpected \"b\" behind a value that is complete: put the whole text "
                        "in quotes, or begin a new line"),
+    ROW("{?a: b}\n", "1:3: \"?\" right before this: put a text that begins with \"?\" in quotes"),
+    ROW("[?a]\n", "1:3: \"?\" right before this: put a text that begins with \"?\" in quotes"),
+    ROW("a: &b:c d\n", "1:4: \":\" in the name of an anchor: a name has letters, digits, \"_\" and "
+                       "\"-\"; put a text that begins with \"&\" in quotes"),
+    ROW("a: [1, 2", "1:4: the list that begins here has no \"]\" until the end of the file"),
+    ROW("- {a: [1],\n",
+        "2:1: the file ends where a value should be: a \"[\" or \"{\" above is not closed"),
+    ROW("a: {b: ${c", "1:9: unexpected \"{c\" behind \"$\": put a text with \"${\" in quotes "
+                      "inside of [..] and {..}, as \"{\" begins a map there"),
+    ROW("a: [1,\tb\n", "1:4: the list that begins here has no \"]\" until the end of the file"),
+    ROW(": a\n", "1:1: a key should stand before this \":\": an empty one is written \"\""),
     ROW("\"a\" \"b\"\n", "1:5: unexpected '\"b\"' behind a value that is complete: put the whole "
                          "text in quotes, or begin a new line"),
 };

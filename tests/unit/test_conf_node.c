@@ -191,7 +191,7 @@ static void test_aliases_count_what_they_stand_for(void **state)
     struct buf b;
     buf_init(&b, 4096);
     buf_add_cstr(&b, "a: &a [x, x, x, x, x, x, x, x, x, x]\n");
-    for (char c = 'b'; c <= 'i'; c++) {
+    for (int c = 'b'; c <= 'i'; c++) {
         buf_addf(&b, "%c: &%c [*%c", c, c, c - 1);
         for (int i = 1; i < 10; i++) {
             buf_addf(&b, ", *%c", c - 1);
@@ -214,9 +214,6 @@ static void test_ten_megabytes_in_reasonable_memory(void **state)
     assert_str(conf_get(file.document[0]->item[n - 1], "price")->text, "9007199254740993");
     /* 7 nodes of 64 bytes a line of 54, their texts, and the text itself */
     assert_true(file.arena.used_bytes < (size_t) 128 * 1024 * 1024);
-    _cleanup_(mem_freep) char *many = repeat("", "-\n", 4000000, "");
-    refuse(many, ERR_FULL,
-           "more than 4000000 values, with those that aliases stand for; make the file smaller");
     _cleanup_(mem_freep) char *large = repeat("a: ", "0123456789abcdef", 1024 * 1024, "");
     refuse(large, ERR_FULL, "the file has more than 16 MiB; split it");
 }

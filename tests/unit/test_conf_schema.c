@@ -60,85 +60,84 @@ static void assert_checked(const char *text, const char *errors)
 
 #define HEAD "name: x\nmethodName: m\n"
 
+static const struct {
+    const char *text, *errors;
+} checked[] = {
+    {HEAD, ""},
+    {HEAD "detail: {requests: [], wait: 250ms}\nsteps: [{send: 1, then: [{send: 2}]}]\ntags: "
+          "a\nskip: true\n"
+          "repeat: -12\nany:\n",
+     ""},
+    {HEAD "tags: [a, 'b', 3]\nskip: false\ndetail: {wait: 0}\n", ""},
+    {"name: 12\nmethodName: NO\n", ""}, /* texts, whatever they look like elsewhere */
+    {"nmae: x\nmethodName: m\n",
+     "1:1: unknown key \"nmae\" in a case: did you mean \"name\"?\n1:1: a case needs \"name\": "
+     "how reports call it\n"},
+    {"name: x\n", "1:1: a case needs \"methodName\"\n"},
+    {"[1, 2]", "1:1: a case has to be a map of keys and values, but is a list of 2\n"},
+    {"", "1:1: a case has to be a map of keys and values, but is nothing\n"},
+    {HEAD "zzz: 1\n",
+     "3:1: unknown key \"zzz\" in a case: one of name, methodName, detail, steps, tags, skip, "
+     "repeat, any\n"},
+    {"name:\nmethodName: ~\n", "1:6: \"name\" has to be text, but is nothing\n2:13: "
+                               "\"methodName\" has to be text, but is null\n"},
+    {"name: ''\nmethodName: ''\n", "1:7: \"name\" may not be empty: give how reports call it\n"},
+    {"name: [a]\nmethodName: {}\n", "1:7: \"name\" has to be text, but is a list of 1\n2:13: "
+                                    "\"methodName\" has to be text, but is an empty map\n"},
+    {HEAD "detail: x\n", "3:9: \"detail\" has to be a map, but is text \"x\"\n"},
+    {HEAD "detail: {}\n", "3:9: \"detail\" may not be empty: give what is said\n"},
+    {HEAD "detail: {request: []}\n",
+     "3:10: unknown key \"request\" in \"detail\": did you mean \"requests\"?\n"},
+    {HEAD "detail: {requests: {name: x}}\n",
+     "3:20: \"requests\" has to be a list, but is a map: begin each item with \"- \"\n"},
+    {HEAD "steps: []\n", "3:8: \"steps\" may not be empty: give one after the other\n"},
+    {HEAD "steps:\n- send: 1\n- 2\n- then: [{}]\n",
+     "5:3: an item of \"steps\" has to be a map of keys and values, but is text \"2\"\n"
+     "6:10: an item of \"then\" needs \"send\": a message\n"
+     "6:3: an item of \"steps\" needs \"send\": a message\n"},
+    {HEAD "tags: []\n", "3:7: \"tags\" may not be empty: give words to choose by\n"},
+    {HEAD "tags: {a: b}\n", "3:7: \"tags\" has to be a text or a list of texts, but is a map\n"},
+    {HEAD "tags:\n", "3:6: \"tags\" has to be a text or a list of texts, but is nothing\n"},
+    {HEAD "tags: [a, [b], ~]\n",
+     "3:11: each item of \"tags\" has to be text, but this is a list of 1\n"
+     "3:16: each item of \"tags\" has to be text, but this is null\n"},
+    {HEAD "skip: yes\n",
+     "3:7: \"skip\" has to be true or false, but is text \"yes\": write true\n"},
+    {HEAD "skip: Off\n",
+     "3:7: \"skip\" has to be true or false, but is text \"Off\": write false\n"},
+    {HEAD "skip: TRUE\n",
+     "3:7: \"skip\" has to be true or false, but is text \"TRUE\": write true\n"},
+    {HEAD "skip: 'true'\n", "3:7: \"skip\" has to be true or false, but is text \"true\": "
+                            "write true without quotes\n"},
+    {HEAD "skip: \"no\"\n",
+     "3:7: \"skip\" has to be true or false, but is text \"no\": write false without quotes\n"},
+    {HEAD "skip: maybe\n", "3:7: \"skip\" has to be true or false, but is text \"maybe\"\n"},
+    {HEAD "skip:\n", "3:6: \"skip\" has to be true or false, but is nothing\n"},
+    {HEAD "skip: [true]\n", "3:7: \"skip\" has to be true or false, but is a list of 1\n"},
+    {HEAD "repeat: 007\n", "3:9: \"repeat\" has to be a whole number, but is text \"007\"\n"},
+    {HEAD "repeat: 1.5\n", "3:9: \"repeat\" has to be a whole number, but is text \"1.5\"\n"},
+    {HEAD "repeat: '3'\n",
+     "3:9: \"repeat\" has to be a whole number, but is text \"3\": write it without quotes\n"},
+    {HEAD "repeat: 9223372036854775808\n",
+     "3:9: \"repeat\" has to be a number from -9223372036854775808 to 9223372036854775807, but "
+     "is "
+     "9223372036854775808\n"},
+    {HEAD "detail: {wait: 10}\n", "3:16: \"wait\" has to be a time such as 250ms, 10s, 5m, but "
+                                  "is text \"10\", which has no unit\n"},
+    {HEAD "detail: {wait: 1 s}\n",
+     "3:16: \"wait\" has to be a time such as 250ms, 10s, 5m, but is text \"1 s\"\n"},
+    {HEAD "detail: {wait: 99999999999999999999d}\n",
+     "3:16: \"wait\" has to be a time such as 250ms, 10s, 5m, but is text "
+     "\"99999999999999999999d\", which is too "
+     "long\n"},
+    {HEAD "detail: {wait: [1s]}\n",
+     "3:16: \"wait\" has to be a time such as 250ms, 10s, 5m, but is a list of 1\n"},
+};
+
 static void test_maps_are_checked_by_their_table(void **state)
 {
     (void) state;
-    static const struct {
-        const char *text, *errors;
-    } rows[] = {
-        {HEAD, ""},
-        {HEAD "detail: {requests: [], wait: 250ms}\nsteps: [{send: 1, then: [{send: 2}]}]\ntags: "
-              "a\nskip: true\n"
-              "repeat: -12\nany:\n",
-         ""},
-        {HEAD "tags: [a, 'b', 3]\nskip: false\ndetail: {wait: 0}\n", ""},
-        {"name: 12\nmethodName: NO\n", ""}, /* texts, whatever they look like elsewhere */
-        {"nmae: x\nmethodName: m\n",
-         "1:1: unknown key \"nmae\" in a case: did you mean \"name\"?\n1:1: a case needs \"name\": "
-         "how reports call it\n"},
-        {"name: x\n", "1:1: a case needs \"methodName\"\n"},
-        {"[1, 2]", "1:1: a case has to be a map of keys and values, but is a list of 2\n"},
-        {"", "1:1: a case has to be a map of keys and values, but is nothing\n"},
-        {HEAD "zzz: 1\n",
-         "3:1: unknown key \"zzz\" in a case: one of name, methodName, detail, steps, tags, skip, "
-         "repeat, any\n"},
-        {"name:\nmethodName: ~\n", "1:6: \"name\" has to be text, but is nothing\n2:13: "
-                                   "\"methodName\" has to be text, but is null\n"},
-        {"name: ''\nmethodName: ''\n",
-         "1:7: \"name\" may not be empty: give how reports call it\n"},
-        {"name: [a]\nmethodName: {}\n", "1:7: \"name\" has to be text, but is a list of 1\n2:13: "
-                                        "\"methodName\" has to be text, but is an empty map\n"},
-        {HEAD "detail: x\n", "3:9: \"detail\" has to be a map, but is text \"x\"\n"},
-        {HEAD "detail: {}\n", "3:9: \"detail\" may not be empty: give what is said\n"},
-        {HEAD "detail: {request: []}\n",
-         "3:10: unknown key \"request\" in \"detail\": did you mean \"requests\"?\n"},
-        {HEAD "detail: {requests: {name: x}}\n",
-         "3:20: \"requests\" has to be a list, but is a map: begin each item with \"- \"\n"},
-        {HEAD "steps: []\n", "3:8: \"steps\" may not be empty: give one after the other\n"},
-        {HEAD "steps:\n- send: 1\n- 2\n- then: [{}]\n",
-         "5:3: an item of \"steps\" has to be a map of keys and values, but is text \"2\"\n"
-         "6:10: an item of \"then\" needs \"send\": a message\n"
-         "6:3: an item of \"steps\" needs \"send\": a message\n"},
-        {HEAD "tags: []\n", "3:7: \"tags\" may not be empty: give words to choose by\n"},
-        {HEAD "tags: {a: b}\n",
-         "3:7: \"tags\" has to be a text or a list of texts, but is a map\n"},
-        {HEAD "tags:\n", "3:6: \"tags\" has to be a text or a list of texts, but is nothing\n"},
-        {HEAD "tags: [a, [b], ~]\n",
-         "3:11: each item of \"tags\" has to be text, but this is a list of 1\n"
-         "3:16: each item of \"tags\" has to be text, but this is null\n"},
-        {HEAD "skip: yes\n",
-         "3:7: \"skip\" has to be true or false, but is text \"yes\": write true\n"},
-        {HEAD "skip: Off\n",
-         "3:7: \"skip\" has to be true or false, but is text \"Off\": write false\n"},
-        {HEAD "skip: TRUE\n",
-         "3:7: \"skip\" has to be true or false, but is text \"TRUE\": write true\n"},
-        {HEAD "skip: 'true'\n", "3:7: \"skip\" has to be true or false, but is text \"true\": "
-                                "write true without quotes\n"},
-        {HEAD "skip: \"no\"\n",
-         "3:7: \"skip\" has to be true or false, but is text \"no\": write false without quotes\n"},
-        {HEAD "skip: maybe\n", "3:7: \"skip\" has to be true or false, but is text \"maybe\"\n"},
-        {HEAD "skip:\n", "3:6: \"skip\" has to be true or false, but is nothing\n"},
-        {HEAD "skip: [true]\n", "3:7: \"skip\" has to be true or false, but is a list of 1\n"},
-        {HEAD "repeat: 007\n", "3:9: \"repeat\" has to be a whole number, but is text \"007\"\n"},
-        {HEAD "repeat: 1.5\n", "3:9: \"repeat\" has to be a whole number, but is text \"1.5\"\n"},
-        {HEAD "repeat: '3'\n",
-         "3:9: \"repeat\" has to be a whole number, but is text \"3\": write it without quotes\n"},
-        {HEAD "repeat: 9223372036854775808\n",
-         "3:9: \"repeat\" has to be a number from -9223372036854775808 to 9223372036854775807, but "
-         "is "
-         "9223372036854775808\n"},
-        {HEAD "detail: {wait: 10}\n", "3:16: \"wait\" has to be a time such as 250ms, 10s, 5m, but "
-                                      "is text \"10\", which has no unit\n"},
-        {HEAD "detail: {wait: 1 s}\n",
-         "3:16: \"wait\" has to be a time such as 250ms, 10s, 5m, but is text \"1 s\"\n"},
-        {HEAD "detail: {wait: 99999999999999999999d}\n",
-         "3:16: \"wait\" has to be a time such as 250ms, 10s, 5m, but is text "
-         "\"99999999999999999999d\", which is too "
-         "long\n"},
-        {HEAD "detail: {wait: [1s]}\n",
-         "3:16: \"wait\" has to be a time such as 250ms, 10s, 5m, but is a list of 1\n"},
-    };
-    T_TABLE(row, rows)
+    T_TABLE(row, checked)
     {
         assert_checked(row->text, row->errors);
     }

@@ -80,7 +80,7 @@ static void test_scalars(void **state)
         {"{\"quantity\":1.0}", "{\"quantity\":1}"},
         {"{\"price\":0.1,\"weight\":0.1}", NULL},
         {"{\"price\":\"NaN\",\"weight\":\"-Infinity\"}", NULL},
-        {"{\"price\":-0.0}", "{\"price\":-0}"},
+        {"{\"price\":-0.0}", NULL},
         {"{\"price\":\"1.5\"}", "{\"price\":1.5}"},
         {"{\"gift\":true,\"name\":\"a\\u00e4\\ud83d\\ude00\\u0000b\"}",
          "{\"gift\":true,\"name\":\"aä\U0001f600\\u0000b\"}"},
@@ -157,7 +157,7 @@ static void test_fields_go_by_both_names(void **state)
          "1:2: no field \"quantitty\" in shop.Order: did you mean \"quantity\"?"},
         {"{\"line\":{\"SKU_NAME\":1}}",
          "1:10: no field \"SKU_NAME\" in shop.Line: it has sku, quantity, inner"},
-        {"{\"[old.weight]\":1}", "1:2: no field \"[old.weight]\" in shop.Order"},
+        {"{\"[old.weight]\":1}", "1:2: no extension \"[old.weight]\" of shop.Order"},
     };
     check("shop.Order", rows, T_LEN(rows));
     const struct row unknown[] = {
@@ -252,7 +252,7 @@ static void test_well_known_types(void **state)
         {"{\"int64Value\":\"a\"}", "1:15: google.protobuf.Int64Value.value: \"a\" is no int64"},
         {"{\"struct\":{\"a\":[1,\"b\",true,null,{}],\"b\":{\"c\":1.5}}}", NULL},
         {"{\"struct\":[]}", "1:11: a list where a google.protobuf.Struct belongs: write it in { }"},
-        {"{\"list\":[1,[],[[]]],\"value\":\"x\",\"empty\":{}}", NULL},
+        {"{\"value\":\"x\",\"list\":[1,[],[[]]],\"empty\":{}}", NULL},
         {"{\"empty\":{\"a\":1}}", "1:11: no field \"a\" in google.protobuf.Empty"},
     };
     check("shop.Order", rows, T_LEN(rows));
@@ -282,14 +282,14 @@ static void test_any(void **state)
         {ANY("shop.Lin\",\"sku\":\"a\""), "1:8: the type \"shop.Lin\" in an Any is not known"},
         {"{\"any\":{\"sku\":\"a\"}}", "1:8: an Any without \"@type\", its type"},
         {"{\"any\":{\"@type\":1}}", "1:17: \"@type\" is a number: write a string"},
-        {ANY(LINE "\",\"sku\":\"a\",\"@type\":\"" LINE "\""), "1:61: \"@type\" is there twice"},
+        {ANY(LINE "\",\"sku\":\"a\",\"@type\":\"" LINE "\""), "1:59: \"@type\" is there twice"},
         {ANY(GOOGLE "Duration\",\"value\":\"1s\",\"value\":\"1s\""),
-         "1:80: \"value\" is there twice"},
+         "1:77: \"value\" is there twice"},
         {ANY(GOOGLE "Duration\",\"seconds\":1"),
-         "1:67: no field \"seconds\" in an Any of google.protobuf.Duration: it has \"@type\" and "
+         "1:64: no field \"seconds\" in an Any of google.protobuf.Duration: it has \"@type\" and "
          "\"value\""},
-        {ANY(GOOGLE "Duration\""), "1:66: an Any of google.protobuf.Duration without \"value\""},
-        {ANY(LINE "\",\"sku\":1"), "1:56: shop.Line.sku: 1 is no string: write it in quotes"},
+        {ANY(GOOGLE "Duration\""), "1:63: an Any of google.protobuf.Duration without \"value\""},
+        {ANY(LINE "\",\"sku\":1"), "1:55: shop.Line.sku: 1 is no string: write it in quotes"},
     };
     check("shop.Order", rows, T_LEN(rows));
 }
@@ -303,10 +303,10 @@ static void test_proto2(void **state)
         {"{\"name\":\"a\",\"[old.weight]\":\"5\",\"[old.sub]\":[{\"name\":\"b\"}]}", NULL},
         {"{\"[old.weight]\":0}", "{\"[old.weight]\":\"0\"}"},
         {"{\"[old.weight]\":1,\"[old.weight]\":1}", "1:19: [old.weight] is there twice"},
-        {"{\"[old.wieght]\":1}", "1:2: no field \"[old.wieght]\" in old.Thing"},
+        {"{\"[old.wieght]\":1}", "1:2: no extension \"[old.wieght]\" of old.Thing"},
         {"{\"color\":7}",
          "1:10: old.Thing.color: no value 7 in enum old.Color, which is closed: it has RED, BLUE"},
-        {"{\"byName\":{\"a\":\"BLUE\"}}", NULL},
+        {"{\"byName\":{\"a\":\"BIG\"}}", NULL},
     };
     check("old.Thing", rows, T_LEN(rows));
 }

@@ -4,31 +4,30 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "proto/scalar.h"
+#include "support/shop.h"
 
 #include <float.h>
 #include <math.h>
 
-static const struct proto_enum_value_desc state_values[] = {
-    {STR("UNKNOWN"), 0, NULL},
-    {STR("PENDING"), 1, NULL},
-    {STR("WAITING"), 1, NULL}, /* an alias */
-    {STR("PAID"), -2, NULL},
-};
-static const struct proto_enum_desc state = {.name = STR("State"),
-                                             .full_name = STR("shop.State"),
-                                             .value = state_values,
-                                             .values = T_LEN(state_values)};
-static const struct proto_enum_desc closed_state = {.name = STR("State"),
-                                                    .full_name = STR("shop.State"),
-                                                    .value = state_values,
-                                                    .values = T_LEN(state_values),
-                                                    .closed = true};
-static const struct proto_enum_value_desc null_values[] = {{STR("NULL_VALUE"), 0, NULL}};
-static const struct proto_enum_desc null_value = {.name = STR("NullValue"),
-                                                  .full_name = STR("google.protobuf.NullValue"),
-                                                  .value = null_values,
-                                                  .values = 1,
-                                                  .is_null_value = true};
+static struct proto_pool *pool;
+
+static int setup(void **state)
+{
+    (void) state;
+    struct err err = {0};
+    pool = shop_pool(&err);
+    if (pool == NULL) {
+        print_error("%u:%u: %s\n", err.pos.line, err.pos.col, err.msg);
+    }
+    return pool == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    (void) state;
+    proto_pool_free(pool);
+    return 0;
+}
 
 static struct proto_field_desc field_of(enum proto_type type)
 {
@@ -97,9 +96,9 @@ static void check_rows(const struct row *rows, size_t n, const struct proto_enum
     }
 }
 
-static void test_integers_are_exact_to_both_ends(void **state_)
+static void test_integers_are_exact_to_both_ends(void **state)
 {
-    (void) state_;
+    (void) state;
     const struct row rows[] = {
         {PROTO_INT64, ALL, "9223372036854775807", "9223372036854775807"},
         {PROTO_INT64, ALL, "-9223372036854775808", "-9223372036854775808"},
@@ -149,9 +148,9 @@ static void test_integers_are_exact_to_both_ends(void **state_)
     check_rows(rows, T_LEN(rows), NULL);
 }
 
-static void test_what_is_no_integer_is_told_with_what_would_be(void **state_)
+static void test_what_is_no_integer_is_told_with_what_would_be(void **state)
 {
-    (void) state_;
+    (void) state;
     const struct row rows[] = {
         {PROTO_INT32, STRING | PLAIN, "1.5", "\"1.5\" is no int32: it has a fraction"},
         {PROTO_INT32, BARE, "1.5", "1.5 is no int32: it has a fraction"},
@@ -178,9 +177,9 @@ static void test_what_is_no_integer_is_told_with_what_would_be(void **state_)
     check_rows(rows, T_LEN(rows), NULL);
 }
 
-static void test_floats_are_the_shortest_that_read_back(void **state_)
+static void test_floats_are_the_shortest_that_read_back(void **state)
 {
-    (void) state_;
+    (void) state;
     const struct row rows[] = {
         {PROTO_DOUBLE, ALL, "1.20", "1.2"},
         {PROTO_DOUBLE, ALL, "0.1", "0.1"},
@@ -199,7 +198,7 @@ static void test_floats_are_the_shortest_that_read_back(void **state_)
         {PROTO_DOUBLE, ALL, "1.7976931348623157e308", "1.7976931348623157e+308"},
         {PROTO_DOUBLE, ALL, "5e-324", "5e-324"},
         {PROTO_DOUBLE, ALL, "1e-400", "0"},
-        {PROTO_DOUBLE, ALL, "-0.0", "-0"},
+        {PROTO_DOUBLE, ALL, "-0.0", "-0.0"},
         {PROTO_DOUBLE, ALL, "-12.5", "-12.5"},
         {PROTO_DOUBLE, ALL & ~BARE, "NaN", "NaN"},
         {PROTO_FLOAT, ALL & ~BARE, "Infinity", "Infinity"},
@@ -225,9 +224,9 @@ static void test_floats_are_the_shortest_that_read_back(void **state_)
     check_rows(rows, T_LEN(rows), NULL);
 }
 
-static void test_bool_is_true_or_false(void **state_)
+static void test_bool_is_true_or_false(void **state)
 {
-    (void) state_;
+    (void) state;
     const struct row rows[] = {
         {PROTO_BOOL, BARE | PLAIN | TEXT, "true", "true"},
         {PROTO_BOOL, BARE | PLAIN | TEXT, "false", "false"},
@@ -246,9 +245,9 @@ static void test_bool_is_true_or_false(void **state_)
     check_rows(rows, T_LEN(rows), NULL);
 }
 
-static void test_strings_are_what_is_written(void **state_)
+static void test_strings_are_what_is_written(void **state)
 {
-    (void) state_;
+    (void) state;
     const struct row rows[] = {
         {PROTO_STRING, ALL & ~BARE, "007", "007"},
         {PROTO_STRING, ALL & ~BARE, "NO", "NO"},
@@ -274,9 +273,9 @@ static void test_strings_are_what_is_written(void **state_)
     assert_int_equal(value.bytes.len, 3);
 }
 
-static void test_bytes_are_base64(void **state_)
+static void test_bytes_are_base64(void **state)
 {
-    (void) state_;
+    (void) state;
     const struct row rows[] = {
         {PROTO_BYTES, ALL & ~BARE, "", ""},
         {PROTO_BYTES, ALL & ~BARE, "AQI=", "AQI="},
@@ -316,34 +315,34 @@ static void test_bytes_are_base64(void **state_)
     arena_done(&arena);
 }
 
-static void test_enums_are_names_or_numbers(void **state_)
+static void test_enums_are_names_or_numbers(void **state)
 {
-    (void) state_;
+    (void) state;
     const struct row open[] = {
-        {PROTO_ENUM, ALL & ~BARE, "PAID", "PAID"},
-        {PROTO_ENUM, ALL & ~BARE, "WAITING", "PENDING"},
-        {PROTO_ENUM, ALL & ~STRING, "1", "PENDING"},
-        {PROTO_ENUM, ALL & ~STRING, "-2", "PAID"},
-        {PROTO_ENUM, BARE, "1.0", "PENDING"},
+        {PROTO_ENUM, ALL & ~BARE, "SAD", "SAD"},
+        {PROTO_ENUM, ALL & ~BARE, "MERRY", "HAPPY"},
+        {PROTO_ENUM, ALL & ~STRING, "1", "HAPPY"},
+        {PROTO_ENUM, ALL & ~STRING, "-2", "SAD"},
+        {PROTO_ENUM, BARE, "1.0", "HAPPY"},
         {PROTO_ENUM, ALL & ~STRING, "77", "77"},
         {PROTO_ENUM, BARE, "1.5", "1.5 is no enum: it has a fraction"},
         {PROTO_ENUM, BARE, "2147483648",
          "2147483648 is out of range of enum: -2147483648 to 2147483647"},
         {PROTO_ENUM, STRING, "1",
-         "no value \"1\" in enum shop.State: it has UNKNOWN, PENDING, WAITING, PAID"},
-        {PROTO_ENUM, PLAIN, "PENDNIG",
-         "no value \"PENDNIG\" in enum shop.State: did you mean \"PENDING\"?"},
-        {PROTO_ENUM, PLAIN, "paid", "no value \"paid\" in enum shop.State: did you mean \"PAID\"?"},
+         "no value \"1\" in enum shop.Mood: it has NEUTRAL, HAPPY, MERRY, SAD"},
+        {PROTO_ENUM, PLAIN, "NUETRAL",
+         "no value \"NUETRAL\" in enum shop.Mood: did you mean \"NEUTRAL\"?"},
+        {PROTO_ENUM, PLAIN, "happy",
+         "no value \"happy\" in enum shop.Mood: did you mean \"HAPPY\"?"},
         {PROTO_ENUM, PLAIN, "",
-         "no value \"\" in enum shop.State: it has UNKNOWN, PENDING, "
-         "WAITING, PAID"},
+         "no value \"\" in enum shop.Mood: it has NEUTRAL, HAPPY, MERRY, SAD"},
         {PROTO_ENUM, BARE, "null",
-         "no value null in enum shop.State: it has UNKNOWN, PENDING, WAITING, PAID"},
+         "no value null in enum shop.Mood: it has NEUTRAL, HAPPY, MERRY, SAD"},
     };
     const struct row closed[] = {
-        {PROTO_ENUM, BARE | PLAIN, "1", "PENDING"},
+        {PROTO_ENUM, BARE | PLAIN, "1", "RED"},
         {PROTO_ENUM, BARE, "77",
-         "no value 77 in enum shop.State, which is closed: it has UNKNOWN, PENDING, WAITING, PAID"},
+         "no value 77 in enum old.Color, which is closed: it has RED, BLUE"},
     };
     const struct row null[] = {
         {PROTO_ENUM, BARE | PLAIN, "null", "NULL_VALUE"},
@@ -351,14 +350,14 @@ static void test_enums_are_names_or_numbers(void **state_)
         {PROTO_ENUM, STRING, "null",
          "no value \"null\" in enum google.protobuf.NullValue: it has NULL_VALUE"},
     };
-    check_rows(open, T_LEN(open), &state);
-    check_rows(closed, T_LEN(closed), &closed_state);
-    check_rows(null, T_LEN(null), &null_value);
+    check_rows(open, T_LEN(open), proto_pool_enum(pool, STR("shop.Mood")));
+    check_rows(closed, T_LEN(closed), proto_pool_enum(pool, STR("old.Color")));
+    check_rows(null, T_LEN(null), proto_pool_enum(pool, STR("google.protobuf.NullValue")));
 }
 
-static void test_long_values_are_shown_in_part(void **state_)
+static void test_long_values_are_shown_in_part(void **state)
 {
-    (void) state_;
+    (void) state;
     const struct row rows[] = {
         {PROTO_INT32, PLAIN, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
          "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"... is no int32"},
@@ -404,12 +403,12 @@ static void test_every_number_reads_back_the_same(void **state_)
             (field.type == PROTO_FLOAT && isnan(sized.f32))) {
             continue;
         }
-        field.enumeration = &state;
+        field.enumeration = proto_pool_enum(pool, STR("shop.Mood"));
         buf_init_fixed(&b, text, sizeof text);
         proto_scalar_text(&field, sized, &b);
         int rc = proto_scalar_read(&field, buf_str(&b), PROTO_YAML_PLAIN, NULL, &again, &err);
-        t_check(rc == 0 && again.u64 == sized.u64, "%s of type %d: %s", text,
-                (int) field.type, err.msg);
+        t_check(rc == 0 && again.u64 == sized.u64, "%s of type %d: %s", text, (int) field.type,
+                err.msg);
     }
 }
 
@@ -426,5 +425,5 @@ int main(void)
         cmocka_unit_test(test_long_values_are_shown_in_part),
         cmocka_unit_test(test_every_number_reads_back_the_same),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }
