@@ -46,7 +46,9 @@ static bool covers(struct str pattern, struct str path)
 static bool is_ignored(const struct walk *w)
 {
     struct str path = buf_str(&w->path);
-    path = (struct str){path.ptr + w->prefix, path.len - w->prefix};
+    if (path.len > 0) {
+        path = (struct str){path.ptr + w->prefix, path.len - w->prefix};
+    }
     if (path.len > 0 && path.ptr[0] == '.') {
         path = (struct str){path.ptr + 1, path.len - 1};
     }

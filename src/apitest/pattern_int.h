@@ -7,6 +7,7 @@
  */
 #include "apitest/pattern.h"
 #include "apitest/value_int.h"
+#include "base/map.h"
 
 /* What stands where a pattern is; bits, as operators say for which they are. */
 enum subject_kind {
@@ -183,10 +184,16 @@ struct match {
     bool broken;  /* could not be finished: nothing that was found out counts */
     size_t fails; /* differences */
     size_t steps;
-    void *regex_data;   /* pcre2_match_data */
+    void *regex_data; /* pcre2_match_data */
+    /* By address of what it was made of: contents of an Any, JSON of a Struct, scalars and regular
+     * expressions with variables; each element of a list would make them anew otherwise. */
+    struct map made;
     struct arena arena; /* for what one match needs */
 };
 
+/* NULL: not made yet. */
+void *apitest_made(const struct match *m, const void *of);
+void apitest_made_put(struct match *m, const void *of, void *made);
 bool apitest_pattern_match(struct match *m, const struct apitest_pattern *p,
                            const struct apitest_value *v);
 bool apitest_match_scalar(struct match *m, const struct apitest_pattern *p,

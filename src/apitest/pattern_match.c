@@ -34,9 +34,26 @@ void apitest_match_begin(struct match *m, const struct apitest_scope *scope,
 bool apitest_match_end(struct match *m, bool matched)
 {
     pcre2_match_data_free(m->regex_data);
+    map_done(&m->made);
     buf_done(&m->path);
     arena_done(&m->arena);
     return matched && !m->broken;
+}
+
+/* The address itself is the key. */
+static struct str key_of(const void *const *address)
+{
+    return (struct str){(const char *) address, sizeof(void *)};
+}
+
+void *apitest_made(const struct match *m, const void *of)
+{
+    return map_get(&m->made, key_of(&of));
+}
+
+void apitest_made_put(struct match *m, const void *of, void *made)
+{
+    (void) map_put(&m->made, key_of(&of), made);
 }
 
 static struct str keep(struct match *m, const char *text, size_t len)
@@ -102,8 +119,9 @@ static bool give_up(struct match *m, const struct apitest_pattern *p, const stru
 bool apitest_operand_now(struct match *m, const struct apitest_pattern *p, const struct subject *s,
                          const struct operand *operand, struct scalar *ret)
 {
-    if (operand->constant) {
-        *ret = operand->value;
+    const struct scalar *made = operand->constant ? &operand->value : apitest_made(m, operand);
+    if (made != NULL) {
+        *ret = *made;
         return true;
     }
     struct conf_diags diags = {.errors = 0};
@@ -120,6 +138,11 @@ bool apitest_operand_now(struct match *m, const struct apitest_pattern *p, const
         ret->nanos = (int32_t) (nanos % 1000000000);
     }
     conf_diags_done(&diags);
+    struct scalar *copy = r == 0 && known ? arena_alloc(&m->arena, sizeof *copy) : NULL;
+    if (copy != NULL) {
+        *copy = *ret;
+        apitest_made_put(m, operand, copy);
+    }
     return r == 0 && known;
 }
 
@@ -203,8 +226,16 @@ bool apitest_adapt(struct match *m, const struct subject *s, const struct apites
     }
     const struct proto_msg *msg = v->proto.msg;
     if (s->kind == SUBJECT_JSON) {
-        *ret = apitest_value_of_json(apitest_json_of_message(msg, &m->arena));
-        return ret->json != NULL;
+        const struct apitest_json *json = apitest_made(m, msg);
+        if (json == NULL) {
+            json = apitest_json_of_message(msg, &m->arena);
+            if (json == NULL) {
+                return false;
+            }
+            apitest_made_put(m, msg, (void *) (uintptr_t) json);
+        }
+        *ret = apitest_value_of_json(json);
+        return true;
     }
     if (s->kind == SUBJECT_MASK) {
         struct buf b;

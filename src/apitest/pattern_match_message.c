@@ -33,10 +33,13 @@ static bool match_typed(struct match *m, const struct apitest_pattern *p,
     if (p->child[0]->op == PAT_FIELDS && p->child[0]->subject.desc == any->desc) {
         return apitest_pattern_match(m, p->child[0], v); /* of unknown type: its bytes */
     }
-    struct proto_msg *inner = NULL;
+    struct proto_msg *inner = apitest_made(m, any);
     struct err err = {0};
-    if (proto_any_unpack(any, any->desc->file->pool, &inner, &err) < 0) {
-        return apitest_differs(m, p, v, NULL, NULL, "%s", err.msg);
+    if (inner == NULL) {
+        if (proto_any_unpack(any, any->desc->file->pool, &inner, &err) < 0) {
+            return apitest_differs(m, p, v, NULL, NULL, "%s", err.msg);
+        }
+        apitest_made_put(m, any, inner);
     }
     struct apitest_value value = apitest_value_of_message(inner);
     return apitest_pattern_match(m, p->child[0], &value);

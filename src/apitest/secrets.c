@@ -158,7 +158,9 @@ void apitest_redact(const struct apitest_secrets *secrets, struct str text, stru
         hidden = true;
         done = end;
     }
-    buf_add(b, text.ptr + done, text.len - done);
+    if (done < text.len) {
+        buf_add(b, text.ptr + done, text.len - done);
+    }
 }
 
 bool apitest_hides(const struct apitest_secrets *secrets, struct str text)

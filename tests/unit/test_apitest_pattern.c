@@ -581,6 +581,31 @@ static void test_bad_expressions_are_bounded(void **state)
             t_api_diffs(&t));
 }
 
+/* What an element needs is made once: a long list with Any and variables stays cheap. */
+static void test_long_lists(void **state)
+{
+    (void) state;
+    enum { N = 300 };
+    struct buf json, yaml;
+    buf_init(&json, 1 << 20);
+    buf_init(&yaml, 1 << 20);
+    buf_add_cstr(
+        &yaml, "tags: {$each: {$regex: \"^${sku}-\", $not: \"${n}\"}}\ndetails:\n  $unordered:\n");
+    for (int i = 0; i < N; i++) {
+        buf_addf(&json, "%s\"A-100-%d\"", i == 0 ? "{\"tags\":[" : ",", i);
+        buf_addf(&yaml, "  - {\"@type\": shop.Item, quantity: %d}\n", i);
+    }
+    for (int i = N - 1; i >= 0; i--) {
+        buf_addf(&json, "%s{\"@type\":\"t/shop.Item\",\"quantity\":%d}",
+                 i == N - 1 ? "],\"details\":[" : ",", i);
+    }
+    buf_add_cstr(&json, "]}");
+    const struct row row = {yaml.ptr, json.ptr, ""};
+    run_row("shop.Order", &row);
+    buf_done(&json);
+    buf_done(&yaml);
+}
+
 /* Wherever a long value is cut, no part of a secret is left over. */
 static void test_cuts_leave_no_half_of_a_secret(void **state)
 {
@@ -665,6 +690,7 @@ int main(void)
         cmocka_unit_test(test_unknown_fields_are_told),
         cmocka_unit_test(test_bad_expressions_are_bounded),
         cmocka_unit_test(test_many_differences_are_counted),
+        cmocka_unit_test(test_long_lists),
         cmocka_unit_test(test_cuts_leave_no_half_of_a_secret),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
