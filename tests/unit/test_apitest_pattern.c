@@ -18,6 +18,9 @@ static int setup(void **state)
     t_api_set(&t, "big", "9007199254740993");
     t_api_set(&t, "item", "{\"sku\": \"A\", \"quantity\": 3}");
     t_api_set(&t, "tags", "[\"x\",\"y\"]");
+    t_api_set(&t, "at", "2026-01-01T00:00:00Z");
+    t_api_set(&t, "span", "1.500s");
+    t_api_set(&t, "state", "PAID");
     return 0;
 }
 
@@ -170,6 +173,12 @@ static const struct row operators_rows[] = {
     {"id: {$contains: bx}", "{\"id\":\"abxyz\"}", ""},
     {"id: {$ne: a}", "{\"id\":\"a\"}", "r.id@1:11: expected $ne: a, got a"},
     {"id: {$not: {$startsWith: a}}", "{\"id\":\"b\"}", ""},
+    {"state: ${state}", "{\"state\":\"PAID\"}", ""},
+    {"state: {$in: [\"${state}\"]}", "{\"state\":\"PAID\"}", ""},
+    {"{id: {$eq: a}, ok: {$ne: true}}", "{\"id\":\"a\"}", ""},
+    {"parent: {$ne: {id: a}}", "{\"parent\":{\"id\":\"a\"}}",
+     "r.parent@1:15: expected $ne: {id: a}, got {id: a}"},
+    {"parent: {$eq: {id: a}, $present: true}", "{\"parent\":{\"id\":\"a\",\"big\":1}}", ""},
     {"state: {$in: [PAID, PENDING]}", "{\"state\":\"PAID\"}", ""},
     {"state: {$in: [PAID, 1]}", "{}",
      "r.state@1:14: expected $in: [PAID, 1], got UNSPECIFIED (none of 2 matches)"},
@@ -227,6 +236,13 @@ static const struct row well_known_types_rows[] = {
      "(5.500s earlier)"},
     {"created_at: {$within: {of: now-1m, by: 500ms}}", "{\"createdAt\":\"2025-12-31T23:59:00.5Z\"}",
      ""},
+    {"created_at: {$within: {of: \"${at}\", by: \"${span}\"}}",
+     "{\"createdAt\":\"2026-01-01T00:00:01.5Z\"}", ""},
+    {"created_at: {$gte: \"${at}\"}", "{\"createdAt\":\"2025-12-31T23:59:59Z\"}",
+     "r.created_at@1:20: expected $gte: \"${at}\", got 2025-12-31T23:59:59Z"},
+    {"created_at: ${at}", "{\"createdAt\":\"2025-12-31T23:59:59Z\"}",
+     "r.created_at@1:13: expected \"2026-01-01T00:00:00Z\" (${at}), got 2025-12-31T23:59:59Z"},
+    {"took: ${span}", "{\"took\":\"1.5s\"}", ""},
     {"created_at: {$lt: now}", "{\"createdAt\":\"2025-12-31T23:59:59.999999999Z\"}", ""},
     {"created_at: {seconds: 1767225600}", "{\"createdAt\":\"2026-01-01T00:00:00Z\"}", ""},
     {"created_at: {$present: true}", "{}",
