@@ -62,13 +62,25 @@ static struct str keep(struct match *m, const char *text, size_t len)
     return copy == NULL ? STR("(no memory is left for this text)") : (struct str){copy, len};
 }
 
-static void show_expected(const struct apitest_pattern *p, struct buf *b)
+/* The author's words; where they are a variable, its value first: that is what the reader wants. */
+static void show_expected(struct match *m, const struct apitest_pattern *p, struct buf *b)
 {
+    struct apitest_text text = {.known = false};
     if (p->word != NULL) {
         buf_add_cstr(b, p->word);
         buf_add_cstr(b, ": ");
     }
+    bool variable = p->op != PAT_SAME && p->operand.node == p->node && !p->operand.constant;
+    struct conf_diags diags = {.errors = 0};
+    variable = variable && apitest_expand(m->scope, p->node, &m->arena, &diags, &text) == 0;
+    conf_diags_done(&diags);
+    if (variable) {
+        struct apitest_value value = apitest_value_of_text(text.text);
+        apitest_value_show_safe(m->secrets, &value, SHOWN_MAX, b);
+        buf_add_cstr(b, " (");
+    }
     apitest_node_show(p->node, SHOWN_MAX, b);
+    buf_add_cstr(b, variable ? ")" : "");
 }
 
 bool apitest_differs(struct match *m, const struct apitest_pattern *p,
@@ -88,7 +100,7 @@ bool apitest_differs(struct match *m, const struct apitest_pattern *p,
     buf_init(&b, 4096);
     struct apitest_diff diff = {
         .path = keep(m, m->path.ptr == NULL ? "" : m->path.ptr, m->path.len), .pos = p->node->pos};
-    show_expected(p, &b);
+    show_expected(m, p, &b);
     diff.expected = expected != NULL ? keep(m, expected, strlen(expected)) : keep(m, b.ptr, b.len);
     buf_clear(&b);
     apitest_value_show_safe(m->secrets, v, SHOWN_MAX, &b);

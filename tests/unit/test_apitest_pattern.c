@@ -239,7 +239,8 @@ static const struct row well_known_types_rows[] = {
     {"created_at: {$within: {of: \"${at}\", by: \"${span}\"}}",
      "{\"createdAt\":\"2026-01-01T00:00:01.5Z\"}", ""},
     {"created_at: {$gte: \"${at}\"}", "{\"createdAt\":\"2025-12-31T23:59:59Z\"}",
-     "r.created_at@1:20: expected $gte: \"${at}\", got 2025-12-31T23:59:59Z"},
+     "r.created_at@1:20: expected $gte: \"2026-01-01T00:00:00Z\" (\"${at}\"), got "
+     "2025-12-31T23:59:59Z"},
     {"created_at: ${at}", "{\"createdAt\":\"2025-12-31T23:59:59Z\"}",
      "r.created_at@1:13: expected \"2026-01-01T00:00:00Z\" (${at}), got 2025-12-31T23:59:59Z"},
     {"took: ${span}", "{\"took\":\"1.5s\"}", ""},
