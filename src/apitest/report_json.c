@@ -77,6 +77,7 @@ static void attempt_json(struct json_writer *w, const struct apitest_attempt *at
     json_kv_u64(w, "took_us", attempt->took_us);
     text_unless_empty(w, "peer", attempt->peer);
     text_unless_empty(w, "status", attempt->status);
+    text_unless_empty(w, "message", attempt->message);
     text_unless_empty(w, "reason", attempt->reason);
     diffs(w, &attempt->diffs);
     transcript(w, attempt);

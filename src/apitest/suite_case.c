@@ -58,6 +58,14 @@ static struct apitest_named *named_add(struct apitest_named_list *list, struct s
     return named;
 }
 
+/* Some field of type bytes, for values that are none of a message; NULL in a test of HTTP. */
+static const struct proto_field_desc *bytes_field(const struct suite_reader *r)
+{
+    const struct proto_message_desc *wrapper =
+        r->pool == NULL ? NULL : proto_pool_message(r->pool, STR("google.protobuf.BytesValue"));
+    return wrapper == NULL ? NULL : &wrapper->field[0];
+}
+
 void suite_headers(struct suite_reader *r, const struct conf_node *map,
                    const struct apitest_scope *scope, struct apitest_named_list *ret)
 {
@@ -73,8 +81,11 @@ void suite_headers(struct suite_reader *r, const struct conf_node *map,
             *c = *c >= 'A' && *c <= 'Z' ? (char) (*c + ('a' - 'A')) : *c;
         }
         struct apitest_named *named = named_add(ret, str_of(lower), map->entry[i].value);
-        named->pattern =
-            apitest_pattern_compile(named->node, type, scope, r->suite->arena, r->diags);
+        /* The values of metadata in -bin are bytes: base64 in the file, $hex, $utf8. */
+        named->bytes = str_ends_with(named->name, STR("-bin")) ? bytes_field(r) : NULL;
+        struct apitest_type binary = {.subject = APITEST_OF_FIELD, .field = named->bytes};
+        named->pattern = apitest_pattern_compile(named->node, named->bytes != NULL ? binary : type,
+                                                 scope, r->suite->arena, r->diags);
     }
 }
 

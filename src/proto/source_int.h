@@ -24,7 +24,8 @@ enum {
     SOURCE_NUMBER_MAX = 536870911, /* 2^29 - 1 */
     SOURCE_NUMBER_RESERVED_FIRST = 19000,
     SOURCE_NUMBER_RESERVED_LAST = 19999,
-    SOURCE_RANGE_MAX = -1, /* end of a range until it is known whether the message is a MessageSet */
+    SOURCE_RANGE_MAX =
+        -1, /* end of a range until it is known whether the message is a MessageSet */
 };
 
 /* Numbers of the fields in google/protobuf/descriptor.proto. */
@@ -175,10 +176,10 @@ int source_extend(struct source *s, struct proto_msg *parent, uint32_t fields, u
 int source_default(struct source *s, struct proto_msg *field);
 
 struct source_field_place {
-    struct proto_msg *parent;    /* message or file */
-    uint32_t fields, messages;   /* numbers of its lists of fields and nested messages */
-    struct str extendee;         /* ptr NULL: none */
-    int32_t oneof;               /* -1: none */
+    struct proto_msg *parent;  /* message or file */
+    uint32_t fields, messages; /* numbers of its lists of fields and nested messages */
+    struct str extendee;       /* ptr NULL: none */
+    int32_t oneof;             /* -1: none */
 };
 int source_field(struct source *s, const struct source_field_place *place);
 /* The JSON name that protobuf gives to a field: foo_bar is fooBar.  false: the arena is full. */
