@@ -392,7 +392,7 @@ void rpc_link_flush(struct rpc_link *link)
 void rpc_link_look(struct rpc_link *link)
 {
     if (link->state == RPC_LINK_READY && link->running.len == 0 && link->waiting.len > 0) {
-        read_socket(link);
+        read_socket(link, false);
     }
 }
 
