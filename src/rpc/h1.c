@@ -247,8 +247,15 @@ static void h1_closed(struct rpc_link *link)
         return;
     }
     int event = h1_eof(&h1->parser, &err);
-    if (event == H1_END) {
+    if (event == H1_END && rpc_secure_ended(link)) {
         answer_ends(link, STR(""));
+        return;
+    }
+    if (event == H1_END) {
+        fail(link, RPC_FROM_HTTP, RPC_UNAVAILABLE,
+             "%s closed the connection without the end of TLS (close_notify): whether that was the "
+             "whole body is not known, as the answer has no content-length",
+             link->conn->where);
         return;
     }
     const char *where = link->conn->where;

@@ -345,6 +345,7 @@ struct rpc_http *rpc_http_start(struct rpc_conn *conn, const struct rpc_http_req
     struct err err = {.msg = ""};
     http->stream.ops = &ops;
     http->conn = conn;
+    rpc_conn_hold(conn); /* it may be freed before the request is */
     http->fn = fn;
     http->ctx = ctx;
     http->started_us = clock_mono_us();
@@ -395,5 +396,6 @@ void rpc_http_free(struct rpc_http *take_http)
     buf_done(&take_http->body);
     buf_done(&take_http->received);
     buf_done(&take_http->decoded);
+    rpc_conn_release(take_http->conn);
     mem_free(take_http);
 }

@@ -565,6 +565,11 @@ bool rpc_secure_eof(struct rpc_link *link)
     return false;
 }
 
+bool rpc_secure_ended(const struct rpc_link *link)
+{
+    return link->secure == NULL || link->secure->ended;
+}
+
 void rpc_secure_goodbye(struct rpc_link *link)
 {
     if (link->secure->done) {

@@ -18,6 +18,7 @@
 #include "base/vec.h"
 #include "rpc/http.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,14 +269,14 @@ static void take_option(struct rpc_conn_options *options, struct str option)
     const char *value = split(option, &name);
     const struct {
         const char *name, **text;
-    } texts[] = {{"authority", &options->authority},
+    } named[] = {{"authority", &options->authority},
                  {"ca", &options->tls.ca_file},
                  {"cert", &options->tls.cert_file},
                  {"key", &options->tls.key_file},
                  {"server_name", &options->tls.server_name}};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (str_eq_cstr(name, texts[i].name)) {
-            *texts[i].text = value;
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        if (str_eq_cstr(name, named[i].name)) {
+            *named[i].text = value;
             return;
         }
     }
