@@ -325,21 +325,31 @@ static struct rpc_call *call_of_due(struct rpc_due *due)
     return (struct rpc_call *) (void *) ((char *) due - offsetof(struct rpc_call, due));
 }
 
+bool rpc_call_is_late(const struct rpc_call *call)
+{
+    return call->deadline_ms > 0 && rpc_call_elapsed_us(call) / 1000 >= call->deadline_ms;
+}
+
+void rpc_call_expire(struct rpc_call *call, const char *what)
+{
+    const struct rpc_result *r = &call->result;
+    char came[64] = "";
+    if (r->messages > 0) {
+        (void) snprintf(came, sizeof came, " after %llu messages",
+                        (unsigned long long) r->messages);
+    } else if (call->has_headers) {
+        (void) snprintf(came, sizeof came, " after the headers came");
+    }
+    rpc_call_fail(call, RPC_DEADLINE_EXCEEDED, "the deadline of %llu ms passed%s: %s",
+                  (unsigned long long) call->deadline_ms, came, what);
+}
+
 static void deadline_passed(struct rpc_due *due)
 {
     struct rpc_call *call = call_of_due(due);
-    const struct rpc_result *r = &call->result;
     char stage[300];
     rpc_stream_stage(&call->stream, stage, sizeof stage);
-    if (r->messages > 0) {
-        rpc_call_fail(
-            call, RPC_DEADLINE_EXCEEDED, "the deadline of %llu ms passed after %llu messages: %s",
-            (unsigned long long) call->deadline_ms, (unsigned long long) r->messages, stage);
-    } else {
-        rpc_call_fail(call, RPC_DEADLINE_EXCEEDED, "the deadline of %llu ms passed%s: %s",
-                      (unsigned long long) call->deadline_ms,
-                      call->has_headers ? " after the headers came" : "", stage);
-    }
+    rpc_call_expire(call, stage);
 }
 
 static void tell_later(struct rpc_due *due)

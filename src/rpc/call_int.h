@@ -73,6 +73,12 @@ void rpc_call_finish(struct rpc_call *call, enum rpc_origin origin, uint32_t cod
 /* The same for what this side found wrong: drops the stream, writes the message. */
 __attribute__((format(printf, 3, 4))) void rpc_call_fail(struct rpc_call *call, enum rpc_code code,
                                                          const char *fmt, ...);
+/*
+ * The deadline decides by the clock, not by whether the timer or the answer is seen first: a server
+ * that gives up at its own copy of the deadline is always later than ours.
+ */
+bool rpc_call_is_late(const struct rpc_call *call);
+void rpc_call_expire(struct rpc_call *call, const char *what);
 /* Around callbacks; after leave the call may be gone when it returns false. */
 void rpc_call_enter(struct rpc_call *call);
 bool rpc_call_leave(struct rpc_call *call);

@@ -95,9 +95,10 @@ void rpc_due_clear(struct rpc_conn *conn, struct rpc_due *due)
     }
 }
 
-uint64_t rpc_conn_now_ms(const struct rpc_conn *conn)
+/* Not uv_now, which stands still while the loop does: a deadline would pass before its time. */
+static uint64_t now_ms(void)
 {
-    return uv_now(io_loop_uv(conn->loop));
+    return uv_hrtime() / 1000000;
 }
 
 static void timer_fires(uv_timer_t *timer);
@@ -107,9 +108,9 @@ static void timer_aim(struct rpc_conn *conn)
 {
     uint64_t at_ms = conn->heap.len > 0 ? conn->heap.ptr[0]->at_ms : UINT64_MAX;
     if (at_ms < conn->timer_at_ms && conn->timer != NULL) {
-        uint64_t now_ms = rpc_conn_now_ms(conn);
+        uint64_t now = now_ms();
         conn->timer_at_ms = at_ms;
-        (void) uv_timer_start(conn->timer, timer_fires, at_ms > now_ms ? at_ms - now_ms : 0, 0);
+        (void) uv_timer_start(conn->timer, timer_fires, at_ms > now ? at_ms - now : 0, 0);
     }
 }
 
@@ -117,10 +118,12 @@ void rpc_due_set(struct rpc_conn *conn, struct rpc_due *due, uint64_t delay_ms,
                  void (*fn)(struct rpc_due *due))
 {
     rpc_due_clear(conn, due);
-    uint64_t now_ms = rpc_conn_now_ms(conn);
-    due->at_ms = delay_ms < UINT64_MAX / 2 - now_ms ? now_ms + delay_ms : UINT64_MAX / 2;
+    uint64_t now = now_ms();
+    /* The millisecond has begun: one more, so that it is never too early. */
+    delay_ms += delay_ms > 0 && delay_ms < UINT64_MAX ? 1 : 0;
+    due->at_ms = delay_ms < UINT64_MAX / 2 - now ? now + delay_ms : UINT64_MAX / 2;
     due->fn = fn;
-    vec_push(&conn->heap, due);
+    vec_push(&conn->heap, due); /* NOLINT(bugprone-sizeof-expression): of pointers */
     heap_up(conn, conn->heap.len - 1, due);
     timer_aim(conn);
 }
@@ -128,10 +131,10 @@ void rpc_due_set(struct rpc_conn *conn, struct rpc_due *due, uint64_t delay_ms,
 /* As many as there are now: what is set with delay 0 in the meantime is for the next turn. */
 static void run_due(struct rpc_conn *conn)
 {
-    uint64_t now_ms = rpc_conn_now_ms(conn);
+    uint64_t now = now_ms();
     for (size_t n = conn->heap.len; n > 0 && conn->heap.len > 0; n--) {
         struct rpc_due *due = conn->heap.ptr[0];
-        if (due->at_ms > now_ms) {
+        if (due->at_ms > now) {
             break;
         }
         rpc_due_clear(conn, due);
@@ -301,6 +304,7 @@ static void close_links(struct rpc_conn *conn)
                                   .code = RPC_CANCELLED,
                                   .msg = "the connection was closed by this side"};
     rpc_conn_enter(conn);
+    conn->closing = true;
     struct rpc_link *next;
     for (struct rpc_link *link = conn->links; link != NULL; link = next) {
         next = link->next;
@@ -310,6 +314,7 @@ static void close_links(struct rpc_conn *conn)
         rpc_due_clear(conn, &link->due);
         rpc_link_lost(link, &loss);
     }
+    conn->closing = false;
     run_due(conn); /* ends that were to be told in the next turn */
     rpc_conn_leave(conn);
 }
@@ -502,8 +507,8 @@ void rpc_link_drain(struct rpc_link *link)
 void rpc_link_lost(struct rpc_link *link, const struct rpc_loss *loss)
 {
     struct rpc_conn *conn = link->conn;
-    bool new_loss = link->state != RPC_LINK_LOST;
-    if (new_loss) {
+    bool worked = link->state == RPC_LINK_READY;
+    if (link->state != RPC_LINK_LOST) {
         link->loss = *loss;
         link->state = RPC_LINK_LOST;
         rpc_link_close(link);
@@ -513,6 +518,9 @@ void rpc_link_lost(struct rpc_link *link, const struct rpc_loss *loss)
     }
     rpc_due_clear(conn, &link->due);
     rpc_conn_enter(conn);
+    if (worked && !conn->closing) {
+        rpc_link_drain(link);
+    }
     while (link->running.first != NULL) {
         rpc_stream_lost(link->running.first, &link->loss);
     }

@@ -195,6 +195,7 @@ struct rpc_conn {
     struct rpc_link *link;  /* that takes streams; NULL: none */
     struct rpc_link *links; /* all */
     unsigned busy;          /* depth of rpc_conn_enter */
+    bool closing;           /* in rpc_conn_close: what waits does not move on */
     bool freed;             /* rpc_conn_free was called */
     size_t holds;           /* of rpc_conn_hold, and one until rpc_conn_free is done */
     bool kicked;
@@ -220,8 +221,6 @@ void rpc_conn_hold(struct rpc_conn *conn);
 void rpc_conn_release(struct rpc_conn *conn);
 /* Makes the loop flush in its next turn, or later in this one. */
 void rpc_conn_kick(struct rpc_conn *conn);
-/* Now, of the loop's turn. */
-uint64_t rpc_conn_now_ms(const struct rpc_conn *conn);
 /* "grpcs" or "https" and the like: the scheme to write for this target with or without TLS. */
 void rpc_conn_hint(const struct rpc_conn *conn, bool tls, char *out, size_t size);
 
@@ -242,8 +241,8 @@ struct rpc_link *rpc_link_open(struct rpc_conn *conn);
 struct rpc_link *rpc_link_adopt(struct rpc_conn *conn, int take_fd);
 void rpc_link_flush(struct rpc_link *link);
 /*
- * Before a request is sent on a connection that was idle: reads what came meanwhile, as an end, a
- * GOAWAY or stray bytes are no answer to it.  The loop may not have run since.
+ * Before the first request after a rest: reads what came meanwhile, as the loop may have stood
+ * still; a connection that the server closed in the meantime is not used then.
  */
 void rpc_link_look(struct rpc_link *link);
 /* Says goodbye as far as the socket takes it at once, and closes it. */

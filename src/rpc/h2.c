@@ -117,7 +117,8 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
     }
     buf_init_fixed(&b, text, sizeof text);
     for (size_t i = 0; i < name_len && i < 60; i++) {
-        buf_add_char(&b, name[i] >= ' ' && name[i] <= '~' ? (char) name[i] : '?');
+        char c = (char) name[i];
+        buf_add(&b, c >= ' ' && c <= '~' ? &c : "?", 1);
     }
     fail_stream(link, s, RPC_INTERNAL,
                 "the answer has a header that HTTP/2 forbids: \"%s\" (name or value)", text);
@@ -140,7 +141,7 @@ static void on_goaway(struct rpc_link *link, const nghttp2_goaway *goaway)
     buf_init_fixed(&b, h2->goaway_text, sizeof h2->goaway_text);
     for (size_t i = 0; i < goaway->opaque_data_len && i < DEBUG_MAX - 1; i++) {
         char c = (char) goaway->opaque_data[i];
-        buf_add_char(&b, c >= ' ' && c <= '~' ? c : '?');
+        buf_add(&b, c >= ' ' && c <= '~' ? &c : "?", 1);
     }
     rpc_link_drain(link);
 }
@@ -432,9 +433,12 @@ static bool greets(struct rpc_link *link, struct str bytes)
     static const char rest[5] = {0, 0, 0, 0}; /* flags and stream behind the type */
     struct rpc_conn *conn = link->conn;
     char hint[400], text[300];
+    /* What nginx and others say in plaintext when they want TLS. */
+    bool asks = str_starts_with(bytes, STR("HTTP/1.")) &&
+                memmem(bytes.ptr, bytes.len, "HTTPS", 5) != NULL && link->secure == NULL;
     bool tls = bytes.len >= 3 && (bytes.ptr[0] == 0x15 || bytes.ptr[0] == 0x16) &&
                bytes.ptr[1] == 3 && link->secure == NULL;
-    if (tls) {
+    if (tls || asks) {
         rpc_conn_hint(conn, true, hint, sizeof hint);
         rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE, "%s answered with TLS: write %s",
                        conn->where, hint);

@@ -243,18 +243,9 @@ void rpc_text_shown(struct str bytes, char *out, size_t size)
     buf_add_char(&b, '"');
 }
 
-/* The other side closed what nothing ran on: what waits was not sent and goes elsewhere. */
-static void move_waiting(struct rpc_link *link)
-{
-    if (link->state == RPC_LINK_READY && link->running.len == 0) {
-        rpc_link_drain(link);
-    }
-}
-
 /* The socket is at its end. */
 static void at_eof(struct rpc_link *link)
 {
-    move_waiting(link);
     if (link->secure != NULL && rpc_secure_eof(link)) {
         return;
     }
@@ -280,7 +271,6 @@ static void at_eof(struct rpc_link *link)
 static void read_error(struct rpc_link *link, int error)
 {
     bool reset = error == ECONNRESET || error == EPIPE;
-    move_waiting(link);
     rpc_link_lostf(link, link->state == RPC_LINK_READY ? RPC_FROM_HTTP : RPC_FROM_CONNECT,
                    RPC_UNAVAILABLE, "%s%s%s", link->conn->where,
                    reset ? " reset the connection" : ": ",
@@ -308,6 +298,14 @@ static void read_socket(struct rpc_link *link, bool to_end)
         if (n > 0 && (size_t) n < RPC_IN_BYTES && !to_end) {
             return;
         }
+    }
+}
+
+void rpc_link_look(struct rpc_link *link)
+{
+    if (link->state == RPC_LINK_READY && link->running.first == NULL &&
+        link->waiting.first != NULL) {
+        read_socket(link, false);
     }
 }
 
@@ -389,13 +387,6 @@ void rpc_link_flush(struct rpc_link *link)
     watch(link, UV_READABLE | (link->out.len > 0 ? UV_WRITABLE : 0));
 }
 
-void rpc_link_look(struct rpc_link *link)
-{
-    if (link->state == RPC_LINK_READY && link->running.len == 0 && link->waiting.len > 0) {
-        read_socket(link, false);
-    }
-}
-
 static void poll_fires(uv_poll_t *poll, int status, int events)
 {
     struct rpc_link *link = poll->data;
@@ -415,7 +406,8 @@ void rpc_link_close(struct rpc_link *link)
     if (link->fd < 0) {
         return;
     }
-    if (link->state == RPC_LINK_GREETING || link->state == RPC_LINK_READY) {
+    if (link->proto != NULL &&
+        (link->state == RPC_LINK_GREETING || link->state == RPC_LINK_READY)) {
         link->proto->goodbye(link);
         if (link->secure != NULL) {
             rpc_secure_goodbye(link);

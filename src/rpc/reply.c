@@ -246,10 +246,10 @@ static struct str page_shown(const struct rpc_call *call, char *out, size_t size
     buf_init_fixed(&b, out, size);
     bool blank = false;
     for (size_t i = 0; i < call->page_len; i++) {
-        unsigned char c = (unsigned char) call->page_text[i];
-        bool is_blank = c <= ' ' || c == 0x7f;
+        const char *at = &call->page_text[i];
+        bool is_blank = (unsigned char) *at <= ' ' || *at == 0x7f;
         if (!is_blank || !blank) {
-            buf_add_char(&b, is_blank ? ' ' : (char) c);
+            buf_add(&b, is_blank ? " " : at, 1);
         }
         blank = is_blank;
     }
@@ -409,6 +409,10 @@ void rpc_reply_done(struct rpc_stream *s)
     if (call->over) {
         return;
     }
+    if (rpc_call_is_late(call)) {
+        rpc_call_expire(call, "the answer ended too late");
+        return;
+    }
     const struct rpc_header *status = rpc_headers_find(call->result.trailers, "grpc-status");
     if (status != NULL) {
         finish_by_status(call, status->value);
@@ -440,12 +444,8 @@ void rpc_reply_lost(struct rpc_stream *s, const struct rpc_loss *loss)
     r->rst = loss->rst;
     r->rst_error = loss->rst_error;
     r->goaway = loss->goaway;
-    bool late = call->deadline_ms > 0 && rpc_call_elapsed_us(call) >= call->deadline_ms * 1000;
-    if (loss->rst && loss->code == RPC_CANCELLED && late) {
-        buf_clear(&call->message);
-        buf_addf(&call->message, "the deadline of %llu ms passed, and the server gave up: %s",
-                 (unsigned long long) call->deadline_ms, loss->msg);
-        rpc_call_finish(call, RPC_FROM_CLIENT, RPC_DEADLINE_EXCEEDED);
+    if (rpc_call_is_late(call)) {
+        rpc_call_expire(call, loss->msg);
         return;
     }
     if (call->has_headers && call->page) {

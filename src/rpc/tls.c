@@ -293,7 +293,6 @@ static int make_context(struct rpc_conn *conn, struct err *err)
     (void) SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
     (void) SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     (void) SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    (void) SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_default_passwd_cb(ctx, no_password);
     if (!conn->options.tls.insecure) {
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, verify);
@@ -416,7 +415,11 @@ static void lost_without_tls(struct rpc_link *link)
                                                                          : sizeof link->first};
     char hint[400], text[300];
     rpc_conn_hint(link->conn, false, hint, sizeof hint);
-    rpc_text_shown(first, text, sizeof text);
+    if (first.len > 3 && first.ptr[0] == 0 && first.ptr[3] == NGHTTP2_SETTINGS) {
+        (void) snprintf(text, sizeof text, "HTTP/2's SETTINGS");
+    } else {
+        rpc_text_shown(first, text, sizeof text);
+    }
     rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE,
                    "%s answered without TLS: write %s (it said %s)", link->conn->where, hint, text);
 }

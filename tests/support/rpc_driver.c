@@ -279,57 +279,17 @@ static void read_metadata(struct plan *plan, const char *text)
     vec_push(&plan->metadata, ((struct rpc_header){name, rest}));
 }
 
-static void read_option(struct plan *plan, char option, const char *value)
+static void read_flag(struct plan *plan, char option)
 {
-    struct rpc_tls *tls = &plan->conn.tls;
     switch (option) {
-    case 'm':
-        vec_push(&plan->messages, from_hex(value));
-        break;
     case 'z':
         plan->gzip = plan->request.gzip = true;
         break;
     case 'u':
         plan->request.unary_reply = true;
         break;
-    case 'd':
-        plan->request.deadline_ms = number_of(value);
-        break;
-    case 'n':
-        plan->count = number_of(value);
-        break;
-    case 'r':
-        plan->rounds = number_of(value);
-        break;
-    case 'H':
-        read_metadata(plan, value);
-        break;
-    case 'a':
-        plan->conn.authority = value;
-        break;
-    case 'C':
-        tls->ca_file = value;
-        break;
-    case 'c':
-        tls->cert_file = value;
-        break;
-    case 'k':
-        tls->key_file = value;
-        break;
-    case 's':
-        tls->server_name = value;
-        break;
     case 'i':
-        tls->insecure = true;
-        break;
-    case 't':
-        plan->conn.connect_timeout_ms = number_of(value);
-        break;
-    case 'L':
-        plan->conn.max_message_bytes = number_of(value);
-        break;
-    case 'W':
-        plan->conn.window_bytes = (uint32_t) number_of(value);
+        plan->conn.tls.insecure = true;
         break;
     case 'p':
         plan->pingpong = true;
@@ -337,15 +297,62 @@ static void read_option(struct plan *plan, char option, const char *value)
     case 'o':
         plan->open = true;
         break;
-    case 'x':
-        plan->cancels = true;
-        plan->cancel_after = number_of(value);
-        break;
     case 'q':
         plan->quiet = true;
         break;
     default:
         BUG("unknown option -%c", option);
+    }
+}
+
+static bool read_number(struct plan *plan, char option, const char *value)
+{
+    uint64_t *place = option == 'd'   ? &plan->request.deadline_ms
+                      : option == 'n' ? &plan->count
+                      : option == 'r' ? &plan->rounds
+                      : option == 't' ? &plan->conn.connect_timeout_ms
+                      : option == 'x' ? &plan->cancel_after
+                                      : NULL;
+    if (place != NULL) {
+        *place = number_of(value);
+        plan->cancels = plan->cancels || option == 'x';
+        return true;
+    }
+    if (option == 'L') {
+        plan->conn.max_message_bytes = number_of(value);
+        return true;
+    }
+    if (option == 'W') {
+        plan->conn.window_bytes = (uint32_t) number_of(value);
+        return true;
+    }
+    return false;
+}
+
+static bool read_text(struct plan *plan, char option, const char *value)
+{
+    struct rpc_tls *tls = &plan->conn.tls;
+    const char **place = option == 'a'   ? &plan->conn.authority
+                         : option == 'C' ? &tls->ca_file
+                         : option == 'c' ? &tls->cert_file
+                         : option == 'k' ? &tls->key_file
+                         : option == 's' ? &tls->server_name
+                                         : NULL;
+    if (place != NULL) {
+        *place = value;
+    }
+    return place != NULL;
+}
+
+static void read_option(struct plan *plan, char option, const char *value)
+{
+    if (option == 'm') {
+        struct str bytes = from_hex(value);
+        vec_push(&plan->messages, bytes);
+    } else if (option == 'H') {
+        read_metadata(plan, value);
+    } else if (!read_number(plan, option, value) && !read_text(plan, option, value)) {
+        read_flag(plan, option);
     }
 }
 

@@ -1,4 +1,5 @@
 /* A gRPC call against a server whose bytes are made by hand. */
+#include "base/clock.h"
 #include "rpc/call_int.h"
 #include "support/rpc_wire.h"
 #include "support/t.h"
@@ -472,6 +473,54 @@ static void test_a_second_goaway_does_not_lose_a_waiting_call(void **state)
     buf_done(&answer);
 }
 
+/* The server went away while the loop stood still. */
+static void test_a_connection_that_was_closed_in_a_rest_is_not_used(void **state)
+{
+    struct w_peer peer;
+    struct seen first, second;
+    struct buf answer;
+    (void) state;
+    buf_init(&answer, 65536);
+    add_answer(&answer, 1);
+    w_open(&peer, NULL);
+    start(&first, &peer, &(struct rpc_call_request){.path = "/a.B/C"});
+    greet(&peer);
+    w_hear(&peer, NULL);
+    w_say(&peer, buf_str(&answer));
+    assert_int_equal(first.result.code, RPC_OK);
+    w_hang_up(&peer);
+    start(&second, &peer, &unary);
+    w_turn(&peer);
+    /* Nobody is where the next connection goes. */
+    assert_str(buf_str(&second.log),
+               " end UNAVAILABLE: unix:/nonexistent/socket: there is no such socket");
+    assert_int_equal(second.result.origin, RPC_FROM_CONNECT);
+    done(&first);
+    done(&second);
+    w_done(&peer);
+    buf_done(&answer);
+}
+
+/* Time passes while the loop stands still; a deadline begins with the call. */
+static void test_a_deadline_is_not_too_early(void **state)
+{
+    struct rpc_call_request request = unary;
+    struct w_peer peer;
+    struct seen seen;
+    (void) state;
+    request.deadline_ms = 30;
+    w_open(&peer, NULL);
+    w_turn(&peer);
+    uint64_t until = clock_mono_us() + 50000;
+    while (clock_mono_us() < until) {
+    }
+    start(&seen, &peer, &request);
+    assert_true(io_loop_wait(peer.loop, 10000, has_ended, &seen));
+    assert_true(seen.result.end_at_us >= 30000);
+    done(&seen);
+    w_done(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +533,8 @@ int main(void)
         cmocka_unit_test(test_a_callback_may_free_its_call_or_the_connection),
         cmocka_unit_test(test_freeing_the_connection_ends_all_calls_first),
         cmocka_unit_test(test_a_deadline_says_what_it_waited_for),
+        cmocka_unit_test(test_a_connection_that_was_closed_in_a_rest_is_not_used),
+        cmocka_unit_test(test_a_deadline_is_not_too_early),
         cmocka_unit_test(test_timeouts_have_eight_digits_at_most),
         cmocka_unit_test(test_binary_fields_are_decoded),
         cmocka_unit_test(test_fields_of_any_number),
