@@ -13,6 +13,14 @@ void apitest_report_failure(const struct apitest_run *run, const struct apitest_
                             bool color, struct buf *b);
 /* The last lines: counts, coverage, what was not tested. */
 void apitest_report_summary(const struct apitest_run *run, bool color, struct buf *b);
+/* Methods that were called and those that were not. */
+void apitest_report_coverage(const struct apitest_run *run, struct buf *b);
+uint32_t apitest_coverage_ppm(const struct apitest_run *run);
+/* "pass", "FAIL", ... */
+const char *apitest_outcome_word(enum apitest_outcome outcome);
+/* The command that repeats just this case. */
+void apitest_report_command(const struct apitest_run *run, const struct apitest_case *c,
+                            struct buf *b);
 void apitest_report_junit(const struct apitest_run *run, struct buf *b);
 void apitest_report_json(const struct apitest_run *run, struct buf *b);
 void apitest_report_tap(const struct apitest_run *run, struct buf *b);

@@ -14,12 +14,15 @@
 #include "conf/template.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct apitest_var {
     struct str text; /* of a message or a list: its JSON form */
     bool known;      /* false: set by a save that has not run */
     bool secret;
 };
+
+#define APITEST_SECRETS_BITS 12
 
 /*
  * Secrets: of ${secret.NAME}, of `save: {x: {path: .., secret: true}}`.  Any output goes through
@@ -31,6 +34,11 @@ struct apitest_secrets {
     struct map by_name;    /* of --secrets FILE: name to char * */
     VEC(struct str) value; /* seen so far, longest first; owned */
     VEC(struct str) form;  /* all forms of them; owned */
+    /* private: for each form which digits of base64 next to it are hidden too; and the table of
+     * forms by the hash of their first four bytes (index + 1; 0: none) with its chains */
+    VEC(uint8_t) edge;
+    VEC(uint32_t) next;
+    uint32_t head[1 << APITEST_SECRETS_BITS];
 };
 
 void apitest_secrets_init(struct apitest_secrets *secrets);

@@ -283,10 +283,8 @@ static void read_root(struct suite_reader *r, const struct conf_node *root)
 struct apitest_suite *apitest_suite_load(struct apitest_load *load, const char *path,
                                          struct conf_diags *diags)
 {
-    struct err err = {0};
     struct apitest_suite *suite = mem_zalloc(sizeof *suite);
-    if (conf_read(path, &suite->file, &err) != 0) {
-        (void) conf_error_err(diags, &err);
+    if (conf_load(diags, path, &suite->file) != 0) {
         mem_free(suite);
         return NULL;
     }

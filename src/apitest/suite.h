@@ -31,6 +31,7 @@ struct apitest_named {
     struct str name;
     struct apitest_pattern *pattern;
     const struct conf_node *node;
+    const struct proto_field_desc *bytes; /* of metadata in -bin: what its values are; else NULL */
 };
 
 struct apitest_named_list {

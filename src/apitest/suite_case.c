@@ -58,6 +58,14 @@ static struct apitest_named *named_add(struct apitest_named_list *list, struct s
     return named;
 }
 
+/* Some field of type bytes, for values that are none of a message; NULL in a test of HTTP. */
+static const struct proto_field_desc *bytes_field(const struct suite_reader *r)
+{
+    const struct proto_message_desc *wrapper =
+        r->pool == NULL ? NULL : proto_pool_message(r->pool, STR("google.protobuf.BytesValue"));
+    return wrapper == NULL ? NULL : &wrapper->field[0];
+}
+
 void suite_headers(struct suite_reader *r, const struct conf_node *map,
                    const struct apitest_scope *scope, struct apitest_named_list *ret)
 {

@@ -21,7 +21,7 @@ static const struct proto_method_desc *find_method(struct suite_reader *r,
             known[n] = service->method[n].name.ptr;
         }
         char what[300];
-        (void) snprintf(what, sizeof what, STR_FMT " (a method)", STR_ARG(service->full_name));
+        buf_print(what, sizeof what, STR_FMT " (a method)", STR_ARG(service->full_name));
         conf_error_unknown(r->diags, node, what, known, n);
     }
     return method;

@@ -4,6 +4,7 @@
  * or a time, as one type.
  */
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "proto/message.h"
 
@@ -13,7 +14,7 @@ enum apitest_value_kind {
     APITEST_ABSENT,   /* not set */
     APITEST_MESSAGE,  /* proto */
     APITEST_FIELD,    /* proto: a singular scalar */
-    APITEST_REPEATED, /* proto: list or map */
+    APITEST_REPEATED, /* proto: list or map; field NULL: a list of messages */
     APITEST_JSON,
     APITEST_TEXT,
     APITEST_NUMBER, /* an integer */

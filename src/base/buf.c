@@ -141,6 +141,14 @@ void buf_addf(struct buf *b, const char *fmt, ...)
     va_end(args);
 }
 
+void buf_print(char *out, size_t size, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    (void) vsnprintf(out, size, fmt, ap);
+    va_end(ap);
+}
+
 struct str buf_str(const struct buf *b)
 {
     return (struct str){b->ptr, b->len};

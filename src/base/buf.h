@@ -40,5 +40,8 @@ void buf_add_u64(struct buf *b, uint64_t value);
 void buf_add_i64(struct buf *b, int64_t value);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Prints at most size - 1 bytes and a NUL: for texts that may be cut, such as paths in messages. */
+void buf_print(char *out, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
 /* View of the text; valid until the next append, clear or done. */
 struct str buf_str(const struct buf *b);

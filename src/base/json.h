@@ -63,10 +63,12 @@ void json_quote(struct buf *buf, struct str s);
  * Reader.  Pulls one token a call from a text that must outlive it:
  *     while ((token = json_next(&r)) > JSON_END) ...
  * JSON_END comes once the one value and the text are at their end; JSON_ERROR and JSON_END stay.
- * Refused beyond the grammar: invalid UTF-8, nesting deeper than JSON_READER_DEPTH.
+ * Refused beyond the grammar: invalid UTF-8, nesting deeper than JSON_READER_DEPTH (or what
+ * json_reader_init_deep was given).
  * Not refused: the same key twice (the caller's duty, where it matters).
  */
-#define JSON_READER_DEPTH 16
+#define JSON_READER_DEPTH     16
+#define JSON_READER_DEPTH_MAX 127
 
 enum json_token {
     JSON_ERROR,
@@ -86,17 +88,22 @@ enum json_token {
 struct json_reader {
     struct str value; /* KEY, STRING: the bytes between the quotes, still escaped; else the token */
     bool escaped;     /* KEY, STRING: value has escapes, use json_unescape */
-    const char *error; /* static message after JSON_ERROR, else NULL */
+    const char *error; /* after JSON_ERROR: static, or of this reader; else NULL */
     /* private */
     struct str text;
-    size_t off;      /* first byte not read */
-    size_t at;       /* start of the present token, or the place of the error */
-    unsigned depth;  /* open objects and arrays */
-    uint32_t is_obj; /* bit d: the container d is an object */
+    size_t off;     /* first byte not read */
+    size_t at;      /* start of the present token, or the place of the error */
+    unsigned depth; /* open objects and arrays */
+    unsigned max_depth;
+    uint32_t is_obj[4]; /* bit d: the container d is an object */
     int state;
+    char message[64]; /* room for an error with a number in it */
 };
 
 void json_reader_init(struct json_reader *r, struct str text);
+/* For texts that are nested deeper, such as other people's: max_depth up to JSON_READER_DEPTH_MAX.
+ */
+void json_reader_init_deep(struct json_reader *r, struct str text, unsigned max_depth);
 enum json_token json_next(struct json_reader *r);
 
 /*
@@ -115,4 +122,7 @@ void json_reader_pos(const struct json_reader *r, unsigned *ret_line, unsigned *
  * ERR_FULL when it does not fit; ERR_INVALID for \u0000, a lone surrogate, or a malformed escape.
  */
 int json_unescape(struct str raw, char *out, size_t size, struct str *ret)
+    __attribute__((warn_unused_result));
+/* The same for those who take any text: \u0000 is a NUL byte in it. */
+int json_unescape_nul(struct str raw, char *out, size_t size, struct str *ret)
     __attribute__((warn_unused_result));

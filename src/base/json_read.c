@@ -14,13 +14,22 @@
 #include "base/err.h"
 #include "base/num.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum state { VALUE, FIRST_ITEM, FIRST_KEY, KEY, AFTER, END, FAILED };
 
 void json_reader_init(struct json_reader *r, struct str text)
 {
-    *r = (struct json_reader){.text = text, .state = VALUE};
+    json_reader_init_deep(r, text, JSON_READER_DEPTH);
+}
+
+void json_reader_init_deep(struct json_reader *r, struct str text, unsigned max_depth)
+{
+    *r = (struct json_reader){
+        .text = text,
+        .state = VALUE,
+        .max_depth = max_depth < JSON_READER_DEPTH_MAX ? max_depth : JSON_READER_DEPTH_MAX};
 }
 
 static enum json_token fail(struct json_reader *r, size_t at, const char *error)
@@ -47,7 +56,7 @@ static char peek(struct json_reader *r)
 
 static bool in_object(const struct json_reader *r)
 {
-    return (r->is_obj >> r->depth & 1) != 0;
+    return (r->is_obj[r->depth / 32] >> r->depth % 32 & 1) != 0;
 }
 
 static enum json_token take(struct json_reader *r, size_t len, enum json_token token)
@@ -147,12 +156,14 @@ static enum json_token read_key(struct json_reader *r)
 
 static enum json_token open_container(struct json_reader *r, bool is_obj)
 {
-    if (r->depth == JSON_READER_DEPTH) {
-        return fail(r, r->at, "nested too deep (the limit is 16)");
+    if (r->depth == r->max_depth) {
+        (void) snprintf(r->message, sizeof r->message, "nested too deep (the limit is %u)",
+                        r->max_depth);
+        return fail(r, r->at, r->message);
     }
     r->depth++;
-    uint32_t bit = UINT32_C(1) << r->depth;
-    r->is_obj = is_obj ? r->is_obj | bit : r->is_obj & ~bit;
+    uint32_t bit = UINT32_C(1) << r->depth % 32, *word = &r->is_obj[r->depth / 32];
+    *word = is_obj ? *word | bit : *word & ~bit;
     (void) take(r, 1, JSON_OBJ_BEGIN);
     r->state = is_obj ? FIRST_KEY : FIRST_ITEM;
     return is_obj ? JSON_OBJ_BEGIN : JSON_ARR_BEGIN;
@@ -357,7 +368,7 @@ static size_t decode_escape(struct str s, uint32_t *ret_char)
     return 6;
 }
 
-int json_unescape(struct str raw, char *out, size_t size, struct str *ret)
+static int unescape(struct str raw, bool nul, char *out, size_t size, struct str *ret)
 {
     size_t len = 0;
     while (raw.len > 0) {
@@ -368,7 +379,7 @@ int json_unescape(struct str raw, char *out, size_t size, struct str *ret)
             nread = decode_escape(raw, &c);
             nbytes = encode_utf8(c, bytes);
         }
-        if (nread == 0 || bytes[0] == '\0') {
+        if (nread == 0 || (bytes[0] == '\0' && !nul)) {
             return ERR_INVALID;
         }
         if (len + nbytes >= size) {
@@ -385,4 +396,14 @@ int json_unescape(struct str raw, char *out, size_t size, struct str *ret)
     out[len] = '\0';
     *ret = (struct str){out, len};
     return 0;
+}
+
+int json_unescape(struct str raw, char *out, size_t size, struct str *ret)
+{
+    return unescape(raw, false, out, size, ret);
+}
+
+int json_unescape_nul(struct str raw, char *out, size_t size, struct str *ret)
+{
+    return unescape(raw, true, out, size, ret);
 }

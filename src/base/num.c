@@ -111,19 +111,51 @@ bool num_is_decimal(struct str s)
     return at == s.len;
 }
 
-int num_double(struct str s, double *ret)
+enum { DECIMAL_MAX = 127 };
+
+/* A NUL-terminated copy of a number of the right form. */
+static int copy_decimal(struct str s, char out[DECIMAL_MAX + 1])
 {
-    char text[128];
     if (!num_is_decimal(s)) {
         return ERR_INVALID;
     }
-    if (s.len >= sizeof text) {
+    if (s.len > DECIMAL_MAX) {
         return ERR_FULL;
     }
-    memcpy(text, s.ptr, s.len);
-    text[s.len] = '\0';
-    /* The C locale is a constant of glibc: this neither allocates nor needs a freelocale. */
-    double value = strtod_l(text, NULL, newlocale(LC_ALL_MASK, "C", (locale_t) 0));
+    memcpy(out, s.ptr, s.len);
+    out[s.len] = '\0';
+    return 0;
+}
+
+/* A constant of glibc: this neither allocates nor needs a freelocale. */
+static locale_t c_locale(void)
+{
+    return newlocale(LC_ALL_MASK, "C", (locale_t) 0);
+}
+
+int num_double(struct str s, double *ret)
+{
+    char text[DECIMAL_MAX + 1];
+    int rc = copy_decimal(s, text);
+    if (rc < 0) {
+        return rc;
+    }
+    double value = strtod_l(text, NULL, c_locale());
+    if (!isfinite(value)) {
+        return ERR_FULL;
+    }
+    *ret = value;
+    return 0;
+}
+
+int num_float(struct str s, float *ret)
+{
+    char text[DECIMAL_MAX + 1];
+    int rc = copy_decimal(s, text);
+    if (rc < 0) {
+        return rc;
+    }
+    float value = strtof_l(text, NULL, c_locale());
     if (!isfinite(value)) {
         return ERR_FULL;
     }

@@ -30,6 +30,8 @@ bool num_is_decimal(struct str s);
  * Too large for a double: ERR_FULL.  Too small: rounded to 0 or a subnormal.
  */
 NUM_CHECKED int num_double(struct str s, double *ret);
+/* The same for a float, rounded once. */
+NUM_CHECKED int num_float(struct str s, float *ret);
 
 /* "250ms", "10s", "5m", "2h", "1d" or "0", whole numbers; another number needs its unit. */
 NUM_CHECKED int num_duration_ms(struct str s, uint64_t *ret_ms);

@@ -16,6 +16,7 @@ void cli_init(struct cli *cli)
         .confidence = 0.999,
         .dwell_ms = 10000,
         .interval_ms = 1000,
+        .test = {.jobs = 1, .count = 1, .concurrency = 1},
         .stages = {.share_ppm = {0, 1000, 10000, 100000, 500000, 1000000}, .len = 6},
     };
 }
@@ -25,6 +26,7 @@ void cli_done(struct cli *cli)
     vec_done(&cli->routers);
     vec_done(&cli->visits);
     vec_done(&cli->kinds);
+    cli_test_done(&cli->test);
 }
 
 static const struct opt *find_in(const struct opt *table, struct str name, char letter)
@@ -40,11 +42,12 @@ static const struct opt *find_in(const struct opt *table, struct str name, char 
 
 const struct opt *cmd_find_opt(const struct cmd *cmd, struct str name, char letter)
 {
-    const struct opt *opt = find_in(opt_global, name, letter);
+    const struct opt *opt = NULL;
+    /* A command's own --json FILE goes before the one that all commands have. */
     for (size_t i = 0; opt == NULL && cmd != NULL && cmd->option[i] != NULL; i++) {
         opt = find_in(cmd->option[i], name, letter);
     }
-    return opt;
+    return opt != NULL ? opt : find_in(opt_global, name, letter);
 }
 
 /* Appends `; did you mean "X"?` when one of the names is near. */

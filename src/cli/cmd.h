@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/vec.h"
 #include "cli/exits.h"
+#include "cli/test_options.h"
 #include "gateway/fleet.h"
 #include "io/http.h"
 #include "io/loop.h"
@@ -13,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLI_OPERANDS_MAX 8
+#define CLI_OPERANDS_MAX 4096 /* files that a shell expands */
 #define CLI_STAGES_MAX   32
 #define CLI_WEIGHT_MAX   1000   /* of a peer */
 #define CLI_EVENTS_MAX   100000 /* held at once, of all routers together */
@@ -89,6 +90,7 @@ struct cli {
     VEC(const char *) kinds; /* of events; of events_kind */
     struct record_wish record;
     const char *format; /* of help: "markdown", "man"; NULL: text */
+    struct cli_test test;
 
     /* while a command runs on routers; see routers.h */
     struct io_loop *loop;
@@ -102,7 +104,8 @@ extern const struct cmd cmd_router_status, cmd_router_watch, cmd_router_set, cmd
     cmd_router_disable, cmd_router_sync, cmd_router_who, cmd_router_verify, cmd_router_walk,
     cmd_router_peers, cmd_router_drain, cmd_router_undrain, cmd_router_down, cmd_router_add,
     cmd_router_remove, cmd_router_weight, cmd_router_maintenance, cmd_router_health,
-    cmd_router_events, cmd_router_record, cmd_help, cmd_completion;
+    cmd_router_events, cmd_router_record, cmd_test, cmd_test_new, cmd_test_call, cmd_test_record,
+    cmd_check, cmd_schema, cmd_help, cmd_completion;
 
 /* All commands in the order of the help; ends with NULL. */
 extern const struct cmd *const cmd_table[];
@@ -126,6 +129,12 @@ extern const struct opt opt_maintenance[];
 extern const struct opt opt_events[];
 extern const struct opt opt_record[];
 extern const struct opt opt_help[];
+extern const struct opt opt_target[];   /* whom API tests call, and how */
+extern const struct opt opt_given[];    /* variables, secrets, import paths */
+extern const struct opt opt_test[];     /* which tests, how many at once, reports */
+extern const struct opt opt_schemas[];  /* where descriptors come from, without a file of tests */
+extern const struct opt opt_call[];
+extern const struct opt opt_output[];
 
 /* The option of a command, its global ones included; NULL when it has none of that name. */
 const struct opt *cmd_find_opt(const struct cmd *cmd, struct str name, char letter);

@@ -6,7 +6,8 @@
  * the wanted type reads them (see schema.h, and proto/json.h for messages).  Refused with a place:
  * duplicate keys, keys that are no scalars, tags, merge keys, invalid UTF-8, nesting beyond
  * CONF_DEPTH_MAX, more nodes than CONF_NODES_MAX (aliases count what they stand for), recursive
- * aliases.  Anchors and aliases work.
+ * aliases, control characters.  Anchors and aliases work; an alias is a node of its own whose items
+ * or entries are shared.
  */
 #include "base/arena.h"
 #include "base/err.h"
@@ -35,9 +36,11 @@ struct conf_node {
     enum conf_kind kind;
     enum conf_style style; /* of a scalar */
     bool flow;             /* [..] or {..} */
-    struct pos pos;        /* where it begins; of an alias: where the alias stands */
-    struct str text;       /* of a scalar; NUL behind it */
-    size_t len;            /* items or entries */
+    unsigned
+        width; /* columns that it has in one line, for underlining; 0: more lines, or unknown */
+    struct pos pos;  /* where it begins; of an alias: where the alias stands */
+    struct str text; /* of a scalar; NUL behind it */
+    size_t len;      /* items or entries */
     union {
         struct conf_node **item;  /* of a list */
         struct conf_entry *entry; /* of a map, in the order of the file */
@@ -46,20 +49,22 @@ struct conf_node {
 
 /* A file that was read: its documents, and its text for carets. */
 struct conf_file {
-    const char *name; /* as the user gave it */
-    struct str text;
+    const char *name;            /* as the user gave it */
+    struct str text;             /* no byte order mark, a line break at its end; NUL behind it */
     struct conf_node **document; /* at least one; an empty document is a plain scalar "" */
     size_t documents;
     struct arena arena; /* owns all of the above and may be used for what is made of it */
 };
 
 /*
- * name: for messages.  text: copied.  ERR_INVALID with err->pos set; the message tells what was
- * seen and what would be right.
+ * name: for messages; err->pos.file is it.  text: copied.  ERR_INVALID, or ERR_FULL above a limit,
+ * with err->pos set; the message tells what was seen and what would be right.  Columns count
+ * characters.  See conf_load in diag.h for messages that show the line.
  */
 int conf_parse(const char *name, struct str text, struct conf_file *ret, struct err *err)
     __attribute__((warn_unused_result));
-/* "-" is standard input.  ERR_IO, ERR_FULL above CONF_BYTES_MAX, or of conf_parse. */
+/* "-" is standard input, named <stdin>.  ERR_IO, ERR_FULL above CONF_BYTES_MAX, or of conf_parse.
+ */
 int conf_read(const char *path, struct conf_file *ret, struct err *err)
     __attribute__((warn_unused_result));
 void conf_file_done(struct conf_file *file);
@@ -70,5 +75,8 @@ struct conf_node *conf_get(const struct conf_node *map, const char *key);
 /* A plain scalar that YAML 1.2's core schema reads as null: "", ~, null, Null, NULL. */
 bool conf_is_null(const struct conf_node *node);
 
-/* "a list of 3", "a map", "text", "null": what was seen, for messages. */
+/*
+ * What was seen, for messages: "a list of 3", "an empty map", `text "abc"` (its begin), "null",
+ * "nothing" for an empty value or NULL.
+ */
 const char *conf_describe(const struct conf_node *node, char out[64]);

@@ -26,14 +26,14 @@ struct conf_key {
     const char *name; /* NULL ends a table */
     enum conf_want want;
     unsigned flags;
-    const char *help;             /* one sentence without full stop, for the reference */
+    const char *help;             /* a phrase without full stop, for messages and the reference */
     const struct conf_key *inner; /* of a map, or of the items of a list; or NULL */
 };
 
 /*
  * node has to be a map with known keys of the wanted kinds, the required ones there.  Adds an error
- * for each thing that is wrong; what: "a case".  Returns 0 or ERR_INVALID. Goes into `inner` tables
- * too.
+ * for each thing that is wrong; what: "a case".  Returns 0 or ERR_INVALID.  Goes into `inner`
+ * tables too.  A table has at most 64 keys.
  */
 int conf_check_keys(struct conf_diags *diags, const struct conf_node *node, const char *what,
                     const struct conf_key *key);
@@ -44,8 +44,11 @@ int conf_i64(struct conf_diags *diags, const struct conf_node *node, int64_t min
              int64_t *ret);
 int conf_duration_ms(struct conf_diags *diags, const struct conf_node *node, uint64_t *ret_ms);
 
-/* JSON Schema (draft 2020-12) of a table, as one JSON object value. */
+/*
+ * JSON Schema (draft 2020-12) of a table, as one JSON object value without "$schema", so that it
+ * may be a part of a larger one.  A table that contains itself is left open there.
+ */
 struct json_writer;
 void conf_schema_json(const struct conf_key *key, struct json_writer *w);
-/* A Markdown table of the keys: name, kind, what it says. */
+/* A Markdown table of the keys: name, kind, what it says; inner keys as `detail.requests`. */
 void conf_schema_markdown(const struct conf_key *key, struct buf *b);

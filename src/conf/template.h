@@ -5,7 +5,8 @@
  *     ${env.NAME}    of the environment
  *     ${secret.NAME} a secret, never to be shown
  *     $${            the two characters ${
- * A name is [A-Za-z_][A-Za-z0-9_.-]*.  A `$` elsewhere is itself.
+ * A name is [A-Za-z_][A-Za-z0-9_.-]*.  A `$` elsewhere is itself; one right before a variable
+ * cannot be written, as `$${` is taken first.
  */
 #include "base/arena.h"
 #include "base/buf.h"
@@ -25,17 +26,25 @@ struct conf_part {
 struct conf_template {
     struct conf_part *part;
     size_t len;
-    bool constant; /* no variable inside: text is all */
+    bool constant; /* no variable inside: part[0].text is all, also of an empty source */
     bool whole; /* one variable and nothing else: the value is re-read by the type of its place */
 };
 
-/* Parts live in the arena; views into source where possible.  ERR_INVALID: `"${": no closing }`. */
+#define CONF_PARTS_MAX 10000
+
+/*
+ * Parts live in the arena; views into source where possible.  ERR_INVALID: `"${sku": no "}" closes
+ * the variable`; ERR_FULL above CONF_PARTS_MAX parts or the arena's maximum.
+ */
 int conf_template_parse(struct str source, struct arena *arena, struct conf_template *ret,
                         struct err *err) __attribute__((warn_unused_result));
 
-/* Gives the value of a part, 0; or a negative code with err.  ret: lives until the caller is done.
+/*
+ * Gives the value of a part that is no text, 0; or a negative code with err.  ret: lives until the
+ * caller is done.
  */
 typedef int (*conf_lookup_fn)(const struct conf_part *part, struct str *ret, struct err *err,
                               void *ctx);
+/* Appends to b.  0, what lookup returned, or ERR_FULL when b is full. */
 int conf_template_expand(const struct conf_template *tpl, conf_lookup_fn lookup, void *ctx,
                          struct buf *b, struct err *err) __attribute__((warn_unused_result));

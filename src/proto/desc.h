@@ -85,6 +85,7 @@ struct proto_enum_desc {
     bool closed;        /* proto2: unknown numbers go to the unknown fields */
     bool is_null_value; /* google.protobuf.NullValue */
     const struct proto_msg *options;
+    const void *index; /* of the pool: names and numbers to values */
 };
 
 struct proto_oneof_desc {
@@ -135,7 +136,7 @@ struct proto_message_desc {
     bool has_required; /* here or in a message below, as far as can be reached */
     enum proto_wkt wkt;
     const struct proto_msg *options;
-    const void *index; /* of the pool: name to field */
+    const void *index; /* of the pool: names to fields, extensions */
 };
 
 /* google.protobuf.MethodOptions.IdempotencyLevel */

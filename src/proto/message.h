@@ -5,14 +5,18 @@
  *
  * Strings are borrowed: their bytes have to live as long as the message.
  * A map is a list of entry messages (key and value always set when read from the wire); keys are
- * unique: the later one of the wire wins, at the place of the first.
+ * unique: the later one of the wire wins, at the place of the first.  The key of an entry is not
+ * changed once the map was searched.
  */
 #include "base/arena.h"
 #include "proto/desc.h"
 
+struct proto_map_index;
+
 struct proto_list {
     union proto_value *item;
     size_t len, cap;
+    struct proto_map_index *index; /* private: keys of a large map */
 };
 
 struct proto_extension_value {
@@ -25,9 +29,10 @@ struct proto_msg {
     struct arena *arena;
     union proto_value *value; /* by field->index; of absent fields zero, not the default */
     uint32_t *has;            /* a bit a field; repeated fields have none: look at the list */
-    struct proto_extension_value *extension; /* set ones, in the order of setting */
+    struct proto_extension_value *extension; /* set ones, by number */
     size_t extensions, extensions_cap;
     struct str unknown; /* fields that are not known, as on the wire, in their order */
+    char *unknown_mem; /* private */
     size_t unknown_cap;
 };
 
@@ -57,7 +62,7 @@ struct proto_msg *proto_add_message(struct proto_msg *msg, const struct proto_fi
 size_t proto_len(const struct proto_msg *msg, const struct proto_field_desc *field);
 union proto_value proto_item(const struct proto_msg *msg, const struct proto_field_desc *field,
                              size_t i);
-/* The entry with this key, or NULL.  O(len). */
+/* The entry with this key, or NULL.  Large maps are hashed, once. */
 struct proto_msg *proto_map_find(const struct proto_msg *msg, const struct proto_field_desc *field,
                                  union proto_value key);
 /* The entry with this key, made (with key set) when there is none. */

@@ -3,6 +3,7 @@
  * .proto sources into a pool: our own parser for proto2 and proto3, no protoc needed.  The
  * descriptors equal protoc's (source_code_info apart).
  */
+#include "base/buf.h"
 #include "base/err.h"
 #include "proto/pool.h"
 

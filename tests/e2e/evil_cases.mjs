@@ -72,12 +72,13 @@ for (const text of ['abc', '17', '-1', '0x5', '99999999999999999999', '5.0']) {
 }
 statuses.push(of('grpc-status ""', 'StatusText', [UNKNOWN, INTERNAL], /grpc-status|as asked/, { requests: [{ name: '' }] }));
 
+// 200 without a content-type may be taken for an answer of gRPC that lacks its status.
 const HTTP = {
-  200: UNKNOWN, 204: UNKNOWN, 302: UNKNOWN, 400: INTERNAL, 401: 'UNAUTHENTICATED', 403: DENIED, 404: UNIMPLEMENTED, 408: UNKNOWN, 418: UNKNOWN,
+  200: [UNKNOWN, INTERNAL], 204: UNKNOWN, 302: UNKNOWN, 400: INTERNAL, 401: 'UNAUTHENTICATED', 403: DENIED, 404: UNIMPLEMENTED, 408: UNKNOWN, 418: UNKNOWN,
   429: UNAVAILABLE, 500: UNKNOWN, 502: UNAVAILABLE, 503: UNAVAILABLE, 504: UNAVAILABLE };
 for (const [status, code] of Object.entries(HTTP)) {
   const more = { requests: [{ status: Number(status) }], wire: { httpStatus: Number(status) } };
-  const says = new RegExp(status === '200' ? '200|content-type' : status);
+  const says = new RegExp(status === '200' ? '200|content-type|grpc-status' : status);
   if (status !== '204') statuses.push(of(`HTTP ${status} with a text`, 'Http', code, says, more));
   statuses.push(of(`HTTP ${status} without a body`, 'HttpEmpty', code, says, more));
 }
@@ -108,6 +109,7 @@ ends.push(
   of('closed after headers', 'CloseAfterHeaders', UNAVAILABLE, /clos|EOF|end/i),
   of('closed in a message', 'CloseInMessage', UNAVAILABLE, /clos|EOF|end/i),
   of('reset by TCP', 'TcpReset', UNAVAILABLE, /reset|clos/i),
+  of('reset by TCP in an answer', 'TcpResetInAnswer', UNAVAILABLE, /reset|clos/i),
 );
 
 const framing = [
@@ -242,7 +244,7 @@ const tls = [
   noConnection('TLS without ALPN', 'tlsNoAlpn', /ALPN/, { tls: {} }),
   noConnection('TLS with ALPN http/1.1 only', 'tlsHttp1Only', /ALPN|application protocol/i, { tls: {} }),
   noConnection('self-signed', 'tlsSelfSigned', /self.signed/i, { tls: {} }),
-  noConnection('signed by a CA that is not known', 'tls', /issuer|unable to|self.signed|unknown/i, { tls: { ca: false } }),
+  noConnection('signed by a CA that is not known', 'tls', /issuer|unable to|self.signed|unknown|trusted/i, { tls: { ca: false } }),
   noConnection('a certificate of another name', 'tlsWrongName', /other\.example|name|mismatch/i, { tls: {} }),
   noConnection('an authority that the certificate does not have', 'tls', /elsewhere\.example|name|mismatch/i, { tls: {}, authority: 'elsewhere.example' }),
   noConnection('an expired certificate', 'tlsExpired', /expired/i, { tls: {} }),

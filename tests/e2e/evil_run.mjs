@@ -50,7 +50,7 @@ export function suiteOf(row, code) {
   const isOk = code === 'OK';
   const detail = { requests: (row.requests ?? [{}]).map(base64) };
   if (row.replies && (isOk || STREAMS.includes(row.method))) detail.responses = row.replies.map(members);
-  else if (isOk) detail.responses = [{ $rest: 'any' }];
+  else if (isOk) detail.responses = row.replies === null ? [{ $rest: 'any' }] : [{ msg: 'ok' }];
   if (!isOk) detail.error = { code };
   if (row.metadata) {
     detail.metadata = Object.fromEntries(Object.entries(row.metadata).map(([name, value]) => [name, value instanceof Buffer ? value.toString('base64') : value]));

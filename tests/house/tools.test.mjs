@@ -1,7 +1,7 @@
 // The tools that hold the house in order: what they find, and what they say about it.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -198,6 +198,24 @@ describe('install-packages', () => {
     const { code, err } = tool('install-packages', ['tea']);
     assert.equal(code, 2);
     assert.match(err, /unknown group "tea"; known: bench build check demo/);
+  });
+});
+
+describe('install-node-packages', () => {
+  test('asks npm for what the lock file says, without scripts, and only once', () => {
+    const dir = tree({ 'tools/install-node-packages': readFileSync(path.join(ROOT, 'tools/install-node-packages'), 'utf8'),
+      'tests/node/package-lock.json': '{}\n', 'bin/npm': '#!/bin/sh\necho "npm $*"; mkdir node_modules\n' });
+    chmodSync(path.join(dir, 'bin/npm'), 0o755);
+    const run = () => spawnSync('bash', [path.join(dir, 'tools/install-node-packages')], {
+      encoding: 'utf8', env: { ...process.env, PATH: `${dir}/bin:${process.env.PATH}` } });
+    const first = run();
+    assert.deepEqual([first.status, first.stderr], [0, '']);
+    assert.match(first.stdout, /^npm ci --ignore-scripts/m);
+    const second = run();
+    assert.deepEqual([second.status, second.stdout], [0, '']);
+    writeFileSync(path.join(dir, 'tests/node/package-lock.json'), '{"other": 1}\n');
+    rmSync(path.join(dir, 'tests/node/node_modules'), { recursive: true });
+    assert.match(run().stdout, /^npm ci/m);
   });
 });
 

@@ -33,14 +33,9 @@ def echo_metadata(context):
 
 
 def end_as_asked(request, context):
-    """True when the request wants another end than OK; the context then has it."""
-    if not request.HasField("response_status"):
-        return False
-    if request.response_status.code == 0:
-        return False
-    context.set_code(CODES[request.response_status.code])
-    context.set_details(request.response_status.message)
-    return True
+    """Ends the call here, without a message, when the request wants another end than OK."""
+    if request.response_status.code != 0:
+        context.abort(CODES[request.response_status.code], request.response_status.message)
 
 
 def empty_call(request, context):
@@ -52,8 +47,7 @@ def unary_call(request, context):
     if request.response_compressed.value:
         context.set_compression(grpc.Compression.Gzip)
     echo_metadata(context)
-    if end_as_asked(request, context):
-        return t.SimpleResponse()
+    end_as_asked(request, context)
     return t.SimpleResponse(payload=t.Payload(body=bytes(request.response_size)))
 
 
@@ -82,8 +76,7 @@ def streaming_input_call(requests, context):
 def full_duplex_call(requests, context):
     echo_metadata(context)
     for request in requests:
-        if end_as_asked(request, context):
-            return
+        end_as_asked(request, context)
         yield from outputs(request, context)
 
 

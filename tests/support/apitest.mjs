@@ -18,7 +18,7 @@ export const noApitest = (() => {
  */
 export async function runApitest(files, { target, authority, ca, cert, secrets = {}, env = {}, args = [], ms = 60_000 }) {
   const options = [
-    '--target', target, ...(authority ? ['--authority', authority] : []), ...(ca ? ['--ca', ca] : []),
+    '--target', target, ...(authority ? ['--authority', authority] : []), ...(ca ? ['--cacert', ca] : []),
     ...(cert ? ['--cert', cert.cert, '--key', cert.key] : []), ...args];
   const secret = Object.fromEntries(Object.entries(secrets).map(([name, value]) => [`POUROVER_SECRET_${name}`, value]));
   return run(['test', ...[files].flat(), ...options], [], { ...env, ...secret }, { ms });

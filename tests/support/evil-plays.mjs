@@ -195,6 +195,11 @@ const ends = {
     s.connection.end();
   },
   TcpReset: (s) => s.connection.reset(),
+  TcpResetInAnswer: (s) => {
+    s.sendHeaders();
+    s.sendData(grpcFrame(reply('half of it')).subarray(0, 7));
+    s.connection.reset();
+  },
   /** Whoever asks first on a connection is told to go; counts calls of a connection for all others. */
   GoAwayAndCount: async (s) => {
     const { opened } = s.connection;
@@ -273,7 +278,10 @@ const compression = {
   Gzip: bodyOf(() => grpcFrame(gzipSync(reply('ok')), 1), [['grpc-encoding', 'gzip']]),
   Deflate: bodyOf(() => grpcFrame(deflateSync(reply('ok')), 1), [['grpc-encoding', 'deflate']]),
   GzipEmpty: bodyOf(() => grpcFrame(gzipSync(Buffer.alloc(0)), 1), [['grpc-encoding', 'gzip']]),
-  GzipBomb: bodyOf(() => grpcFrame(gzipBomb(), 1), [['grpc-encoding', 'gzip']]),
+  GzipBomb: async (s) => {
+    s.sendHeaders([['grpc-encoding', 'gzip']]);
+    if (await s.sendAll(grpcFrame(gzipBomb(), 1))) s.sendTrailers(0);
+  },
   GzipBroken: bodyOf(() => grpcFrame(Buffer.from('this is not gzip'), 1), [['grpc-encoding', 'gzip']]),
   GzipCut: bodyOf(() => grpcFrame(gzipSync(reply('ok')).subarray(0, -9), 1), [['grpc-encoding', 'gzip']]),
   GzipTail: bodyOf(() => grpcFrame(Buffer.concat([gzipSync(reply('ok')), Buffer.from('tail')]), 1), [['grpc-encoding', 'gzip']]),

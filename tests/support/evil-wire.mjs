@@ -114,7 +114,7 @@ export class EvilConnection extends EventEmitter {
 
   /** TCP's RST. */
   reset() {
-    (this.#socket.resetAndDestroy ? this.#socket : this.#socket._parent).resetAndDestroy();
+    (this.#socket._parent ?? this.#socket).resetAndDestroy(); // below TLS
   }
 
   #read(chunk) {

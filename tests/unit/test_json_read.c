@@ -300,6 +300,50 @@ static void test_unescape(void **state)
     }
 }
 
+static void test_unescape_with_nul_takes_any_text(void **state)
+{
+    (void) state;
+    char out[16];
+    struct str text = STR("untouched");
+    assert_int_equal(json_unescape_nul(STR("a\\u0000b"), out, sizeof out, &text), 0);
+    t_check(str_eq(text, STR("a\0b")), STR_FMT, STR_ARG(text));
+    assert_int_equal(json_unescape_nul(STR("\\ud83d"), out, sizeof out, &text), ERR_INVALID);
+    assert_int_equal(json_unescape_nul(STR("ab"), out, 2, &text), ERR_FULL);
+}
+
+static void test_deep_texts_are_read_by_those_who_ask(void **state)
+{
+    (void) state;
+    char text[1000];
+    for (size_t depth = 1; depth <= 140; depth++) {
+        /* {"a":[{"a":[ ... : each level must remember what closes it. */
+        size_t len = 0;
+        for (size_t d = 0; d < depth; d++) {
+            text[len++] = d % 3 == 0 ? '{' : '[';
+            if (d % 3 == 0) {
+                text[len++] = '"';
+                text[len++] = '"';
+                text[len++] = ':';
+            }
+        }
+        text[len++] = '1';
+        for (size_t d = depth; d-- > 0;) {
+            text[len++] = d % 3 == 0 ? '}' : ']';
+        }
+        struct json_reader r;
+        enum json_token token;
+        json_reader_init_deep(&r, (struct str){text, len}, 100);
+        while ((token = json_next(&r)) > JSON_END) {
+        }
+        t_check((token == JSON_END) == (depth <= 100), "%zu levels", depth);
+        if (depth == 101) {
+            assert_string_equal(r.error, "nested too deep (the limit is 100)");
+        }
+        json_reader_init_deep(&r, (struct str){text, len}, 1000);
+        t_check((json_skip(&r) == 0) == (depth <= JSON_READER_DEPTH_MAX), "%zu levels", depth);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +357,8 @@ int main(void)
         cmocka_unit_test(test_skip_passes_one_value),
         cmocka_unit_test(test_skip_refuses_where_no_value_is),
         cmocka_unit_test(test_unescape),
+        cmocka_unit_test(test_unescape_with_nul_takes_any_text),
+        cmocka_unit_test(test_deep_texts_are_read_by_those_who_ask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -363,12 +363,40 @@ static void test_hex_is_16_lower_case_digits(void **state)
     }
 }
 
+static void test_float_is_rounded_once(void **state)
+{
+    (void) state;
+    const struct {
+        const char *text;
+        int rc;
+        float value;
+    } rows[] = {
+        {"0.1", OK, 0.1F},
+        {"3.4028235e38", OK, 3.4028235e38F},
+        {"3.40282357e38", ERR_FULL, 0},
+        {"-1e39", ERR_FULL, 0},
+        {"1e-45", OK, 1.4e-45F},
+        /* As a double it is halfway between two floats, and would then be rounded down. */
+        {"1.0000000596046448", OK, 0x1.000002p0F},
+        {"1.", ERR_INVALID, 0},
+        {"nan", ERR_INVALID, 0},
+    };
+    T_TABLE(row, rows)
+    {
+        float value = 77;
+        int rc = num_float(str_of(row->text), &value);
+        t_check(rc == row->rc, "\"%s\": %d, not %d", row->text, rc, row->rc);
+        t_check(value == (rc == OK ? row->value : 77), "\"%s\": %g", row->text, (double) value);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_u64_takes_plain_decimals_in_range),
         cmocka_unit_test(test_i64_reaches_both_ends),
         cmocka_unit_test(test_double_is_finite_decimal_and_exact),
+        cmocka_unit_test(test_float_is_rounded_once),
         cmocka_unit_test(test_duration_needs_a_unit),
         cmocka_unit_test(test_bytes_count_in_1024),
         cmocka_unit_test(test_share_reads_percent_and_ppm),

@@ -1,0 +1,69 @@
+/* pourover schema */
+#include "apitest/suite.h"
+#include "base/json.h"
+#include "cli/out.h"
+#include "cli/routers.h"
+
+#include <string.h>
+
+#define SCHEMA_MAX ((size_t) 1024 * 1024)
+
+/* A file of tests is a list of tests, or a map. */
+static void schema_test(struct json_writer *w)
+{
+    json_obj_begin(w);
+    json_kv_cstr(w, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    json_kv_cstr(w, "title", "pourover API tests");
+    json_key(w, "oneOf");
+    json_arr_begin(w);
+    json_obj_begin(w);
+    json_kv_cstr(w, "type", "array");
+    json_key(w, "items");
+    conf_schema_json(apitest_test_keys, w);
+    json_obj_end(w);
+    conf_schema_json(apitest_file_keys, w);
+    json_arr_end(w);
+    json_obj_end(w);
+}
+
+static enum exit_code run(struct cli *cli)
+{
+    struct buf b;
+    struct json_writer w;
+    struct err err = {0};
+    if (strcmp(cli->operand[0], "test") != 0) {
+        (void) err_set(&err, ERR_INVALID, "there is no schema \"%s\"; there is test",
+                       cli->operand[0]);
+        return cli_fail(cli, &err);
+    }
+    buf_init(&b, SCHEMA_MAX);
+    json_writer_init(&w, &b);
+    schema_test(&w);
+    buf_add_char(&b, '\n');
+    out_write(buf_str(&b));
+    buf_done(&b);
+    return EXIT_DONE;
+}
+
+static const char *const choices[] = {"test", NULL};
+static const struct opt *const options[] = {NULL};
+static const struct example examples[] = {
+    {"pourover schema test >test.schema.json",
+     "for an editor that completes and checks YAML by JSON Schema"},
+    {NULL, NULL},
+};
+
+const struct cmd cmd_schema = {
+    .name = "schema",
+    .summary = "print the JSON Schema of a kind of file",
+    .operand = "test",
+    .operands_min = 1,
+    .operands_max = 1,
+    .choices = choices,
+    .option = options,
+    .details = "Made from the table that the program itself checks files by. What a message looks "
+               "like is not "
+               "in it: that is checked against the descriptors (pourover check).",
+    .example = examples,
+    .run = run,
+};
