@@ -335,8 +335,8 @@ void rpc_call_expire(struct rpc_call *call, const char *what)
     const struct rpc_result *r = &call->result;
     char came[64] = "";
     if (r->messages > 0) {
-        (void) snprintf(came, sizeof came, " after %llu messages",
-                        (unsigned long long) r->messages);
+        (void) snprintf(came, sizeof came, " after %llu message%s",
+                        (unsigned long long) r->messages, r->messages == 1 ? "" : "s");
     } else if (call->has_headers) {
         (void) snprintf(came, sizeof came, " after the headers came");
     }
