@@ -259,6 +259,8 @@ void rpc_secure_receive(struct rpc_link *link, struct str bytes);
 void rpc_secure_pull(struct rpc_link *link);
 /* The socket is at its end: the loss in words of TLS, false when it was an orderly end. */
 bool rpc_secure_eof(struct rpc_link *link);
+/* Plaintext, or close_notify came: what was received is all that was sent. */
+bool rpc_secure_ended(const struct rpc_link *link);
 void rpc_secure_goodbye(struct rpc_link *link);
 void rpc_secure_free(struct rpc_link *link);
 void rpc_secure_conn_free(struct rpc_conn *conn);
