@@ -81,8 +81,11 @@ void suite_headers(struct suite_reader *r, const struct conf_node *map,
             *c = *c >= 'A' && *c <= 'Z' ? (char) (*c + ('a' - 'A')) : *c;
         }
         struct apitest_named *named = named_add(ret, str_of(lower), map->entry[i].value);
-        named->pattern =
-            apitest_pattern_compile(named->node, type, scope, r->suite->arena, r->diags);
+        /* The values of metadata in -bin are bytes: base64 in the file, $hex, $utf8. */
+        named->bytes = str_ends_with(named->name, STR("-bin")) ? bytes_field(r) : NULL;
+        struct apitest_type binary = {.subject = APITEST_OF_FIELD, .field = named->bytes};
+        named->pattern = apitest_pattern_compile(named->node, named->bytes != NULL ? binary : type,
+                                                 scope, r->suite->arena, r->diags);
     }
 }
 

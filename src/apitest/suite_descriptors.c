@@ -242,7 +242,7 @@ static void complain_of_service(struct suite_reader *r, const struct conf_node *
     for (size_t i = 0; i < proto_pool_files(r->pool); i++) {
         const struct proto_file_desc *file = proto_pool_file_at(r->pool, i);
         for (size_t s = 0; s < file->services && n < 64; s++) {
-            known[n++] = file->service[s]->full_name.ptr;
+            known[n++] = arena_strdup(r->suite->arena, file->service[s]->full_name);
         }
     }
     if (n == 0) {

@@ -18,7 +18,7 @@ static const struct proto_method_desc *find_method(struct suite_reader *r,
         const char *known[128];
         size_t n = 0;
         for (; n < service->methods && n < 128; n++) {
-            known[n] = service->method[n].name.ptr;
+            known[n] = arena_strdup(r->suite->arena, service->method[n].name);
         }
         char what[300];
         buf_print(what, sizeof what, STR_FMT " (a method)", STR_ARG(service->full_name));
