@@ -44,6 +44,10 @@ static int read_syntax(struct linker *l)
         l->file->syntax = PROTO_SYNTAX_2;
     } else if (str_eq_cstr(syntax, "proto3")) {
         l->file->syntax = PROTO_SYNTAX_3;
+    } else if (str_eq_cstr(syntax, "editions")) {
+        return link_fail(l, (struct str){NULL, 0},
+                         "is written in an edition of protobuf, which is not supported; supported "
+                         "are proto2 and proto3");
     } else {
         return link_fail(l, (struct str){NULL, 0},
                          "has syntax \"" STR_FMT "\"; known are proto2 and proto3",
