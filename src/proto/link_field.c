@@ -153,7 +153,10 @@ bool proto_json_name(struct arena *arena, struct str name, struct str *ret)
             capital = true;
             continue;
         }
-        text[len++] = capital && c >= 'a' && c <= 'z' ? (char) (c - ('a' - 'A')) : c;
+        if (capital && c >= 'a' && c <= 'z') {
+            c = (char) (c & ~0x20);
+        }
+        text[len++] = c;
         capital = false;
     }
     *ret = (struct str){text, len};

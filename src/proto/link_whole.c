@@ -132,10 +132,10 @@ int link_required(struct linker *l)
         const struct proto_message_desc *desc = todo.ptr[--todo.len];
         for (size_t i = find_edge(edge.ptr, edge.len, desc); i < edge.len && edge.ptr[i].to == desc;
              i++) {
-            if (!edge.ptr[i].from->has_required) {
-                edge.ptr[i].from->has_required = true;
-                vec_push(&todo,
-                         edge.ptr[i].from); /* NOLINT(bugprone-sizeof-expression): of pointers */
+            struct proto_message_desc *from = edge.ptr[i].from;
+            if (!from->has_required) {
+                from->has_required = true;
+                vec_push(&todo, from); /* NOLINT(bugprone-sizeof-expression): of pointers */
             }
         }
     }

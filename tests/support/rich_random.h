@@ -82,6 +82,10 @@ static inline void rich_set(struct t_random *random, struct proto_msg *msg,
             assert_true(proto_add(msg, field, rich_value(random, msg, field, depth)));
             continue;
         }
+        if (field->message == NULL) {
+            fail_msg("a map without a type");
+            return;
+        }
         const struct proto_field_desc *value = proto_map_value(field);
         struct proto_msg *entry =
             proto_map_entry(msg, field, rich_value(random, msg, proto_map_key(field), depth));
