@@ -208,6 +208,7 @@ struct rpc_conn {
         size_t len, cap;
     } heap;
     char *in;               /* RPC_IN_BYTES for reading */
+    uint64_t read_at_us;    /* when the bytes came that are looked at now; 0: none are */
     void *tls;              /* SSL_CTX, made by the first link that needs it */
     struct rpc_call *spare; /* calls to be used again (call.c) */
     size_t spares;
