@@ -94,8 +94,10 @@ def tools(program, port, calls, peers):
             grpcurl, "-plaintext", "-import-path", str(INTEROP), "-proto", "testing.proto", "-d", "{}", target, METHOD]))
     if buf:
         found.append(Tool("buf curl", "one call", 1, [
-            buf, "curl", "--protocol", "grpc", "--http2-prior-knowledge", "--schema", str(ROOT / "build/interop/testing.pb"),
+            buf, "curl", "--protocol", "grpc", "--http2-prior-knowledge", "--schema", str(ROOT / "build/interop/testing.binpb"),
             "-d", "{}", f"http://{target}/{METHOD}"]))
+        # buf goes by the end of the name.
+        shutil.copy(ROOT / "build/interop/testing.pb", ROOT / "build/interop/testing.binpb")
     missing = [name for name, path in (("ghz", ghz), ("grpcurl", grpcurl), ("buf", buf)) if not path]
     return found, missing
 
