@@ -124,6 +124,24 @@ struct source {
     bool full; /* the arena was full at a set */
 };
 
+static inline char source_lower(char c)
+{
+    static const char LOWER[] = "abcdefghijklmnopqrstuvwxyz";
+    if (c >= 'A' && c <= 'Z') {
+        return LOWER[c - 'A'];
+    }
+    return c;
+}
+
+static inline char source_upper(char c)
+{
+    static const char UPPER[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    if (c >= 'a' && c <= 'z') {
+        return UPPER[c - 'a'];
+    }
+    return c;
+}
+
 /* Like proto_source_parse; text and name have to live as long as the pool. */
 int source_parse(struct proto_pool *pool, struct str text, const char *name, const char *shown,
                  struct proto_msg **ret, struct err *err);
@@ -182,5 +200,3 @@ struct source_field_place {
     int32_t oneof;             /* -1: none */
 };
 int source_field(struct source *s, const struct source_field_place *place);
-/* The JSON name that protobuf gives to a field: foo_bar is fooBar.  false: the arena is full. */
-bool source_json_name(struct arena *arena, struct str name, struct str *ret);
