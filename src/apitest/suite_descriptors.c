@@ -55,7 +55,7 @@ static int read_set(const char *path, struct buf *b, struct err *err)
         return err_set(err, ERR_NOT_FOUND, "%s: cannot be opened", path);
     }
     char block[65536];
-    for (size_t n = 1; n > 0;) {
+    for (size_t n = 1; n > 0 && !b->failed;) {
         n = fread(block, 1, sizeof block, file);
         buf_add(b, block, n);
     }
