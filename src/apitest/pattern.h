@@ -65,6 +65,9 @@ struct apitest_diffs {
     size_t total;
     size_t checks;   /* assertions that were made */
     uint64_t now_ms; /* wall clock, for $within: {of: now} */
+    /* May be NULL; apitest_match takes the scope's.  Texts of differences are without secrets, as
+     * long values are cut. */
+    const struct apitest_secrets *secrets;
 };
 
 /* path: what the value is called in the report.  Returns whether it matched; appends differences.

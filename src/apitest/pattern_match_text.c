@@ -58,7 +58,7 @@ static bool match_regex(struct match *m, const struct apitest_pattern *p,
                         const struct apitest_value *v, struct str text)
 {
     static const struct subject subject = {.kind = SUBJECT_TEXT};
-    const pcre2_code *regex = p->regex;
+    const pcre2_code *regex = p->regex != NULL ? p->regex : apitest_made(m, p);
     if (regex == NULL) {
         struct scalar pattern;
         struct err err = {0};
@@ -72,6 +72,7 @@ static bool match_regex(struct match *m, const struct apitest_pattern *p,
             m->silent = false;
             return apitest_differs(m, p, v, NULL, NULL, "$regex: %s", err.msg);
         }
+        apitest_made_put(m, p, (void *) (uintptr_t) regex);
     }
     int r = run_regex(m, regex, text);
     if (r < 0) {

@@ -19,7 +19,7 @@ bool apitest_nearest(struct str word, struct str (*name)(const void *ctx, size_t
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         struct str s = name(ctx, i);
-        if (s.len < APITEST_NAME_SIZE) {
+        if (s.len > 0 && s.len < APITEST_NAME_SIZE) {
             memcpy(copy[kept], s.ptr, s.len);
             choice[kept] = copy[kept];
             kept++;

@@ -109,6 +109,7 @@ void suite_headers(struct suite_reader *r, const struct conf_node *map,
     for (size_t i = 0; i < map->len; i++) {
         const struct conf_node *key = map->entry[i].key;
         struct apitest_named *named = named_add(ret, lower_case(r, key->text), map->entry[i].value);
+        /* The values of metadata in -bin are bytes: base64 in the file, $hex, $utf8. */
         bool binary = str_ends_with(named->name, STR("-bin"));
         named->bytes = binary ? bytes_field(r) : NULL;
         type.subject = named->bytes != NULL ? APITEST_OF_FIELD : APITEST_OF_TEXT;

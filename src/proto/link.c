@@ -99,7 +99,11 @@ static int by_number(const void *a, const void *b)
     return ((*left)->number > (*right)->number) - ((*left)->number < (*right)->number);
 }
 
-/* Extensions of the file, which come by extendee and number, become known to their extendees. */
+/*
+ * Extensions of the file, which come by extendee and number, become known to their extendees.
+ * Another file's with the same number stays the one: organizations that do not know each other
+ * number their options alike, and protoc takes that.
+ */
 static void commit_extensions(struct linker *l)
 {
     struct proto_message_index *index = NULL;
@@ -111,26 +115,12 @@ static void commit_extensions(struct linker *l)
             index = symbol->index;
             before = index->known.len;
         }
-        vec_push(&index->known, field);
+        if (proto_extension_of(field->parent, field->number) == NULL) {
+            vec_push(&index->known, field);
+        }
         bool last = i + 1 == l->extension.len || l->extension.ptr[i + 1]->parent != field->parent;
         if (last && before > 0) {
             qsort(index->known.ptr, index->known.len, sizeof index->known.ptr[0], by_number);
-        }
-    }
-}
-
-/* Options that this file's own extensions explain, or those of files that came since. */
-static void read_options_again(struct linker *l)
-{
-    for (size_t i = 0; i < l->options.len; i++) {
-        struct proto_msg *options = l->options.ptr[i];
-        struct str unknown = options->unknown;
-        options->unknown = (struct str){NULL, 0};
-        options->unknown_mem = NULL;
-        options->unknown_cap = 0;
-        if (!proto_has_extensions(options->desc) ||
-            proto_wire_read(unknown, options, PROTO_WIRE_PARTIAL | PROTO_WIRE_BORROW, NULL) != 0) {
-            options->unknown = unknown;
         }
     }
 }
@@ -151,7 +141,7 @@ static void commit(struct linker *l)
         (void) map_put(&l->pool->symbol, l->symbol.entry[i].key, l->symbol.entry[i].value);
     }
     (void) map_put(&l->pool->file, l->file->name, l->file);
-    read_options_again(l);
+    link_custom_options(l);
 }
 
 static int run(struct linker *l)

@@ -36,13 +36,6 @@ static int check_extension(struct linker *l, const struct proto_field_desc *fiel
                          "has number %u, which " STR_FMT " has not set apart for extensions",
                          field->number, STR_ARG(of->full_name));
     }
-    const struct proto_field_desc *other = proto_extension_of(of, field->number);
-    if (other != NULL) {
-        return link_fail(l, field->full_name,
-                         "extends " STR_FMT " with number %u, which is " STR_FMT " of " STR_FMT,
-                         STR_ARG(of->full_name), field->number, STR_ARG(other->full_name),
-                         STR_ARG(other->file->name));
-    }
     if (of->message_set && (field->type != PROTO_MESSAGE || field->repeated)) {
         return link_fail(l, field->full_name,
                          "extends the message set " STR_FMT ", which takes singular messages only",

@@ -43,6 +43,7 @@ const struct proto_message_desc *proto_pool_message(const struct proto_pool *poo
 const struct proto_enum_desc *proto_pool_enum(const struct proto_pool *pool, struct str name);
 const struct proto_service_desc *proto_pool_service(const struct proto_pool *pool, struct str name);
 const struct proto_field_desc *proto_pool_extension(const struct proto_pool *pool, struct str name);
+/* When several extend a message with one number: the one that was linked first. */
 const struct proto_field_desc *proto_pool_extension_by_number(const struct proto_pool *pool,
                                                               const struct proto_message_desc *of,
                                                               uint32_t number);

@@ -5,7 +5,8 @@ static int parse_extensions(struct source *s, struct proto_msg *message)
 {
     const char *at = s->lex.token.text.ptr;
     if (s->proto3) {
-        return lex_fail(&s->lex, at, "proto3 has no extension ranges: use proto2, or google.protobuf.Any");
+        return lex_fail(&s->lex, at,
+                        "proto3 has no extension ranges: use proto2, or google.protobuf.Any");
     }
     const struct proto_field_desc *ranges = proto_field_of(message, MESSAGE_EXTENSION_RANGE);
     size_t first = proto_len(message, ranges);
@@ -36,8 +37,8 @@ static int parse_oneof_member(struct source *s, struct proto_msg *message, int32
 {
     if (lex_is(&s->lex, "optional") || lex_is(&s->lex, "required") || lex_is(&s->lex, "repeated")) {
         char seen[64];
-        return lex_fail(&s->lex, s->lex.token.text.ptr, "a field of a oneof has no label: leave out %s",
-                        lex_shown(&s->lex, seen));
+        return lex_fail(&s->lex, s->lex.token.text.ptr,
+                        "a field of a oneof has no label: leave out %s", lex_shown(&s->lex, seen));
     }
     struct source_field_place place = {
         .parent = message, .fields = MESSAGE_FIELD, .messages = MESSAGE_NESTED, .oneof = index};
@@ -88,8 +89,8 @@ int source_extend(struct source *s, struct proto_msg *parent, uint32_t fields, u
 /* 1: it was no statement with a word of its own, so it is a field. */
 static int parse_worded(struct source *s, struct proto_msg *message)
 {
-    static const char *const WORDS[] = {"message",  "enum",   "extensions", "reserved",
-                                        "extend",   "option", "oneof",      ";"};
+    static const char *const WORDS[] = {"message", "enum",   "extensions", "reserved",
+                                        "extend",  "option", "oneof",      ";"};
     size_t which = 0;
     while (which < sizeof WORDS / sizeof WORDS[0] && !lex_is(&s->lex, WORDS[which])) {
         which++;
@@ -120,7 +121,8 @@ static int parse_worded(struct source *s, struct proto_msg *message)
 
 bool source_is_message_set(const struct proto_msg *message)
 {
-    const struct proto_msg *options = proto_get(message, proto_field_of(message, MESSAGE_OPTIONS)).msg;
+    const struct proto_msg *options =
+        proto_get(message, proto_field_of(message, MESSAGE_OPTIONS)).msg;
     if (options == NULL) {
         return false;
     }
@@ -173,7 +175,8 @@ static bool name_is_taken(const struct proto_msg *message, struct str name)
     return false;
 }
 
-/* Each optional field of proto3 has a oneof of its own, "_" and its name, behind the written ones. */
+/* Each optional field of proto3 has a oneof of its own, "_" and its name, behind the written ones.
+ */
 static int add_synthetic_oneofs(struct source *s, struct proto_msg *message)
 {
     const struct proto_field_desc *fields = proto_field_of(message, MESSAGE_FIELD);
@@ -207,7 +210,8 @@ int source_message_body(struct source *s, struct proto_msg *message)
     }
     while (!lex_is(&s->lex, "}")) {
         if (s->lex.token.kind == LEX_END) {
-            return lex_fail(&s->lex, name.ptr, "the message \"" STR_FMT "\" has no end: \"}\" is missing",
+            return lex_fail(&s->lex, name.ptr,
+                            "the message \"" STR_FMT "\" has no end: \"}\" is missing",
                             STR_ARG(name));
         }
         int rc = parse_worded(s, message);
@@ -243,7 +247,8 @@ static int parse_value(struct source *s, struct proto_msg *enumeration)
     struct proto_msg *value = NULL;
     struct str name = {0};
     int64_t number = 0;
-    TRY(source_ident(s, "the name of a value, \"option\", \"reserved\" or \"}\" in the enum", &name));
+    TRY(source_ident(s, "the name of a value, \"option\", \"reserved\" or \"}\" in the enum",
+                     &name));
     TRY(source_want(s, "=", "and a number behind the name of the value"));
     TRY(source_int(s, "an enum number", INT32_MIN, INT32_MAX, &number));
     TRY(source_add_message(s, enumeration, ENUM_VALUE, &value));

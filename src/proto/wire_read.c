@@ -419,7 +419,7 @@ static int read_field(struct reader *r, struct proto_msg *msg, uint32_t number, 
                       const uint8_t *start)
 {
     const struct proto_field_desc *field = proto_field_by_number(msg->desc, number);
-    if (field == NULL) {
+    if (field == NULL && (r->flags & PROTO_WIRE_PLAIN) == 0) {
         field = proto_extension_of(msg->desc, number);
         r->extensions = r->extensions || field != NULL;
     }

@@ -66,12 +66,11 @@ static void match_stream(struct input *in, struct proto_msg *msg)
 {
     struct proto_msg *list[] = {msg, msg, msg};
     for (int unordered = 0; unordered < 2; unordered++) {
-        struct apitest_sequence *q = apitest_sequence_compile(
-            in->node, order, unordered == 1, &in->scope, &in->arena, &in->diags);
+        struct apitest_sequence *q = apitest_sequence_compile(in->node, order, unordered == 1,
+                                                              &in->scope, &in->arena, &in->diags);
         size_t before = in->diffs.total;
         if (q != NULL) {
-            hold(&in->diffs, before,
-                 apitest_sequence_match(q, list, 3, &in->scope, &in->diffs));
+            hold(&in->diffs, before, apitest_sequence_match(q, list, 3, &in->scope, &in->diffs));
         }
     }
 }
