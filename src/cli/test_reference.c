@@ -21,7 +21,7 @@ static const struct section {
      "what those before it saved. A gRPC test has `serviceName` and one of `proto`, `protoSet`, "
      "`reflection: true`; an HTTP test has `http`, which may be `{}`."},
     {"Defaults", "defaults", apitest_defaults_keys,
-     "Of a file or of a test; the nearest wins. Metadata of all three places is sent together."},
+     "Of a file or of a test; the nearest wins, for metadata name by name."},
     {"A case", "a-case", apitest_case_keys,
      "`methodName` and `detail` in a gRPC test, `http` and `expect` in an HTTP test."},
     {"Detail", "detail", apitest_detail_keys,
@@ -110,9 +110,9 @@ static void add_exits(struct buf *b)
             }
         }
     }
-    buf_add_cstr(
-        b, "\nWhen cases fail for different reasons, the first of `failed`, `unreachable`, "
-           "`deadline` is the one. Coverage below what the file asks for is `failed`.\n");
+    buf_add_cstr(b,
+                 "\nWhen cases fail for different reasons, the first of `failed`, `unreachable`, "
+                 "`deadline` is the one. Coverage below what the file asks for is `failed`.\n");
 }
 
 void test_reference(struct buf *b)
