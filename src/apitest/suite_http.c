@@ -6,7 +6,7 @@ static void read_body(struct suite_reader *r, const struct conf_node *http, stru
 {
     static const struct {
         const char *key;
-        int kind;
+        enum apitest_body_kind kind;
     } rows[] = {
         {"body", APITEST_BODY_TEXT}, {"json", APITEST_BODY_JSON}, {"form", APITEST_BODY_FORM}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
