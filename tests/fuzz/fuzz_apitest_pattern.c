@@ -84,7 +84,7 @@ static void build(struct input *in)
     if (apitest_build(in->node, order, &in->scope, &in->arena, &in->diags, &msg, &constant) == 0 &&
         msg != NULL) {
         struct err err = {0};
-        (void) proto_wire_write(msg, 0, &b, &err);
+        (void) !proto_wire_write(msg, 0, &b, &err);
         match(in, msg);
     }
     buf_clear(&b);

@@ -73,7 +73,7 @@ static void run_row(const struct row *row)
     run_value(row, &value);
 }
 
-enum { J = APITEST_OF_JSON };
+#define J APITEST_OF_JSON
 
 static const struct row json_rows[] = {
     {J, "{status: ok}", "{\"status\":\"ok\",\"more\":1}", ""},
@@ -157,7 +157,7 @@ static void test_json(void **state)
 static void test_texts(void **state)
 {
     (void) state;
-    enum { T = APITEST_OF_TEXT };
+#define T APITEST_OF_TEXT
     static const struct row rows[] = {
         {T, "application/json", "application/json", ""},
         {T, "200", "200", ""},
@@ -185,7 +185,6 @@ static void test_texts(void **state)
 static void test_headers_of_one_name(void **state)
 {
     (void) state;
-    enum { T = APITEST_OF_TEXT };
     static const struct str both[] = {{"a=1", 3}, {"b=2", 3}};
     static const struct row rows[] = {
         {T, "b=2", NULL, ""},

@@ -100,7 +100,7 @@ static size_t encode_base64(const unsigned char *in, size_t n, const char *digit
     for (size_t bit = 0; bit < n * 8; bit += 6) {
         unsigned six = 0;
         for (size_t i = bit; i < bit + 6; i++) {
-            six = six << 1 | (i < n * 8 ? in[i / 8] >> (7 - i % 8) & 1u : 0);
+            six = six << 1 | (i < n * 8 ? (unsigned) in[i / 8] >> (7 - i % 8) & 1u : 0u);
         }
         out[len++] = digits[six];
     }

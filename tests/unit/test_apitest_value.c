@@ -127,7 +127,7 @@ static void test_paths_are_checked_before_there_is_anything(void **state)
         int r = apitest_path_check(t_api_type(&t, "shop.Order"), str_of(row->path), &last, &err);
         char name[64] = "";
         if (r == 0 && last != NULL) {
-            (void) snprintf(name, sizeof name, STR_FMT, STR_ARG(last->name));
+            buf_print(name, sizeof name, STR_FMT, STR_ARG(last->name));
         }
         t_same(r < 0 ? err.msg : name, row->last, row->path);
     }
