@@ -30,6 +30,16 @@ struct apitest_type {
     const struct proto_field_desc *field;
 };
 
+/* An operator as the reference shows it. */
+struct apitest_operator {
+    const char *name;   /* "$gt" */
+    const char *help;   /* a phrase in Markdown */
+    char subjects[128]; /* what it is for: "numbers, enums" */
+};
+
+/* The i-th of all operators of expectations; false behind the last. */
+bool apitest_operator_at(size_t i, struct apitest_operator *ret);
+
 /* NULL with errors in diags. */
 struct apitest_pattern *apitest_pattern_compile(const struct conf_node *node,
                                                 struct apitest_type type,

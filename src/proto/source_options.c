@@ -7,7 +7,7 @@
 #include "proto/source_option_int.h"
 #include "proto/wire.h"
 
-#define OPTIONS_PER_ELEMENT_MAX 4096u /* their cost is quadratic */
+#define OPTIONS_PER_ELEMENT_MAX 1024u /* their cost is quadratic */
 #define PATH_MAX_PARTS          32u
 #define OPTION_BYTES_MAX        ((size_t) 64 * 1024 * 1024)
 
