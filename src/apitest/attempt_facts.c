@@ -26,6 +26,25 @@ static size_t collect(struct rpc_headers headers, struct str name, struct str *r
     return n;
 }
 
+/* Bytes: one of the values has to match; when none does, the first tells how. */
+static void match_bytes(struct attempt *attempt, const struct apitest_named *named,
+                        const char *what, const struct str *values, size_t n)
+{
+    struct apitest_value value = {.kind = APITEST_ABSENT, .field = named->bytes};
+    for (size_t i = 0; i < n; i++) {
+        struct apitest_diffs unwanted = {.arena = &attempt->arena};
+        value.kind = APITEST_FIELD;
+        value.proto.bytes = values[i];
+        bool good = apitest_match(named->pattern, &value, "", attempt->scope, &unwanted);
+        vec_done(&unwanted.list);
+        if (good) {
+            break;
+        }
+        value.proto.bytes = values[0];
+    }
+    match(attempt, named, what, &value);
+}
+
 void attempt_headers(struct attempt *attempt, const struct apitest_named_list *list,
                      const char *what, struct rpc_headers first, struct rpc_headers second)
 {
@@ -34,6 +53,10 @@ void attempt_headers(struct attempt *attempt, const struct apitest_named_list *l
         struct str values[VALUES_MAX];
         size_t n = collect(first, named->name, values, 0);
         n = collect(second, named->name, values, n);
+        if (named->bytes != NULL) {
+            match_bytes(attempt, named, what, values, n);
+            continue;
+        }
         struct apitest_value value = {.kind = n == 0   ? APITEST_ABSENT
                                               : n == 1 ? APITEST_TEXT
                                                        : APITEST_SET,

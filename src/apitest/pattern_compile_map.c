@@ -45,8 +45,8 @@ static bool is_again(struct compiler *c, const struct apitest_pattern *p,
 
 /* skip: a key that is no field ("@type"), or NULL. */
 static struct apitest_pattern *compile_fields(struct compiler *c, const struct conf_node *node,
-                                              const struct proto_message_desc *desc,
-                                              bool element, const char *skip)
+                                              const struct proto_message_desc *desc, bool element,
+                                              const char *skip)
 {
     struct subject s = {.kind = SUBJECT_MESSAGE, .desc = desc, .element = element};
     struct apitest_pattern *p = new_map(c, PAT_FIELDS, node, s);
@@ -174,7 +174,8 @@ static struct apitest_pattern *compile_any(struct compiler *c, const struct conf
     const struct conf_node *type = conf_get(node, "@type");
     struct apitest_text text = {.known = false};
     if (type == NULL) {
-        return compile_fields(c, node, s.desc, s.element, NULL); /* type_url and value as they are */
+        return compile_fields(c, node, s.desc, s.element,
+                              NULL); /* type_url and value as they are */
     }
     if (apitest_expand(c->scope, type, c->arena, c->diags, &text) < 0) {
         return NULL;
@@ -192,8 +193,8 @@ static struct apitest_pattern *compile_any(struct compiler *c, const struct conf
     if (desc == NULL && !only_raw(c, node, p->type_name)) {
         return NULL;
     }
-    p->child[0] =
-        desc == NULL ? compile_fields(c, node, s.desc, true, "@type") : compile_inside(c, node, desc);
+    p->child[0] = desc == NULL ? compile_fields(c, node, s.desc, true, "@type")
+                               : compile_inside(c, node, desc);
     if (p->child[0] == NULL) {
         return NULL;
     }
@@ -217,7 +218,8 @@ struct apitest_pattern *apitest_compile_map(struct compiler *c, const struct con
         return compile_keys(c, node, s);
     }
     if (s.desc != NULL) {
-        return compile_fields(c, node, s.desc, s.element, NULL); /* Timestamps and wrappers by their fields */
+        return compile_fields(c, node, s.desc, s.element,
+                              NULL); /* Timestamps and wrappers by their fields */
     }
     (void) conf_error(c->diags, node, "a map for %s: write %s, or operators such as {$ne: ..}",
                       apitest_subject_text(&s, what),

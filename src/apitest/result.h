@@ -29,8 +29,9 @@ struct apitest_attempt {
     struct str reason; /* of everything that is no difference: one sentence */
     struct apitest_event *event;
     size_t events, events_cap;
-    struct str peer;   /* "10.0.0.7:443" */
-    struct str status; /* "OK", "INVALID_ARGUMENT: quantity", "200" */
+    struct str peer;    /* "10.0.0.7:443" */
+    struct str status;  /* "OK", "INVALID_ARGUMENT: quantity", "200" */
+    struct str message; /* of a gRPC status */
 };
 
 struct apitest_case_result {

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Suites of one run. */
 struct suites {
@@ -336,25 +337,38 @@ static enum exit_code run_once(struct cli *cli, const struct test_files *files)
     return code;
 }
 
+static enum exit_code run_again_and_again(struct cli *cli, const struct test_files *files, int fd)
+{
+    enum exit_code code = run_once(cli, files);
+    while (!cli->interrupted) {
+        out_printf("\nexit %d; waiting for a file to be saved (Ctrl-C ends)\n", (int) code);
+        (void) fflush(stdout);
+        if (!test_files_wait(fd)) {
+            break;
+        }
+        code = run_once(cli, files);
+    }
+    return code;
+}
+
 static enum exit_code run(struct cli *cli)
 {
     struct err err = {0};
+    int fd;
     _cleanup_(test_files_done) struct test_files files = {0};
     if (test_files_find(&files, cli->operand, cli->noperands, &err) != 0) {
         return cli_fail(cli, &err);
     }
-    for (;;) {
-        enum exit_code code = run_once(cli, &files);
-        if (!cli->test.watch || cli->interrupted) {
-            return code;
-        }
-        out_printf("\nexit %d; waiting for a file to be saved (Ctrl-C ends)\n", (int) code);
-        (void) fflush(stdout);
-        routers_catch_signals(cli);
-        if (test_files_wait(&files, &cli->interrupted, &err) != 0) {
-            return err.code == ERR_CANCELLED ? code : cli_fail(cli, &err);
-        }
+    if (!cli->test.watch) {
+        return run_once(cli, &files);
     }
+    /* Before the first run, so that nothing saved while it runs is missed. */
+    if (test_files_watch(&files, &fd, &err) != 0) {
+        return cli_fail(cli, &err);
+    }
+    enum exit_code code = run_again_and_again(cli, &files, fd);
+    (void) close(fd);
+    return code;
 }
 
 static const struct opt *const options[] = {opt_target, opt_given, opt_test, NULL};

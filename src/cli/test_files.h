@@ -15,8 +15,10 @@ int test_files_find(struct test_files *files, const char *const *operand, size_t
 void test_files_done(struct test_files *files);
 
 /*
- * Waits until a file in one of their folders (.yaml, .yml, .proto) is saved, or the program is
- * interrupted. ERR_CANCELLED then.  interrupted: looked at whenever a signal comes.
+ * Begins to watch their folders; what is saved from now on ends a wait.  ret_fd: to be closed.
+ * ERR_IO.
  */
-int test_files_wait(const struct test_files *files, const bool *interrupted, struct err *err)
+int test_files_watch(const struct test_files *files, int *ret_fd, struct err *err)
     __attribute__((warn_unused_result));
+/* Waits until a .yaml, .yml or .proto there was saved; false: SIGINT or SIGTERM came instead. */
+bool test_files_wait(int fd);

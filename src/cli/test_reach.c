@@ -258,11 +258,31 @@ static bool fits(const struct proto_method_desc *method, struct str service, str
            (str_ends_with(full, service) && full.ptr[full.len - service.len - 1] == '.');
 }
 
+/* known: names of methods, path: the same in full. */
+static void no_method(const char *name, struct str method, const char *const *known,
+                      const char *const *path, size_t n, struct err *err)
+{
+    const char *near = str_nearest(method, known, n);
+    for (size_t i = 0; near != NULL && i < n; i++) {
+        if (known[i] == near) {
+            (void) err_set(err, ERR_INVALID, "there is no method \"%s\"; did you mean \"%s\"?",
+                           name, path[i]);
+            return;
+        }
+    }
+    if (n == 0) {
+        (void) err_set(err, ERR_INVALID, "there is no method \"%s\", nor any service", name);
+        return;
+    }
+    (void) err_set(err, ERR_INVALID, "there is no method \"%s\"; there is %s%s", name, path[0],
+                   n > 1 ? " and others" : "");
+}
+
 const struct proto_method_desc *test_find_method(const struct proto_pool *pool, const char *name,
                                                  struct err *err)
 {
     const struct proto_method_desc *found = NULL;
-    const char *known[256];
+    const char *known[256], *path[256];
     size_t n = 0;
     struct str service, method, given = str_of(name[0] == '/' ? name + 1 : name);
     split_name(given, &service, &method);
@@ -272,7 +292,9 @@ const struct proto_method_desc *test_find_method(const struct proto_pool *pool, 
             for (size_t m = 0; m < file->service[s]->methods; m++) {
                 const struct proto_method_desc *one = &file->service[s]->method[m];
                 if (n < 256) {
-                    known[n++] = one->path + 1;
+                    /* "/pkg.Service/Method": the name itself need not end in a NUL. */
+                    known[n] = strrchr(one->path, '/') + 1;
+                    path[n++] = one->path + 1;
                 }
                 if (!fits(one, service, method)) {
                     continue;
@@ -287,14 +309,7 @@ const struct proto_method_desc *test_find_method(const struct proto_pool *pool, 
         }
     }
     if (found == NULL) {
-        const char *near = str_nearest(given, known, n);
-        (void) err_set(err, ERR_INVALID, "there is no method \"%s\"%s%s%s", name,
-                       near == NULL ? (n > 0 ? "; there is " : "; there is no service at all")
-                                    : "; did you mean ",
-                       near != NULL ? near
-                       : n > 0      ? known[0]
-                                    : "",
-                       near == NULL && n > 1 ? " and others" : "");
+        no_method(name, method, known, path, n, err);
     }
     return found;
 }

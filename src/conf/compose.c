@@ -238,9 +238,10 @@ static int check_key(const struct composer *c, const struct conf_node *key, cons
     if (key->kind != CONF_SCALAR) {
         return at(c, mark,
                   err_set(c->err, ERR_INVALID,
-                          "%s is a key here: only texts may be keys; a text that begins with "
-                          "\"[\" or \"{\" needs quotes",
-                          key->kind == CONF_LIST ? "a list" : "a map"));
+                          "%s is a key here: only texts may be keys; a text that begins with %s "
+                          "needs quotes",
+                          key->kind == CONF_LIST ? "a list" : "a map",
+                          key->flow ? "\"[\" or \"{\"" : "\"? \""));
     }
     if (key->style == CONF_PLAIN && str_eq_cstr(key->text, "<<")) {
         return at(c, mark,

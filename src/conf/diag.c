@@ -254,7 +254,10 @@ static void add_source(const struct printer *p, const struct conf_diag *diag, st
     const unsigned dots = view.cut_left ? 3 : 0;
     unsigned column = dots;
     size_t n;
-    buf_addf(p->b, "%5u | %s", diag->pos.line, view.cut_left ? "..." : "");
+    size_t before = p->b->len;
+    buf_addf(p->b, "%5u | ", diag->pos.line);
+    int gutter = (int) (p->b->len - before); /* wider from line 100,000 on */
+    buf_add_cstr(p->b, view.cut_left ? "..." : "");
     for (struct str s = view.rest; s.len > 0; s = (struct str){s.ptr + n, s.len - n}) {
         uint32_t c = text_char(s, &n);
         unsigned wide = columns_of(c);
@@ -267,7 +270,7 @@ static void add_source(const struct printer *p, const struct conf_diag *diag, st
     }
     unsigned mark = view.mark + dots;
     unsigned room = column > mark ? column - mark : 1;
-    buf_addf(p->b, "\n      | %*s", (int) mark, "");
+    buf_addf(p->b, "\n%*s%*s", gutter, "| ", (int) mark, "");
     paint(p, "1;32");
     buf_add_char(p->b, '^');
     for (unsigned i = 1; i < view.mark_width && i < room; i++) {

@@ -49,14 +49,34 @@ static size_t index_len(struct str s)
     return i > 1 && i < s.len && s.ptr[i] == ']' ? i + 1 : 0;
 }
 
+/* Whether an escape of one of the private characters begins at this backslash: \uF8F0. */
+static bool is_escape(struct str s)
+{
+    const struct str forms[] = {STR("\\uf8f"), STR("\\U0000f8f")};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        struct str head = {s.ptr, s.len < forms[i].len ? s.len : forms[i].len};
+        if (str_eq_nocase(head, forms[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether the private characters stand in the text already, or could come out of an escape. */
 static bool is_taken(struct str text)
 {
-    return memmem(text.ptr, text.len, FIRST_BYTES, 2) != NULL ||
-           memmem(text.ptr, text.len, "f8f", 3) != NULL ||
-           memmem(text.ptr, text.len, "F8F", 3) != NULL ||
-           memmem(text.ptr, text.len, "f8F", 3) != NULL ||
-           memmem(text.ptr, text.len, "F8f", 3) != NULL;
+    if (memmem(text.ptr, text.len, FIRST_BYTES, 2) != NULL) {
+        return true;
+    }
+    for (size_t at = str_find_char(text, '\\'); at < text.len;) {
+        text = (struct str){text.ptr + at, text.len - at};
+        if (is_escape(text)) {
+            return true;
+        }
+        text = (struct str){text.ptr + 1, text.len - 1};
+        at = str_find_char(text, '\\');
+    }
+    return false;
 }
 
 static void add_private(struct buf *b, char bracket)

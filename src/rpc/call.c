@@ -19,8 +19,9 @@
 
 uint64_t rpc_call_elapsed_us(const struct rpc_call *call)
 {
-    uint64_t us = clock_mono_us() - call->start_us;
-    return us > 0 ? us : 1; /* 0 means never */
+    uint64_t read_at_us = call->stream.conn->read_at_us;
+    uint64_t now_us = read_at_us > 0 ? read_at_us : clock_mono_us();
+    return now_us > call->start_us ? now_us - call->start_us : 1; /* 0 means never */
 }
 
 void rpc_timeout_text(uint64_t ms, char out[16])
@@ -215,7 +216,7 @@ static struct rpc_head on_head(struct rpc_stream *s)
 {
     struct rpc_call *call = call_of(s);
     if (call->nv_timeout > 0) {
-        uint64_t elapsed_ms = rpc_call_elapsed_us(call) / 1000;
+        uint64_t elapsed_ms = (clock_mono_us() - call->start_us) / 1000;
         uint64_t left_ms = call->deadline_ms > elapsed_ms ? call->deadline_ms - elapsed_ms : 1;
         rpc_timeout_text(left_ms, call->timeout);
         call->nv[call->nv_timeout].value = (uint8_t *) call->timeout;
@@ -335,8 +336,8 @@ void rpc_call_expire(struct rpc_call *call, const char *what)
     const struct rpc_result *r = &call->result;
     char came[64] = "";
     if (r->messages > 0) {
-        (void) snprintf(came, sizeof came, " after %llu messages",
-                        (unsigned long long) r->messages);
+        (void) snprintf(came, sizeof came, " after %llu message%s",
+                        (unsigned long long) r->messages, r->messages == 1 ? "" : "s");
     } else if (call->has_headers) {
         (void) snprintf(came, sizeof came, " after the headers came");
     }

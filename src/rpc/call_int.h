@@ -66,6 +66,7 @@ extern const struct rpc_stream_ops rpc_call_ops;
 
 /* grpc-timeout: at most 8 digits and a unit; rounded up.  ms: any. */
 void rpc_timeout_text(uint64_t ms, char out[16]);
+/* Since the start, 1 at least; for what was read: until it was read. */
 uint64_t rpc_call_elapsed_us(const struct rpc_call *call);
 
 /* Decides the result and calls on_end; the call may be gone afterwards. */

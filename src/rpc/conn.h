@@ -6,7 +6,9 @@
  *
  * It never retries by itself, never takes another address, obeys no proxy variable and follows no
  * redirect.  A call that finds no connection opens one; a connection that was lost or told to go
- * away (GOAWAY) is opened anew by the next call, and that is counted.
+ * away (GOAWAY) is opened anew by the next call, and that is counted.  What runs on one that goes
+ * away may finish there, beside the new one; what still waited for its turn there (it was never
+ * sent) moves to the new one.
  *
  * When the other side answers like TLS on plaintext or the reverse, or without ALPN h2, the error
  * says so and which scheme to write.
@@ -63,7 +65,10 @@ struct rpc_conn_facts {
 
 /* Copies all it needs of options.  Opens nothing yet. */
 struct rpc_conn *rpc_conn_new(struct io_loop *loop, const struct rpc_conn_options *options);
-/* Cancels what still runs on it (their on_end comes with RPC_CANCELLED before this returns). */
+/*
+ * Cancels what still runs on it (their on_end comes with RPC_CANCELLED before this returns, and may
+ * not start calls on it).  Calls may be freed afterwards.
+ */
 void rpc_conn_free(struct rpc_conn *take_conn);
 
 /*

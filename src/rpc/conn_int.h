@@ -208,6 +208,7 @@ struct rpc_conn {
         size_t len, cap;
     } heap;
     char *in;               /* RPC_IN_BYTES for reading */
+    uint64_t read_at_us;    /* when the bytes came that are looked at now; 0: none are */
     void *tls;              /* SSL_CTX, made by the first link that needs it */
     struct rpc_call *spare; /* calls to be used again (call.c) */
     size_t spares;
@@ -259,6 +260,8 @@ void rpc_secure_receive(struct rpc_link *link, struct str bytes);
 void rpc_secure_pull(struct rpc_link *link);
 /* The socket is at its end: the loss in words of TLS, false when it was an orderly end. */
 bool rpc_secure_eof(struct rpc_link *link);
+/* Plaintext, or close_notify came: what was received is all that was sent. */
+bool rpc_secure_ended(const struct rpc_link *link);
 void rpc_secure_goodbye(struct rpc_link *link);
 void rpc_secure_free(struct rpc_link *link);
 void rpc_secure_conn_free(struct rpc_conn *conn);

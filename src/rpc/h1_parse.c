@@ -9,7 +9,7 @@
 #include "rpc/h1_parse.h"
 
 #include "base/num.h"
-#include "rpc/shown_int.h"
+#include "rpc/text_int.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -177,12 +177,6 @@ static int parse_status(struct h1_parser *p, struct str line, struct h1_item *it
     return H1_STATUS;
 }
 
-static bool is_token_char(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
 static struct str trim_blanks(struct str s)
 {
     while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t')) {
@@ -203,7 +197,7 @@ static int parse_field(struct h1_parser *p, struct str line, struct h1_item *ite
     }
     size_t colon = str_find_char(line, ':'), i = 0;
     buf_clear(&p->name);
-    for (; i < colon && is_token_char(line.ptr[i]); i++) {
+    for (; i < colon && rpc_is_token_char(line.ptr[i]); i++) {
         char c = line.ptr[i];
         buf_add_char(&p->name, (char) (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c));
     }
@@ -342,26 +336,14 @@ static int trailer_line(struct h1_parser *p, struct str line, struct h1_item *it
     return H1_TRAILER;
 }
 
-/* 0..15, or -1. */
-static int hex_value(char c)
-{
-    if (is_digit(c)) {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* "1f" or "1f;name=value"; extensions are skipped. */
 static int chunk_line(struct h1_parser *p, struct str line, struct err *err)
 {
     uint64_t size = 0;
     size_t i = 0, digits = 0;
-    for (; i < line.len && hex_value(line.ptr[i]) >= 0; i++) {
+    for (; i < line.len && rpc_hex_value(line.ptr[i]) >= 0; i++) {
         digits += size > 0 || line.ptr[i] != '0';
-        size = size * 16 + (uint64_t) hex_value(line.ptr[i]);
+        size = size * 16 + (uint64_t) rpc_hex_value(line.ptr[i]);
         if (digits > 15) {
             break;
         }

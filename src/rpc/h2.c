@@ -43,6 +43,22 @@ static const char *error_text(uint32_t error, char out[32])
     return out;
 }
 
+/* What the error of this side is about when libnghttp2 said nothing more. */
+static const char *breach_text(const struct h2 *h2, uint32_t error)
+{
+    if (h2->broken_text[0] != '\0') {
+        return h2->broken_text;
+    }
+    switch (error) {
+    case NGHTTP2_COMPRESSION_ERROR:
+        return "a block of headers cannot be decoded (HPACK)";
+    case NGHTTP2_FRAME_SIZE_ERROR:
+        return "a frame has a length that its type does not have";
+    default:
+        return "the order of frames or the length of a body is wrong";
+    }
+}
+
 /* NULL when it was given up, and for all of a link that was lost within a callback. */
 static struct rpc_stream *stream_of(const struct rpc_link *link, int32_t id)
 {
@@ -211,9 +227,8 @@ static void describe_close(const struct rpc_link *link, const struct rpc_stream 
                         h2->goaway_text[0] != '\0' ? ": " : "", h2->goaway_text);
     } else {
         *loss = (struct rpc_loss){.origin = RPC_FROM_CLIENT, .code = RPC_INTERNAL};
-        (void) snprintf(loss->msg, sizeof loss->msg, "%s breached HTTP/2: %s%s%s", where,
-                        error_text(error, room), h2->broken_text[0] != '\0' ? ": " : "",
-                        h2->broken_text);
+        (void) snprintf(loss->msg, sizeof loss->msg, "%s breached HTTP/2: %s: %s", where,
+                        error_text(error, room), breach_text(h2, error));
     }
 }
 
@@ -234,10 +249,18 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int lib_error,
                             void *user_data)
 {
+    static const char *const types[] = {"DATA",          "HEADERS",      "PRIORITY", "RST_STREAM",
+                                        "SETTINGS",      "PUSH_PROMISE", "PING",     "GOAWAY",
+                                        "WINDOW_UPDATE", "CONTINUATION"};
     struct rpc_link *link = user_data;
+    struct h2 *h2 = link->session;
+    size_t type = frame->hd.type;
     (void) session;
-    (void) frame;
-    note(link->session, nghttp2_strerror(lib_error));
+    if (h2->broken_text[0] == '\0') {
+        (void) snprintf(h2->broken_text, sizeof h2->broken_text, "%s in a frame of type %s",
+                        nghttp2_strerror(lib_error),
+                        type < sizeof types / sizeof types[0] ? types[type] : "unknown");
+    }
     return 0;
 }
 
@@ -440,8 +463,8 @@ static bool greets(struct rpc_link *link, struct str bytes)
                bytes.ptr[1] == 3 && link->secure == NULL;
     if (tls || asks) {
         rpc_conn_hint(conn, true, hint, sizeof hint);
-        rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE, "%s answered with TLS: write %s",
-                       conn->where, hint);
+        rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE, "%s %s TLS: write %s", conn->where,
+                       tls ? "answered with" : "wants", hint);
         return false;
     }
     size_t n = bytes.len < FRAME_HEAD ? bytes.len : FRAME_HEAD;
@@ -465,6 +488,9 @@ static void h2_receive(struct rpc_link *link, struct str bytes)
         return;
     }
     h2->greeted = true;
+    if (!h2->broken) {
+        h2->broken_text[0] = '\0'; /* words of earlier bytes are about something else */
+    }
     ssize_t n = nghttp2_session_mem_recv(h2->session, (const uint8_t *) bytes.ptr, bytes.len);
     if (n < 0 && link->state != RPC_LINK_LOST) {
         if (h2->broken_text[0] == '\0') {
@@ -509,9 +535,9 @@ static void h2_flushed(struct rpc_link *link)
     if (h2->broken) {
         bool greeting = link->state == RPC_LINK_GREETING;
         rpc_link_lostf(link, greeting ? RPC_FROM_CONNECT : RPC_FROM_CLIENT,
-                       greeting ? RPC_UNAVAILABLE : RPC_INTERNAL, "%s breached HTTP/2: %s%s%s",
+                       greeting ? RPC_UNAVAILABLE : RPC_INTERNAL, "%s breached HTTP/2: %s: %s",
                        link->conn->where, error_text(h2->broken_error, room),
-                       h2->broken_text[0] != '\0' ? ": " : "", h2->broken_text);
+                       breach_text(h2, h2->broken_error));
     }
 }
 

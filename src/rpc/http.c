@@ -361,7 +361,6 @@ struct rpc_http *rpc_http_start(struct rpc_conn *conn, const struct rpc_http_req
         return http;
     }
     lay_out(http, request);
-    uv_update_time(io_loop_uv(conn->loop)); /* the loop may not have run for a while */
     rpc_stream_start(conn, &http->stream);
     if (http->deadline_ms > 0) {
         rpc_due_set(conn, &http->due, http->deadline_ms, deadline_due);

@@ -1,19 +1,13 @@
 /* What a user may ask for: see rpc_http_check in http.h. */
 #include "rpc/http.h"
-#include "rpc/shown_int.h"
+#include "rpc/text_int.h"
 
 #include <string.h>
-
-static bool is_token_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
 
 static size_t token_len(struct str s)
 {
     size_t i = 0;
-    while (i < s.len && is_token_char(s.ptr[i])) {
+    while (i < s.len && rpc_is_token_char(s.ptr[i])) {
         i++;
     }
     return i;

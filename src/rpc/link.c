@@ -1,4 +1,5 @@
 /* One opened socket: connect, read, write, close; see conn_int.h for its states. */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "rpc/conn_int.h"
 
@@ -285,7 +286,9 @@ static void read_socket(struct rpc_link *link, bool to_end)
     for (int i = 0; (i < READS_MAX || to_end) && link->state != RPC_LINK_LOST; i++) {
         ssize_t n = recv(link->fd, in, RPC_IN_BYTES, 0);
         if (n > 0) {
+            link->conn->read_at_us = clock_mono_us();
             receive(link, (struct str){in, (size_t) n});
+            link->conn->read_at_us = 0;
         } else if (n == 0) {
             at_eof(link);
             return;

@@ -3,7 +3,7 @@
 
 #include "base/base64.h"
 #include "rpc/call.h"
-#include "rpc/shown_int.h"
+#include "rpc/text_int.h"
 
 #include <stdint.h>
 #include <string.h>

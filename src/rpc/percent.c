@@ -1,19 +1,9 @@
 /* grpc-message: see percent.h. */
 #include "rpc/percent.h"
 
-#include <stdint.h>
+#include "rpc/text_int.h"
 
-/* 0..15, or -1. */
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+#include <stdint.h>
 
 void rpc_percent_decode(struct str text, struct buf *out)
 {
@@ -22,7 +12,7 @@ void rpc_percent_decode(struct str text, struct buf *out)
         if (text.ptr[i] != '%') {
             continue;
         }
-        int high = hex_value(text.ptr[i + 1]), low = hex_value(text.ptr[i + 2]);
+        int high = rpc_hex_value(text.ptr[i + 1]), low = rpc_hex_value(text.ptr[i + 2]);
         if (high < 0 || low < 0) {
             continue;
         }

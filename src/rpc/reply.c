@@ -429,9 +429,9 @@ void rpc_reply_done(struct rpc_stream *s)
         came = "no trailers came, so";
     }
     rpc_call_fail(call, RPC_INTERNAL,
-                  "the answer ended without a grpc-status after %llu messages: %s %s",
-                  (unsigned long long) call->result.messages, came,
-                  "whether the server succeeded is not known");
+                  "the answer ended without a grpc-status after %llu message%s: %s %s",
+                  (unsigned long long) call->result.messages, call->result.messages == 1 ? "" : "s",
+                  came, "whether the server succeeded is not known");
 }
 
 void rpc_reply_lost(struct rpc_stream *s, const struct rpc_loss *loss)

@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/num.h"
-#include "rpc/shown_int.h"
+#include "rpc/text_int.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>

@@ -371,7 +371,9 @@ static void describe_alert(const struct rpc_link *link, int alert, char *out, si
 {
     const struct rpc_secure *secure = link->secure;
     const struct rpc_tls *tls = &link->conn->options.tls;
-    const char *text = SSL_alert_desc_string_long(alert);
+    /* OpenSSL 3.0 has no word for this one. */
+    const char *text = alert == ALERT_CERTIFICATE_REQUIRED ? "certificate required"
+                                                           : SSL_alert_desc_string_long(alert);
     switch (alert) {
     case ALERT_NO_APPLICATION_PROTOCOL:
         (void) snprintf(out, size, "it refuses \"%s\" in ALPN: %s",

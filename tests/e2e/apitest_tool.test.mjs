@@ -114,7 +114,7 @@ describe('the exit code says what happened', () => {
 test('a misspelt key is underlined, with the key that was meant', async () => {
   const result = await tests([file('typo.yaml', suite('  - nmae: a\n    methodName: SayHello\n'))]);
   assert.equal(result.code, 2);
-  assert.match(result.err, /typo\.yaml:5:5: error: unknown key "nmae" in a case: did you mean "name"\?\n.*nmae: a\n.*\^/);
+  assert.match(result.err, /typo\.yaml:5:5: error: unknown key "nmae" in an item of "cases": did you mean "name"\?\n.*nmae: a\n.*\^/);
 });
 
 test('a failure shows expected and got, its line, the transcript and the command that repeats it', async () => {
@@ -366,10 +366,12 @@ test('--baseline tells where replies differ, but for what may', async () => {
 /** Remembers sessions of its own only, as a version does that does not understand the other's. */
 async function sessions(shared) {
   const seen = shared ?? new Set();
+  let logins = 0;
   const server = http.createServer((request, response) => {
     if (request.url === '/login') {
-      seen.add('s1');
-      response.setHeader('set-cookie', 'session=s1; Path=/');
+      const session = `${server.address().port}-${logins += 1}`;
+      seen.add(session);
+      response.setHeader('set-cookie', `session=${session}; Path=/`);
     }
     const known = request.url === '/login' || (request.headers.cookie ?? '').split('; ').some((c) => seen.has(c.replace('session=', '')));
     response.statusCode = known ? 200 : 403;

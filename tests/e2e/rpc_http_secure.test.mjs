@@ -257,7 +257,10 @@ describe('over HTTP/2', () => {
     await withNode(h2Server(hello), async (seen) => withDriver(`http://127.0.0.1:${seen.port}`, { protocol: 'h2' }, async (driver) => {
       assertWhole(await driver.ask('GET', '/'));
       for (const session of seen.sessions) session.close();
-      await waitUntil(() => seen.sockets.size === 0); // GOAWAY and the end are on their way now
+      await waitUntil(() => {
+        driver.say('spin', 10); // the client sees GOAWAY, and closes as nothing runs
+        return seen.sockets.size === 0;
+      });
       const result = await driver.ask('GET', '/');
       assertWhole(result);
       assert.equal(result.conn.connects, 2);

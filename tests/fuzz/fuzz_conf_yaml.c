@@ -14,7 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Aliases let a few bytes stand for millions of values; so many are looked at. */
-enum { WALK_MAX = 20000, PRINT_MAX = 1 << 20 };
+enum { WALK_MAX = 2000, PRINT_MAX = 1 << 20 };
 
 struct walk {
     struct conf_diags diags;

@@ -15,6 +15,7 @@ export class Driver {
   #waiting = [];
   #ended;
   #err = '';
+  #code;
 
   /** options: {protocol, ca, ...} as http_driver.c lists them. */
   constructor(target, options = {}) {
@@ -22,13 +23,23 @@ export class Driver {
     this.#child = spawn(DRIVER, [target, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child.stdin.on('error', () => {});
     this.#child.stderr.on('data', (chunk) => { this.#err += chunk; });
-    this.#ended = once(this.#child, 'close').then(([code, signal]) => code ?? signal);
-    this.#ended.then((code) => this.#waiting.splice(0).forEach(({ reject }) => reject(new Error(`the driver ended with ${code}: ${this.#err}`))));
+    this.#ended = new Promise((resolve) => {
+      this.#child.once('error', (error) => resolve(error.message));
+      this.#child.once('close', (code, signal) => resolve(code ?? signal));
+    });
+    this.#ended.then((code) => {
+      this.#code = code;
+      this.#waiting.splice(0).forEach(({ reject }) => reject(this.#gone()));
+    });
     readline.createInterface({ input: this.#child.stdout }).on('line', (line) => {
       const next = this.#waiting.shift();
       if (next) next.resolve(JSON.parse(line));
       else this.#results.push(JSON.parse(line));
     });
+  }
+
+  #gone() {
+    return new Error(`the driver ended with ${this.#code}: ${this.#err}`);
   }
 
   /** Writes a line; fields that hold tabs or line ends cannot be sent. */
@@ -39,6 +50,7 @@ export class Driver {
   /** The next result, in the order in which requests ended. */
   next() {
     if (this.#results.length > 0) return Promise.resolve(this.#results.shift());
+    if (this.#code !== undefined) return Promise.reject(this.#gone());
     return new Promise((resolve, reject) => { this.#waiting.push({ resolve, reject }); });
   }
 

@@ -232,7 +232,7 @@ static void start_request(struct driver *driver, struct str method, struct str r
         driver->ended++;
         return;
     }
-    vec_push(&driver->https, http);
+    vec_push(&driver->https, http); /* NOLINT(bugprone-sizeof-expression): of pointers */
     if (asked.cancel) {
         (void) io_loop_wait(driver->loop, 50, all_ended, driver);
         if (!all_ended(driver)) {

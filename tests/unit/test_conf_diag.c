@@ -245,6 +245,24 @@ static void test_a_file_that_is_no_yaml_shows_its_line(void **state)
                    "error: cannot open /nowhere/a.yaml: No such file or directory\n");
 }
 
+static void test_marks_stand_below_the_lines_of_long_files(void **state)
+{
+    (void) state;
+    _cleanup_(buf_done) struct buf text;
+    struct conf_diags diags = {.errors = 0};
+    struct conf_file file;
+    buf_init(&text, 1 << 20);
+    for (int i = 1; i < 100000; i++) {
+        buf_add_char(&text, '\n');
+    }
+    buf_add_cstr(&text, "k: @v");
+    assert_int_equal(conf_load_text(&diags, "a.yaml", buf_str(&text), &file), ERR_INVALID);
+    assert_printed(&diags, NULL, 0, false,
+                   "a.yaml:100000:4: error: a text cannot begin with \"@\": put \"@v\" in quotes\n"
+                   "100000 | k: @v\n"
+                   "       |    ^\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_many_are_counted_and_not_kept),
         cmocka_unit_test(test_unknown_keys_get_the_near_one_or_the_list),
         cmocka_unit_test(test_a_file_that_is_no_yaml_shows_its_line),
+        cmocka_unit_test(test_marks_stand_below_the_lines_of_long_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,10 +48,10 @@ static const struct {
     ROW("a: {b: 1 c: 2}\n",
         "1:11: unexpected \":\": \",\" or \"}\" should follow in the map that began at 1:4"),
     ROW("a: [1 2, {b}\n", "1:4: the list that begins here has no \"]\" until the end of the file"),
-    ROW("a: {b: ${c}}\n", "1:9: unexpected \"{c}}\" behind \"$\": put a text with \"${\" in quotes "
-                          "inside of [..] and {..}, as \"{\" begins a map there"),
-    ROW("a: [${b}]\n", "1:6: unexpected \"{b}]\" behind \"$\": put a text with \"${\" in quotes "
-                       "inside of [..] and {..}, as \"{\" begins a map there"),
+    ROW("a: {b: ${c d}}\n", "1:9: unexpected \"{c\" behind \"$\": put a text with \"${\" in quotes "
+                            "inside of [..] and {..}, as \"{\" begins a map there"),
+    ROW("a: [${}]\n", "1:6: unexpected \"{}]\" behind \"$\": put a text with \"${\" in quotes "
+                      "inside of [..] and {..}, as \"{\" begins a map there"),
     ROW("a: b\n- c\n",
         "2:1: unexpected \"-\": the map that began at 1:1 goes on with a key in that column"),
     ROW("- a\nb: c\n",
@@ -72,7 +72,7 @@ static const struct {
     ROW("a: & b\n", "1:4: \"&\" begins an anchor and wants a name of letters, digits, \"_\" and "
                     "\"-\": put a text that begins with \"&\" in quotes"),
     ROW("? a\n? - b\n", "2:3: a list is a key here: only texts may be keys; a text that begins "
-                        "with \"[\" or \"{\" needs quotes"),
+                        "with \"? \" needs quotes"),
     ROW("a: *b\n",
         "1:4: the alias *b has no anchor &b above it; a text that begins with \"*\" needs quotes"),
     ROW("a: &b [*b]\n",

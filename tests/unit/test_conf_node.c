@@ -52,6 +52,10 @@ static void test_scalars_stay_text_with_their_style(void **state)
         {"cases:\n- name: x\n  tags: []\n", "{p:cases=[{p:name=p:x p:tags=[]}]}"},
         {"? a\n: b\n", "{p:a=p:b}"},
         {"\"<<\": 1\n", "{d:<<=p:1}"},
+        /* The last line is a line like others, whether the file ends with its break or not. */
+        {"a: |\n  x", "{p:a=l:x\n}"},
+        {"a: |\n  x\n   ", "{p:a=l:x\n \n}"},
+        {"a: |+\n  x\n\n", "{p:a=l:x\n\n}"},
         {"", "p:"},
         {"# only a comment\n", "p:"},
         {"price: ${sku}-${env.X}\n", "{p:price=p:${sku}-${env.X}}"},

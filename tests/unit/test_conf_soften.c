@@ -1,7 +1,6 @@
 /* Variables and indexes without quotes inside of [..] and {..}. */
-#include "support/t.h"
-
 #include "conf/node.h"
+#include "support/t.h"
 
 /* The text of the value of the first key, whatever is around. */
 static const struct row {
@@ -19,6 +18,8 @@ static const struct row {
     {"a: b[0] # c[1] ${d}", "b[0]"},
     {"a: \"\\uF8F0 b[0]\"", "\xef\xa3\xb0 b[0]"},
     {"a: \xef\xa3\xb1 b[0]", "\xef\xa3\xb1 b[0]"},
+    {"a: \"\\U0000f8F0 b[0]\"", "\xef\xa3\xb0 b[0]"},
+    {"{a: ${sku}, commit: 1f8f0bc}", "${sku}"}, /* is no escape */
     {"a: ${1} $x {", "${1} $x {"},
 };
 
