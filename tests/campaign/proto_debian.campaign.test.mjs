@@ -87,9 +87,9 @@ function pathsOf(file, byName) {
   return [...new Set([own, ...roots, '/usr/include'])];
 }
 
-test('campaign: the .proto files of Debian', () => compare());
+test('campaign: the .proto files of Debian', (t) => compare(t));
 
-async function compare() {
+async function compare(t) {
   const given = process.env.PROTO_DEBIAN_DIR;
   const dir = given ?? mkdtempSync(path.join(tmpdir(), 'pourover-debian-'));
   try {
@@ -99,7 +99,7 @@ async function compare() {
     const files = walk(path.join(dir, 'x')).sort();
     const byName = Map.groupBy ? Map.groupBy(files, (file) => path.basename(file)) : group(files);
     const results = await compareAll(files.map((source) => ({ source, paths: pathsOf(source, byName) })));
-    report(dir, results);
+    report(t, dir, results);
   } finally {
     if (!given) rmSync(dir, { recursive: true, force: true });
   }
@@ -120,14 +120,16 @@ function group(files) {
   return map;
 }
 
-function report(dir, results) {
+function report(t, dir, results) {
   const count = (kind) => results.filter((result) => result.kind === kind).length;
   const packages = readdirSync(path.join(dir, 'x')).filter((name) => name !== 'alias').length;
   const counts = `${count('same')} have the same descriptors, ${count('both refuse')} are refused by both`;
   for (const { kind, source, ours, theirs } of results) {
-    if (kind === 'both refuse') console.log(`# refused: ${path.relative(dir, source)}\n#   protoc: ${theirs.text.split('\n').find((line) => !line.includes('WARNING'))}\n#   ours:   ${ours.text}`);
+    if (kind !== 'both refuse') continue;
+    const protoc = theirs.text.split('\n').find((line) => !line.includes('WARNING'));
+    t.diagnostic(`refused: ${path.relative(dir, source)}\nprotoc: ${protoc}\nours: ${ours.text}`);
   }
-  console.log(`# ${results.length} files of ${packages} packages: ${counts}`);
+  t.diagnostic(`${results.length} files of ${packages} packages: ${counts}`);
   const wrong = results
     .filter(({ kind, source }) => !['same', 'both refuse'].includes(kind) && !Object.keys(EXCEPTIONS).some((end) => source.endsWith(end)))
     .map(({ kind, source, ours, theirs }) => ({ kind, source, ours: ours.text, theirs: theirs.text }));
