@@ -7,8 +7,8 @@
  * its time; a message within it fails it end       for the end of the call; a message that no step
  * has taken fails it, `within` too Every event of the call (headers, message, end) and every timer
  * comes here; the script goes on as far as it can.  All waits are bounded by the deadline of the
- * call, which ends it.  A script without `end` cancels what still runs behind its last step; what is
- * wanted beside it (headers, wire, timing, save) is compared then.
+ * call, which ends it.  A script without `end` cancels what still runs behind its last step; what
+ * is wanted beside it (headers, wire, timing, save) is compared then.
  */
 #include "apitest/run_int.h"
 #include "apitest/value_int.h"
@@ -53,9 +53,12 @@ static enum walk fails(struct attempt *attempt, const char *expected, const char
 /* How the call ended, for a step that waited for something else. */
 static enum walk fails_by_end(struct attempt *attempt, const char *expected)
 {
-    char got[800];
-    buf_print(got, sizeof got, "the call ended: " STR_FMT, STR_ARG(attempt->out->status));
-    return fails(attempt, expected, got);
+    struct buf got; /* whole: half of a secret in it would not be known again */
+    buf_init(&got, attempt->out->status.len + 64);
+    buf_addf(&got, "the call ended: " STR_FMT, STR_ARG(attempt->out->status));
+    enum walk walk = fails(attempt, expected, got.ptr);
+    buf_done(&got);
+    return walk;
 }
 
 static bool step_save(struct attempt *attempt, const struct apitest_step *step,
