@@ -330,10 +330,11 @@ describe('a secret is not shown', () => {
   });
 });
 
-test('a method that was not reached is not covered', async () => {
-  const result = await suite(`version: 1\ncoverage: {methods: 100%}\ntests:\n- testName: T\n${HELLO}  cases:\n`
-    + '  - {name: a, methodName: SayHello, detail: {metadata: {x-a: "${m}"}, requests: [{}], responses: [{}]}}\n'
-    + '- testName: U\n  http: {scheme: http}\n  cases:\n  - {name: a, http: {path: /}, expect: {status: 404}}\n', ['--var', 'm=\u0001', '--coverage']);
+test('a method whose call could not be sent is not covered', async () => {
+  const result = await suite(`- testName: S\n${ORDERS}  cases:\n`
+    + '  - {name: s, methodName: Chat, detail: {stream: [{send: {name: é}}, {expect: {msg: Hello é}}]}, save: {m: "responses[0].msg"}}\n'
+    + '  - {name: a, methodName: Get, detail: {metadata: {x-a: "${m}"}, requests: [{id: x}], responses: [{}]}}\n', ['--coverage']);
   exits(result, 1);
-  assert.match(result.out, /coverage: 0 of 1 methods/);
+  assert.match(result.out, /not called: shop\.v1\.OrderService\/Get\b/);
+  assert.doesNotMatch(result.out, /not called: shop\.v1\.OrderService\/Chat\b/);
 });
