@@ -252,6 +252,19 @@ test('two targets of one name are refused, and an = in the path of a socket name
   assert.match(socket.out, /a=b/);
 });
 
+test('--cross and --baseline leave a test where its target says', async () => {
+  const server = http.createServer((request, response) => response.end('edge'));
+  const edge = `edge=http://${await listen(server)}`;
+  const text = `- testName: T\n  target: edge\n  http: {scheme: http}\n  cases:\n  - {name: a, http: {path: /}, expect: {body: edge}}\n- testName: G\n${HELLO}  cases:\n  - {name: a, ${GREET}}\n`;
+  exits(await suite(text, ['--cross', `${target},${target}`, '--target', edge]), 0);
+  exits(await suite(text, ['--target', target, '--target', edge, '--baseline', target]), 0);
+  server.close();
+});
+
+test('an --authority that is none is an error of the command line', async () => {
+  for (const authority of ['', 'a b', 'x/y']) exits(await suite(`- testName: T\n${HELLO}  cases:\n  - {name: a, ${GREET}}\n`, ['--authority', authority]), 2);
+});
+
 describe('reflection', () => {
   const reflects = (n, head = '') => `${head}${[...Array(n).keys()].map((i) => `- testName: T${i}\n  reflection: true\n  serviceName: HelloService\n  cases:\n  - {name: a, ${GREET}}\n`).join('')}`;
 
