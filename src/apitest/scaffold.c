@@ -1,5 +1,6 @@
 #include "apitest/scaffold.h"
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "conf/emit.h"
 #include "proto/json.h"
@@ -15,6 +16,20 @@
 static void key(struct yaml_writer *w, const char *name)
 {
     yaml_key(w, str_of(name));
+}
+
+/* Text that stands for itself: "${" would begin a variable. */
+static void put_literal(struct yaml_writer *w, struct str text)
+{
+    struct buf b;
+    buf_init(&b, TEXT_MAX);
+    for (size_t i = 0; i < text.len; i++) {
+        bool variable = text.ptr[i] == '$' && i + 1 < text.len && text.ptr[i + 1] == '{';
+        buf_add_cstr(&b, variable ? "$" : "");
+        buf_add_char(&b, text.ptr[i]);
+    }
+    yaml_text(w, b.len == 0 ? STR("") : buf_str(&b));
+    buf_done(&b);
 }
 
 static void key_text(struct yaml_writer *w, const char *name, struct str text)
@@ -45,7 +60,7 @@ static void put_scalar(struct yaml_writer *w, const struct proto_field_desc *fie
                       : text.ptr[0] == '-'     ? STR("-.inf")
                                                : STR(".inf"));
     } else if (is_text(field->type)) {
-        yaml_text(w, text);
+        put_literal(w, text);
     } else {
         yaml_plain(w, text);
     }
@@ -398,6 +413,47 @@ static void messages(struct yaml_writer *w, const char *name, struct proto_msg *
     yaml_list_end(w);
 }
 
+static bool contains(struct str text, struct str part)
+{
+    bool found = false;
+    for (size_t i = 0; !found && i + part.len <= text.len; i++) {
+        found = memcmp(text.ptr + i, part.ptr, part.len) == 0;
+    }
+    return found;
+}
+
+/*
+ * Files of tests are shared: what lets somebody in is not written into them but asked for as a
+ * secret.  Bytes are base64, as in every file.
+ */
+static void put_metadata(struct yaml_writer *w, const struct rpc_header *header)
+{
+    static const char *const names[] = {"authorization", "cookie",  "token", "secret",
+                                        "password",      "api-key", "apikey"};
+    struct str value = header->value;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (contains(header->name, str_of(names[i]))) {
+            size_t blank = str_find_char(value, ' ');
+            bool scheme = str_eq_cstr(header->name, "authorization") && blank < value.len;
+            struct buf b;
+            buf_init(&b, TEXT_MAX);
+            buf_add(&b, value.ptr, scheme ? blank + 1 : 0);
+            buf_add_cstr(&b, "${secret.TOKEN}");
+            yaml_text(w, buf_str(&b));
+            buf_done(&b);
+            return;
+        }
+    }
+    if (str_ends_with(header->name, STR("-bin"))) {
+        char *text = mem_alloc(base64_encoded_len(value.len, true) + 1);
+        size_t len = base64_encode(value, true, text);
+        yaml_text(w, (struct str){text, len});
+        mem_free(text);
+        return;
+    }
+    put_literal(w, value);
+}
+
 static void recorded_detail(struct yaml_writer *w, const struct apitest_recorded *call)
 {
     key(w, "detail");
@@ -407,7 +463,7 @@ static void recorded_detail(struct yaml_writer *w, const struct apitest_recorded
         yaml_map_begin(w);
         for (size_t i = 0; i < call->metadata.len; i++) {
             yaml_key(w, call->metadata.item[i].name);
-            yaml_text(w, call->metadata.item[i].value);
+            put_metadata(w, &call->metadata.item[i]);
         }
         yaml_map_end(w);
     }
@@ -419,7 +475,8 @@ static void recorded_detail(struct yaml_writer *w, const struct apitest_recorded
         key(w, "error");
         yaml_map_begin(w);
         key_text(w, "code", str_of(rpc_code_name(call->code)));
-        key_text(w, "message", call->message);
+        key(w, "message");
+        put_literal(w, call->message);
         yaml_map_end(w);
     }
     yaml_map_end(w);

@@ -337,16 +337,27 @@ static enum exit_code run_once(struct cli *cli, const struct test_files *files)
     return code;
 }
 
-static enum exit_code run_again_and_again(struct cli *cli, const struct test_files *files, int fd)
+/* The files as they are now: some may have come or gone. */
+static enum exit_code run_found(struct cli *cli)
 {
-    enum exit_code code = run_once(cli, files);
+    struct err err = {0};
+    _cleanup_(test_files_done) struct test_files files = {0};
+    if (test_files_find(&files, cli->operand, cli->noperands, &err) != 0) {
+        return cli_fail(cli, &err);
+    }
+    return run_once(cli, &files);
+}
+
+static enum exit_code run_again_and_again(struct cli *cli, int fd)
+{
+    enum exit_code code = run_found(cli);
     while (!cli->interrupted) {
         out_printf("\nexit %d; waiting for a file to be saved (Ctrl-C ends)\n", (int) code);
         (void) fflush(stdout);
         if (!test_files_wait(fd)) {
             break;
         }
-        code = run_once(cli, files);
+        code = run_found(cli);
     }
     return code;
 }
@@ -366,7 +377,7 @@ static enum exit_code run(struct cli *cli)
     if (test_files_watch(&files, &fd, &err) != 0) {
         return cli_fail(cli, &err);
     }
-    enum exit_code code = run_again_and_again(cli, &files, fd);
+    enum exit_code code = run_again_and_again(cli, fd);
     (void) close(fd);
     return code;
 }

@@ -158,7 +158,11 @@ static int read_metadata(struct caller *c, struct err *err)
     for (size_t i = 0; i < c->cli->test.headers.len; i++) {
         struct str name, rest = str_of(c->cli->test.headers.ptr[i]);
         if (str_find_char(rest, ':') == rest.len) {
-            return err_set(err, ERR_INVALID, "--header \"%s\" is not NAME:VALUE", rest.ptr);
+            /* Its value may be a secret. */
+            size_t name_len = str_find_char(rest, ' ');
+            return err_set(err, ERR_INVALID, "--header \"%.*s%s\" is not NAME:VALUE",
+                           (int) (name_len < 40 ? name_len : 40), rest.ptr,
+                           name_len < rest.len || rest.len > 40 ? "..." : "");
         }
         (void) str_cut(&rest, ':', &name);
         struct rpc_header header = {str_trim(name), str_trim(rest)};

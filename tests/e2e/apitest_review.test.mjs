@@ -343,6 +343,21 @@ describe('a secret is not shown', () => {
   });
 });
 
+test('a recording has no credentials, and its texts are no variables', async () => {
+  const place = path.join(dir, 'recorded.yaml');
+  const result = await run(['test', 'record', 'HelloService/SayHello', '--proto', path.join(dir, 'service.proto'), '--target', target, '--output', place,
+    '--header', `authorization: Bearer ${TOKEN}`, '--header', 'x-api-key: k3y-k3y', '--header', 'x-raw-bin: q6ur', '--data', '{"name": "${env.HOME} $"}'], [], {}, { ms: 60_000 });
+  exits(result, 0);
+  const text = readFileSync(place, 'utf8');
+  assert.match(text, /Bearer \$\{secret\.TOKEN\}/);
+  assert.doesNotMatch(text, new RegExp(`${TOKEN}|k3y-k3y`));
+  const again = await run(['test', place, '--target', target], [], { POUROVER_SECRET_TOKEN: TOKEN }, { ms: 60_000 });
+  exits(again, 0);
+  const wrong = await run(['test', 'call', 'HelloService/SayHello', '--target', target, '--header', `authorization Bearer ${TOKEN}`], [], {}, { ms: 60_000 });
+  exits(wrong, 2);
+  assert.ok(!wrong.err.includes(TOKEN), wrong.err);
+});
+
 test('a method whose call could not be sent is not covered', async () => {
   const result = await suite(`- testName: S\n${ORDERS}  cases:\n`
     + '  - {name: s, methodName: Chat, detail: {stream: [{send: {name: é}}, {expect: {msg: Hello é}}]}, save: {m: "responses[0].msg"}}\n'
