@@ -2,7 +2,7 @@
 // and in which a secret could be shown.
 
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
@@ -11,7 +11,8 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startServer } from '../support/child-server.mjs';
-import { run } from '../support/program.mjs';
+import { run, start } from '../support/program.mjs';
+import { waitUntil } from '../support/wait.mjs';
 
 const EXAMPLES = fileURLToPath(new URL('../../examples/apitest', import.meta.url));
 const SHOP = fileURLToPath(new URL('../support/demo-shop/server.mjs', import.meta.url));
@@ -341,6 +342,27 @@ describe('a secret is not shown', () => {
       hidden(result, secret);
     }
   });
+});
+
+test('--watch of a folder takes files that come and leaves those that go', async () => {
+  const folder = path.join(dir, 'watched');
+  mkdirSync(folder);
+  copyFileSync(path.join(EXAMPLES, 'service.proto'), path.join(folder, 'service.proto'));
+  const text = (name) => `- testName: ${name}\n${HELLO}  cases:\n  - {name: a, ${GREET}}\n`;
+  writeFileSync(path.join(folder, 'a.yaml'), text('First'));
+  const child = start(['test', folder, '--target', target, '--watch'], [], {}, { ms: 60_000 });
+  const waits = (n) => waitUntil(() => child.result.out.split('waiting for a file').length > n, 30_000);
+  await waits(1);
+  writeFileSync(path.join(folder, 'b.yaml'), text('Second'));
+  await waits(2);
+  assert.match(child.result.out, /Second/);
+  rmSync(path.join(folder, 'a.yaml'));
+  writeFileSync(path.join(folder, 'b.yaml'), text('Third'));
+  await waits(3);
+  child.kill('SIGINT');
+  const { out, err } = await child.done;
+  assert.match(out, /Third[^]*exit 0/, out + err);
+  assert.doesNotMatch(out.slice(out.indexOf('Third')), /exit 2/);
 });
 
 test('a recording has no credentials, and its texts are no variables', async () => {
