@@ -385,6 +385,8 @@ static nghttp2_session *new_session(struct rpc_link *link)
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
     nghttp2_option_set_no_closed_streams(option, 1);
+    /* Servers end a grpc-message with a blank, which gRPC does not encode. */
+    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
     /* Frames of 16 KiB: as many as the limit on headers can fill. */
     nghttp2_option_set_max_continuations(option, o->max_header_bytes / 16384 + 8);
     if (nghttp2_session_client_new2(&session, callbacks, link, option) != 0) {
