@@ -1,6 +1,7 @@
 /* Which units a run has, and which of them begins next; what a run comes to. */
 #include "apitest/run_int.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -56,11 +57,13 @@ bool runner_chooses(const struct apitest_runner *runner, const struct apitest_ca
         return true;
     }
     char name[CASE_NAME_MAX];
-    int len =
-        snprintf(name, sizeof name, STR_FMT "/" STR_FMT, STR_ARG(c->test->name), STR_ARG(c->name));
+    struct buf b;
+    buf_init_fixed(&b, name, sizeof name);
+    buf_add_str(&b, c->test->name);
+    buf_add_char(&b, '/');
+    buf_add_str(&b, c->name);
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
-    size_t n = len < CASE_NAME_MAX ? (size_t) len : CASE_NAME_MAX - 1;
-    int found = pcre2_match(runner->run_regex, (PCRE2_SPTR) name, n, 0, 0, match, NULL);
+    int found = pcre2_match(runner->run_regex, (PCRE2_SPTR) name, b.len, 0, 0, match, NULL);
     pcre2_match_data_free(match);
     return found >= 0;
 }
