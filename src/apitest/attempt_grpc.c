@@ -30,11 +30,11 @@ static void on_message(struct rpc_call *call, const struct rpc_message *message,
                      ? err_set(&err, ERR_FULL, "the replies are larger than a case may hold")
                      : proto_wire_read(message->bytes, msg, 0, &err);
     if (status != 0) {
-        char path[64], got[600];
+        char path[64], got[600], wanted[300];
         buf_print(path, sizeof path, "responses[%zu]", attempt->replies.len);
         buf_print(got, sizeof got, "%zu bytes that are none: %s", message->bytes.len, err.msg);
-        attempt_differs(attempt, path, attempt->c->pos, attempt->c->method->output->full_name.ptr,
-                        got);
+        buf_print(wanted, sizeof wanted, STR_FMT, STR_ARG(attempt->c->method->output->full_name));
+        attempt_differs(attempt, path, attempt->c->pos, wanted, got);
         attempt->given_up = true;
         attempt_event(attempt, '<', NULL, "%s", got);
         rpc_call_cancel(attempt->call);

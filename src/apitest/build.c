@@ -1,5 +1,6 @@
 /* Messages from YAML: fields, lists, maps, well-known types.  Scalars and operators are beside. */
 #include "apitest/build_int.h"
+#include "apitest/pattern_int.h"
 #include "apitest/suggest_int.h"
 
 #include "base/cleanup.h"
@@ -121,6 +122,7 @@ static int build_key(struct builder *b, const struct conf_node *node,
         return r;
     }
     if (proto_scalar_read(key, text.text, PROTO_TEXT, b->arena, ret, &err) < 0) {
+        apitest_hide_value(b->scope, &text, &err);
         return conf_error(b->diags, node, "a key of the map: %s", err.msg);
     }
     _cleanup_(buf_done) struct buf name;
@@ -243,8 +245,8 @@ int apitest_build_fields(struct builder *b, const struct conf_node *node, struct
                          const char *skip)
 {
     int r = 0;
-    struct written w = {.field = mem_array(node->len + 1, sizeof(*w.field)),
-                        .key = mem_array(node->len + 1, sizeof(*w.key))};
+    struct written w = {.field = mem_array(node->len + 1, sizeof(struct proto_field_desc *)),
+                        .key = mem_array(node->len + 1, sizeof(struct conf_node *))};
     for (size_t i = 0; i < node->len; i++) {
         const struct conf_node *key = node->entry[i].key;
         if (skip != NULL && str_eq_cstr(key->text, skip)) {
@@ -315,6 +317,9 @@ static int build_message_text(struct builder *b, const struct conf_node *node,
         return conf_error(b->diags, node,
                           "%s instead of a message " STR_FMT ": write a map of its fields",
                           conf_describe(node, seen), STR_ARG(msg->desc->full_name));
+    }
+    if (r < 0) {
+        apitest_hide_value(b->scope, &text, &err);
     }
     return r < 0 ? conf_error(b->diags, node, "%s", err.msg) : 0;
 }

@@ -199,6 +199,7 @@ int apitest_build_scalar(struct builder *b, const struct conf_node *node,
                                    : node->style == CONF_PLAIN ? PROTO_YAML_PLAIN
                                                                : PROTO_YAML_QUOTED;
     if (proto_scalar_read(field, text.text, notation, b->arena, ret, &err) < 0) {
+        apitest_hide_value(b->scope, &text, &err);
         return conf_error(b->diags, node, "field " STR_FMT ": %s", STR_ARG(field->name), err.msg);
     }
     return 0;

@@ -46,7 +46,9 @@ static bool covers(struct str pattern, struct str path)
 static bool is_ignored(const struct walk *w)
 {
     struct str path = buf_str(&w->path);
-    path = (struct str){path.ptr + w->prefix, path.len - w->prefix};
+    if (path.len > 0) {
+        path = (struct str){path.ptr + w->prefix, path.len - w->prefix};
+    }
     if (path.len > 0 && path.ptr[0] == '.') {
         path = (struct str){path.ptr + 1, path.len - 1};
     }
@@ -69,7 +71,7 @@ static struct str show(struct walk *w, const struct apitest_value *v)
 {
     _cleanup_(buf_done) struct buf b;
     buf_init(&b, 4096);
-    apitest_value_show(v, SHOWN_MAX, &b);
+    apitest_value_show_safe(w->diffs->secrets, v, SHOWN_MAX, &b);
     return keep(w, buf_str(&b));
 }
 

@@ -109,16 +109,16 @@ static struct apitest_json *parse_list(struct parser *p, struct apitest_json *js
     while (good && (token = json_next(&p->reader)) != JSON_ARR_END) {
         const struct apitest_json *item = parse_token(p, token);
         good = item != NULL;
-        vec_push(&items, item);
+        vec_push(&items, item); /* NOLINT(bugprone-sizeof-expression): of pointers */
     }
     if (good) {
         json->len = items.len;
-        json->item = arena_alloc(p->arena, items.len * sizeof *items.ptr);
+        json->item = arena_alloc(p->arena, items.len * sizeof(struct apitest_json *));
         good = json->item != NULL;
         if (!good) {
             (void) fail(p, ERR_FULL, "the JSON is too large");
         } else if (items.len > 0) {
-            memcpy(json->item, items.ptr, items.len * sizeof *items.ptr);
+            memcpy(json->item, items.ptr, items.len * sizeof(struct apitest_json *));
         }
     }
     vec_done(&items);
@@ -402,7 +402,7 @@ static const struct apitest_json *json_of_list(const struct proto_msg *msg, stru
     const struct proto_field_desc *values = proto_field_of(msg, 1);
     size_t n = proto_len(msg, values);
     struct apitest_json *json = arena_alloc(arena, sizeof *json);
-    const struct apitest_json **item = arena_alloc(arena, n * sizeof(*item));
+    const struct apitest_json **item = arena_alloc(arena, n * sizeof(struct apitest_json *));
     if (json == NULL || item == NULL) {
         return NULL;
     }

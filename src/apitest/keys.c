@@ -76,7 +76,8 @@ const struct conf_key apitest_step_keys[] = {
 const struct conf_key apitest_detail_keys[] = {
     {"requests", CONF_WANT_LIST, 0,
      "messages to send; nothing: one empty message, for client streams none", NULL},
-    {"responses", CONF_WANT_ANY, 0, "messages that must come, all of them and in this order", NULL},
+    {"responses", CONF_WANT_LIST, 0, "messages that must come, all of them and in this order",
+     NULL},
     {"match", CONF_WANT_TEXT, 0,
      "ordered or unordered: how responses are compared; ordered when it is not written", NULL},
     {"error", CONF_WANT_ANY, 0, "the status that must come when it is not OK: NOT_FOUND, or a map",
@@ -95,7 +96,7 @@ const struct conf_key apitest_detail_keys[] = {
 
 const struct conf_key apitest_request_keys[] = {
     {"method", CONF_WANT_TEXT, 0, "GET when it is not written", NULL},
-    {"path", CONF_WANT_TEXT, CONF_REQUIRED, "begins with /", NULL},
+    {"path", CONF_WANT_TEXT, CONF_REQUIRED, "the path, which begins with /", NULL},
     {"query", CONF_WANT_MAP, 0, "parameters, encoded and appended to path", NULL},
     {"headers", CONF_WANT_MAP, 0, "headers to send", NULL},
     {"body", CONF_WANT_TEXT, 0, "text to send", NULL},
@@ -168,7 +169,7 @@ const struct conf_key apitest_test_keys[] = {
      apitest_defaults_keys},
     {"setup", CONF_WANT_LIST, 0,
      "cases that run before; when one fails the test's cases are not run", apitest_case_keys},
-    {"cases", CONF_WANT_LIST, CONF_REQUIRED | CONF_NOT_EMPTY, "run one after another",
+    {"cases", CONF_WANT_LIST, CONF_REQUIRED | CONF_NOT_EMPTY, "the cases, run one after another",
      apitest_case_keys},
     {"teardown", CONF_WANT_LIST, 0,
      "cases that run at the end, also after a failure or an interrupt", apitest_case_keys},
@@ -185,7 +186,7 @@ const struct conf_key apitest_coverage_keys[] = {
 };
 
 const struct conf_key apitest_file_keys[] = {
-    {"version", CONF_WANT_INTEGER, CONF_REQUIRED, "1", NULL},
+    {"version", CONF_WANT_INTEGER, CONF_REQUIRED, "1, the version of this format", NULL},
     {"requires", CONF_WANT_ANY, 0,
      "variables that must be given, or nothing is called: a list of names, or a map of names to "
      "what they must match",

@@ -90,7 +90,7 @@ static int next_step(struct str path, size_t *at, struct step *ret, struct err *
         return 1;
     }
     int r = 0;
-    ret->before = (struct str){path.ptr, *at};
+    *ret = (struct step){.before = {path.ptr, *at}};
     size_t begin = *at;
     if (path.ptr[begin] == '.' && begin > 0) {
         begin++;
@@ -402,7 +402,7 @@ void apitest_path_key(struct buf *path, struct str key)
         return;
     }
     buf_add_char(path, '[');
-    json_quote(path, apitest_cut(key, KEY_MAX / 2));
+    json_quote(path, key);
     buf_add_char(path, ']');
 }
 

@@ -30,6 +30,16 @@ struct apitest_type {
     const struct proto_field_desc *field;
 };
 
+/* An operator as the reference shows it. */
+struct apitest_operator {
+    const char *name;   /* "$gt" */
+    const char *help;   /* a phrase in Markdown */
+    char subjects[128]; /* what it is for: "numbers, enums" */
+};
+
+/* The i-th of all operators of expectations; false behind the last. */
+bool apitest_operator_at(size_t i, struct apitest_operator *ret);
+
 /* NULL with errors in diags. */
 struct apitest_pattern *apitest_pattern_compile(const struct conf_node *node,
                                                 struct apitest_type type,
@@ -55,6 +65,9 @@ struct apitest_diffs {
     size_t total;
     size_t checks;   /* assertions that were made */
     uint64_t now_ms; /* wall clock, for $within: {of: now} */
+    /* May be NULL; apitest_match takes the scope's.  Texts of differences are without secrets, as
+     * long values are cut. */
+    const struct apitest_secrets *secrets;
 };
 
 /* path: what the value is called in the report.  Returns whether it matched; appends differences.

@@ -19,7 +19,7 @@ struct apitest_pattern *apitest_pattern_new(struct compiler *c, enum pattern_op 
 
 bool apitest_children(struct compiler *c, struct apitest_pattern *p, size_t n)
 {
-    p->child = arena_alloc(c->arena, n * sizeof(*p->child));
+    p->child = arena_alloc(c->arena, n * sizeof(struct apitest_pattern *));
     p->children = n;
     if (p->child == NULL) {
         (void) conf_error(c->diags, p->node, "no memory is left for expectations");

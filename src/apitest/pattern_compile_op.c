@@ -24,6 +24,7 @@ struct operator_desc {
     int kinds;
     enum pattern_op op;
     compile_fn compile;
+    const char *help; /* Markdown, for the reference */
 };
 
 static struct apitest_pattern *compile_same(struct compiler *c, const struct operator_desc *o,
@@ -458,40 +459,93 @@ static struct apitest_pattern *compile_each(struct compiler *c, const struct ope
 }
 
 static const struct operator_desc operators[] = {
-    {"$eq", EVERY, PAT_EQ, compile_same},
-    {"$ne", EVERY, PAT_NOT, compile_not},
-    {"$not", EVERY, PAT_NOT, compile_not},
-    {"$gt", ORDERED, PAT_GT, compile_order},
-    {"$gte", ORDERED, PAT_GE, compile_order},
-    {"$lt", ORDERED, PAT_LT, compile_order},
-    {"$lte", ORDERED, PAT_LE, compile_order},
-    {"$in", EVERY, PAT_SOME, compile_choices},
-    {"$any", EVERY, PAT_SOME, compile_choices},
-    {"$all", EVERY, PAT_ALL, compile_choices},
-    {"$regex", TEXTS, PAT_REGEX, compile_regex},
-    {"$startsWith", TEXTS, PAT_STARTS, compile_text},
-    {"$endsWith", TEXTS, PAT_ENDS, compile_text},
-    {"$contains", TEXTS | SUBJECT_BYTES | SUBJECT_LIST, PAT_HAS, compile_contains},
-    {"$len", TEXTS | SUBJECT_BYTES | SUBJECT_LIST | SUBJECT_MAP, PAT_LEN, compile_len},
-    {"$approx", NUMBERS, PAT_APPROX, compile_approx},
-    {"$type", SUBJECT_JSON, PAT_TYPE, compile_type},
-    {"$hex", SUBJECT_BYTES, PAT_EQ, compile_bytes},
-    {"$utf8", SUBJECT_BYTES, PAT_EQ, compile_bytes},
+    {"$eq", EVERY, PAT_EQ, compile_same, "equal to the value, as a plain value is: `{$eq: 3}`"},
+    {"$ne", EVERY, PAT_NOT, compile_not, "not equal to the value: `{$ne: FAILED}`"},
+    {"$not", EVERY, PAT_NOT, compile_not,
+     "the expectation does not hold: `{$not: {$contains: error}}`"},
+    {"$gt", ORDERED, PAT_GT, compile_order, "above the value: `{$gt: 0}`"},
+    {"$gte", ORDERED, PAT_GE, compile_order, "the value or above"},
+    {"$lt", ORDERED, PAT_LT, compile_order, "below the value: `{$lt: 200ms}`"},
+    {"$lte", ORDERED, PAT_LE, compile_order, "the value or below"},
+    {"$in", EVERY, PAT_SOME, compile_choices, "one of the values: `{$in: [PAID, SHIPPED]}`"},
+    {"$any", EVERY, PAT_SOME, compile_choices,
+     "at least one of the expectations holds: `{$any: [{$lt: 0}, {$gt: 9}]}`"},
+    {"$all", EVERY, PAT_ALL, compile_choices, "all of the expectations hold"},
+    {"$regex", TEXTS, PAT_REGEX, compile_regex,
+     "the regular expression (PCRE2) is found in it; `^` and `$` for the whole: `{$regex: "
+     "'^ord_[0-9]+$'}`"},
+    {"$startsWith", TEXTS, PAT_STARTS, compile_text, "begins with the text"},
+    {"$endsWith", TEXTS, PAT_ENDS, compile_text, "ends with the text"},
+    {"$contains", TEXTS | SUBJECT_BYTES | SUBJECT_LIST, PAT_HAS, compile_contains,
+     "has the text, or the bytes, inside; a list: elements that match, each another one: "
+     "`{$contains: [{sku: A-100}]}`"},
+    {"$len", TEXTS | SUBJECT_BYTES | SUBJECT_LIST | SUBJECT_MAP, PAT_LEN, compile_len,
+     "the length, in characters of text, bytes, elements or entries: `{$len: {$gte: 1}}`"},
+    {"$approx", NUMBERS, PAT_APPROX, compile_approx,
+     "a number near another: `{$approx: {value: 0.3, tol: 0.01}}`"},
+    {"$type", SUBJECT_JSON, PAT_TYPE, compile_type,
+     "the type: null, bool, number, integer, string, list or map"},
+    {"$hex", SUBJECT_BYTES, PAT_EQ, compile_bytes,
+     "the bytes as hexadecimal digits: `{$hex: 00ff}`"},
+    {"$utf8", SUBJECT_BYTES, PAT_EQ, compile_bytes, "the bytes of the text"},
     {"$json", SUBJECT_STRING | SUBJECT_BYTES | SUBJECT_TEXT | SUBJECT_JSON, PAT_INSIDE,
-     compile_inside},
+     compile_inside, "the text is JSON and like this: `{$json: {ok: true}}`"},
     {"$within", SUBJECT_INSTANT | SUBJECT_SPAN | SUBJECT_STRING | SUBJECT_TEXT | SUBJECT_JSON,
-     PAT_WITHIN, compile_within},
-    {"$oneof", SUBJECT_MESSAGE, PAT_ONEOF, compile_oneof},
-    {"$exact", MESSAGES | SUBJECT_MAP | SUBJECT_LIST | SUBJECT_JSON, PAT_FIELDS, compile_exact},
-    {"$unknown", MESSAGES, PAT_UNKNOWN, compile_switch},
-    {"$absent", EVERY, PAT_ABSENT, compile_switch},
-    {"$present", EVERY, PAT_PRESENT, compile_switch},
-    {"$unordered", LISTS, PAT_UNORDERED, compile_items},
-    {"$prefix", LISTS, PAT_PREFIX, compile_items},
-    {"$each", LISTS | SUBJECT_MAP, PAT_EACH, compile_each},
+     PAT_WITHIN, compile_within, "a time near another: `{$within: {of: now, by: 5s}}`"},
+    {"$oneof", SUBJECT_MESSAGE, PAT_ONEOF, compile_oneof,
+     "the member of a oneof that is set: `{$oneof: card}`"},
+    {"$exact", MESSAGES | SUBJECT_MAP | SUBJECT_LIST | SUBJECT_JSON, PAT_FIELDS, compile_exact,
+     "nothing but what is listed is set, also further inside: `{$exact: {id: x}}`"},
+    {"$unknown", MESSAGES, PAT_UNKNOWN, compile_switch,
+     "`deny`: no field that the descriptors do not know, also further inside"},
+    {"$absent", EVERY, PAT_ABSENT, compile_switch, "`true`: not set, the contrary of `$present`"},
+    {"$present", EVERY, PAT_PRESENT, compile_switch,
+     "`true`: set; of a field without presence: not its default; of a list or a map: not empty"},
+    {"$unordered", LISTS, PAT_UNORDERED, compile_items, "the same elements in any order"},
+    {"$prefix", LISTS, PAT_PREFIX, compile_items, "begins with these elements"},
+    {"$each", LISTS | SUBJECT_MAP, PAT_EACH, compile_each,
+     "every element, or every value of a map, is like this: `{$each: {ok: true}}`"},
 };
 
 enum { OPERATORS = sizeof operators / sizeof operators[0] };
+
+/* Groups of kinds as the reference names them; TEXT and the like go with what they resemble. */
+bool apitest_operator_at(size_t i, struct apitest_operator *ret)
+{
+    static const struct {
+        const char *word;
+        int kinds;
+    } words[] = {
+        {"numbers", SUBJECT_INTEGER | SUBJECT_FLOAT | SUBJECT_COUNT},
+        {"enums", SUBJECT_ENUM},
+        {"text", SUBJECT_STRING | SUBJECT_MASK},
+        {"headers", SUBJECT_TEXT},
+        {"bytes", SUBJECT_BYTES},
+        {"lists", SUBJECT_LIST},
+        {"maps", SUBJECT_MAP},
+        {"messages", SUBJECT_MESSAGE | SUBJECT_ANY},
+        {"instants", SUBJECT_INSTANT},
+        {"durations", SUBJECT_SPAN | SUBJECT_MS},
+        {"JSON", SUBJECT_JSON},
+    };
+    if (i >= OPERATORS) {
+        return false;
+    }
+    struct buf b;
+    buf_init_fixed(&b, ret->subjects, sizeof ret->subjects);
+    ret->name = operators[i].name;
+    ret->help = operators[i].help;
+    if (operators[i].kinds == EVERY) {
+        buf_add_cstr(&b, "everything");
+        return true;
+    }
+    for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
+        if ((operators[i].kinds & words[w].kinds) != 0) {
+            buf_addf(&b, "%s%s", b.len > 0 ? ", " : "", words[w].word);
+        }
+    }
+    return true;
+}
 
 static void no_sense(struct compiler *c, const struct conf_node *key, const struct subject *s)
 {

@@ -7,6 +7,7 @@
  */
 #include "apitest/pattern.h"
 #include "apitest/value_int.h"
+#include "base/map.h"
 
 /* What stands where a pattern is; bits, as operators say for which they are. */
 enum subject_kind {
@@ -68,6 +69,9 @@ int apitest_scalar_read(const struct subject *s, const struct conf_node *node,
                         const struct apitest_scope *scope, struct arena *arena,
                         struct conf_diags *diags, struct scalar *ret, bool *ret_known,
                         bool *ret_constant);
+/* A message about a text with a secret in it says nothing of the text (it may be cut there). */
+void apitest_hide_value(const struct apitest_scope *scope, const struct apitest_text *text,
+                        struct err *err);
 /* The JSON value of a plain or quoted YAML scalar, as YAML 1.2 core reads it. */
 const struct apitest_json *apitest_json_of_scalar(struct str text, enum conf_style style,
                                                   struct arena *arena);
@@ -173,16 +177,23 @@ void *apitest_regex_compile(struct str text, struct arena *arena, struct err *er
 /* A match in progress. */
 struct match {
     const struct apitest_scope *scope;
+    const struct apitest_secrets *secrets; /* or NULL */
     struct apitest_diffs *diffs;
     struct buf path;
     bool silent;  /* nothing is told: only fails counts */
     bool broken;  /* could not be finished: nothing that was found out counts */
     size_t fails; /* differences */
     size_t steps;
-    void *regex_data;   /* pcre2_match_data */
+    void *regex_data; /* pcre2_match_data */
+    /* By address of what it was made of: contents of an Any, JSON of a Struct, scalars and regular
+     * expressions with variables; each element of a list would make them anew otherwise. */
+    struct map made;
     struct arena arena; /* for what one match needs */
 };
 
+/* NULL: not made yet. */
+void *apitest_made(const struct match *m, const void *of);
+void apitest_made_put(struct match *m, const void *of, void *made);
 bool apitest_pattern_match(struct match *m, const struct apitest_pattern *p,
                            const struct apitest_value *v);
 bool apitest_match_scalar(struct match *m, const struct apitest_pattern *p,
@@ -211,6 +222,12 @@ bool apitest_operand_now(struct match *m, const struct apitest_pattern *p, const
 bool apitest_differs(struct match *m, const struct apitest_pattern *p,
                      const struct apitest_value *v, const char *expected, const char *got,
                      const char *note, ...) __attribute__((format(printf, 6, 7)));
+/*
+ * It cannot be found out: tells why, also in a silent run, and the whole match fails, so that not
+ * even $not passes on it.
+ */
+bool apitest_give_up(struct match *m, const struct apitest_pattern *p,
+                     const struct apitest_value *v, const char *why);
 /* "[i]" behind the path; returns the length before, for apitest_path_back. */
 size_t apitest_path_index(struct match *m, size_t i);
 void apitest_path_back(struct match *m, size_t len);

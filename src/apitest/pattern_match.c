@@ -24,7 +24,8 @@ enum {
 void apitest_match_begin(struct match *m, const struct apitest_scope *scope,
                          struct apitest_diffs *diffs, const char *path)
 {
-    *m = (struct match){.scope = scope, .diffs = diffs};
+    *m = (struct match){.scope = scope, .diffs = diffs, .secrets = apitest_scope_secrets(scope)};
+    m->secrets = diffs->secrets != NULL ? diffs->secrets : m->secrets;
     buf_init(&m->path, PATH_MAX_BYTES);
     arena_init(&m->arena, MATCH_BYTES_MAX);
     buf_add_cstr(&m->path, path);
@@ -33,9 +34,26 @@ void apitest_match_begin(struct match *m, const struct apitest_scope *scope,
 bool apitest_match_end(struct match *m, bool matched)
 {
     pcre2_match_data_free(m->regex_data);
+    map_done(&m->made);
     buf_done(&m->path);
     arena_done(&m->arena);
     return matched && !m->broken;
+}
+
+/* The address itself is the key. */
+static struct str key_of(const void *const *address)
+{
+    return (struct str){(const char *) address, sizeof(void *)};
+}
+
+void *apitest_made(const struct match *m, const void *of)
+{
+    return map_get(&m->made, key_of(&of));
+}
+
+void apitest_made_put(struct match *m, const void *of, void *made)
+{
+    (void) map_put(&m->made, key_of(&of), made);
 }
 
 static struct str keep(struct match *m, const char *text, size_t len)
@@ -44,13 +62,25 @@ static struct str keep(struct match *m, const char *text, size_t len)
     return copy == NULL ? STR("(no memory is left for this text)") : (struct str){copy, len};
 }
 
-static void show_expected(const struct apitest_pattern *p, struct buf *b)
+/* The author's words; where they are a variable, its value first: that is what the reader wants. */
+static void show_expected(struct match *m, const struct apitest_pattern *p, struct buf *b)
 {
+    struct apitest_text text = {.known = false};
     if (p->word != NULL) {
         buf_add_cstr(b, p->word);
         buf_add_cstr(b, ": ");
     }
+    bool variable = p->op != PAT_SAME && p->operand.node == p->node && !p->operand.constant;
+    struct conf_diags diags = {.errors = 0};
+    variable = variable && apitest_expand(m->scope, p->node, &m->arena, &diags, &text) == 0;
+    conf_diags_done(&diags);
+    if (variable) {
+        struct apitest_value value = apitest_value_of_text(text.text);
+        apitest_value_show_safe(m->secrets, &value, SHOWN_MAX, b);
+        buf_add_cstr(b, " (");
+    }
     apitest_node_show(p->node, SHOWN_MAX, b);
+    buf_add_cstr(b, variable ? ")" : "");
 }
 
 bool apitest_differs(struct match *m, const struct apitest_pattern *p,
@@ -70,10 +100,10 @@ bool apitest_differs(struct match *m, const struct apitest_pattern *p,
     buf_init(&b, 4096);
     struct apitest_diff diff = {
         .path = keep(m, m->path.ptr == NULL ? "" : m->path.ptr, m->path.len), .pos = p->node->pos};
-    show_expected(p, &b);
+    show_expected(m, p, &b);
     diff.expected = expected != NULL ? keep(m, expected, strlen(expected)) : keep(m, b.ptr, b.len);
     buf_clear(&b);
-    apitest_value_show(v, SHOWN_MAX, &b);
+    apitest_value_show_safe(m->secrets, v, SHOWN_MAX, &b);
     diff.got = got != NULL ? keep(m, got, strlen(got)) : keep(m, b.ptr, b.len);
     char text[1024];
     va_list args;
@@ -85,8 +115,8 @@ bool apitest_differs(struct match *m, const struct apitest_pattern *p,
     return false;
 }
 
-static bool give_up(struct match *m, const struct apitest_pattern *p, const struct apitest_value *v,
-                    const char *why)
+bool apitest_give_up(struct match *m, const struct apitest_pattern *p,
+                     const struct apitest_value *v, const char *why)
 {
     bool silent = m->silent;
     if (!m->broken) {
@@ -101,8 +131,9 @@ static bool give_up(struct match *m, const struct apitest_pattern *p, const stru
 bool apitest_operand_now(struct match *m, const struct apitest_pattern *p, const struct subject *s,
                          const struct operand *operand, struct scalar *ret)
 {
-    if (operand->constant) {
-        *ret = operand->value;
+    const struct scalar *made = operand->constant ? &operand->value : apitest_made(m, operand);
+    if (made != NULL) {
+        *ret = *made;
         return true;
     }
     struct conf_diags diags = {.errors = 0};
@@ -111,14 +142,20 @@ bool apitest_operand_now(struct match *m, const struct apitest_pattern *p, const
         apitest_scalar_read(s, operand->node, m->scope, &m->arena, &diags, ret, &known, &constant);
     if (r < 0 || !known) {
         static const struct apitest_value nothing = {.kind = APITEST_ABSENT};
-        (void) give_up(m, p, &nothing,
-                       diags.list.len > 0 ? diags.list.ptr[0].msg : "a variable has no value yet");
+        (void) apitest_give_up(m, p, &nothing,
+                               diags.list.len > 0 ? diags.list.ptr[0].msg
+                                                  : "a variable has no value yet");
     } else if (s->kind == SUBJECT_INSTANT && ret->now) {
         int64_t nanos = ret->nanos + (int64_t) (m->diffs->now_ms % 1000) * 1000000;
         ret->number += (int64_t) (m->diffs->now_ms / 1000) + nanos / 1000000000;
         ret->nanos = (int32_t) (nanos % 1000000000);
     }
     conf_diags_done(&diags);
+    struct scalar *copy = r == 0 && known ? arena_alloc(&m->arena, sizeof *copy) : NULL;
+    if (copy != NULL) {
+        *copy = *ret;
+        apitest_made_put(m, operand, copy);
+    }
     return r == 0 && known;
 }
 
@@ -202,8 +239,16 @@ bool apitest_adapt(struct match *m, const struct subject *s, const struct apites
     }
     const struct proto_msg *msg = v->proto.msg;
     if (s->kind == SUBJECT_JSON) {
-        *ret = apitest_value_of_json(apitest_json_of_message(msg, &m->arena));
-        return ret->json != NULL;
+        const struct apitest_json *json = apitest_made(m, msg);
+        if (json == NULL) {
+            json = apitest_json_of_message(msg, &m->arena);
+            if (json == NULL) {
+                return false;
+            }
+            apitest_made_put(m, msg, (void *) (uintptr_t) json);
+        }
+        *ret = apitest_value_of_json(json);
+        return true;
     }
     if (s->kind == SUBJECT_MASK) {
         struct buf b;
@@ -238,7 +283,8 @@ static bool match_some(struct match *m, const struct apitest_pattern *p,
             return true;
         }
     }
-    return apitest_differs(m, p, v, NULL, NULL, "none of %zu matches", p->children);
+    return m->broken ? false
+                     : apitest_differs(m, p, v, NULL, NULL, "none of %zu matches", p->children);
 }
 
 static bool match_not(struct match *m, const struct apitest_pattern *p,
@@ -252,7 +298,7 @@ static bool match_not(struct match *m, const struct apitest_pattern *p,
 static bool is_absent(const struct apitest_value *v)
 {
     bool element = v->field != NULL && (v->field->repeated || v->field->parent->is_map_entry);
-    if (v->kind == APITEST_FIELD && !v->field->has_presence && !element) {
+    if (v->kind == APITEST_FIELD && v->field != NULL && !v->field->has_presence && !element) {
         return proto_value_equal(v->field, v->proto, v->field->fallback);
     }
     if (v->kind == APITEST_REPEATED) {
@@ -483,6 +529,44 @@ static bool match_keys(struct match *m, const struct apitest_pattern *p,
     return matched;
 }
 
+typedef bool (*match_fn)(struct match *m, const struct apitest_pattern *p,
+                         const struct apitest_value *v);
+
+static const match_fn by_op[] = {
+    [PAT_ALL] = match_all,
+    [PAT_SOME] = match_some,
+    [PAT_NOT] = match_not,
+    [PAT_ABSENT] = match_absent,
+    [PAT_PRESENT] = match_absent,
+    [PAT_NULL] = match_absent,
+    [PAT_EQ] = apitest_match_scalar,
+    [PAT_GT] = apitest_match_scalar,
+    [PAT_GE] = apitest_match_scalar,
+    [PAT_LT] = apitest_match_scalar,
+    [PAT_LE] = apitest_match_scalar,
+    [PAT_REGEX] = apitest_match_text,
+    [PAT_STARTS] = apitest_match_text,
+    [PAT_ENDS] = apitest_match_text,
+    [PAT_HAS] = apitest_match_text,
+    [PAT_LEN] = apitest_match_text,
+    [PAT_APPROX] = apitest_match_scalar,
+    [PAT_TYPE] = apitest_match_scalar,
+    [PAT_INSIDE] = apitest_match_text,
+    [PAT_WITHIN] = apitest_match_scalar,
+    [PAT_ONEOF] = apitest_match_message,
+    [PAT_FIELDS] = match_fields,
+    [PAT_ENTRIES] = match_entries,
+    [PAT_KEYS] = match_keys,
+    [PAT_TYPED] = apitest_match_message,
+    [PAT_UNKNOWN] = apitest_match_message,
+    [PAT_SAME] = apitest_match_message,
+    [PAT_LIST] = apitest_match_list,
+    [PAT_PREFIX] = apitest_match_list,
+    [PAT_CONTAINS] = apitest_match_list,
+    [PAT_UNORDERED] = apitest_match_list,
+    [PAT_EACH] = apitest_match_list,
+};
+
 bool apitest_pattern_match(struct match *m, const struct apitest_pattern *p,
                            const struct apitest_value *given)
 {
@@ -491,7 +575,7 @@ bool apitest_pattern_match(struct match *m, const struct apitest_pattern *p,
         return false;
     }
     if (++m->steps > STEPS_MAX || m->arena.used_bytes > MATCH_BYTES_MAX / 2) {
-        return give_up(m, p, given, "given up: the comparison takes too many steps");
+        return apitest_give_up(m, p, given, "given up: the comparison takes too many steps");
     }
     if (!apitest_adapt(m, &p->subject, given, &value)) {
         return apitest_differs(m, p, given, NULL, NULL, "%s", "the value is out of its range");
@@ -500,53 +584,10 @@ bool apitest_pattern_match(struct match *m, const struct apitest_pattern *p,
     bool leaf = p->op != PAT_ALL && p->op != PAT_FIELDS && p->op != PAT_ENTRIES &&
                 p->op != PAT_KEYS && p->op != PAT_EACH;
     m->diffs->checks += leaf && !m->silent ? 1 : 0;
-    switch (p->op) {
-    case PAT_ALL:
-        return match_all(m, p, v);
-    case PAT_SOME:
-        return match_some(m, p, v);
-    case PAT_NOT:
-        return match_not(m, p, v);
-    case PAT_ABSENT:
-    case PAT_PRESENT:
+    if (p->op == PAT_ABSENT || p->op == PAT_PRESENT) {
         return match_absent(m, p, given); /* a wrapper is there or not, whatever it holds */
-    case PAT_NULL:
-        return match_absent(m, p, v);
-    case PAT_FIELDS:
-        return match_fields(m, p, v);
-    case PAT_ENTRIES:
-        return match_entries(m, p, v);
-    case PAT_KEYS:
-        return match_keys(m, p, v);
-    case PAT_TYPED:
-    case PAT_UNKNOWN:
-    case PAT_ONEOF:
-    case PAT_SAME:
-        return apitest_match_message(m, p, v);
-    case PAT_LIST:
-    case PAT_PREFIX:
-    case PAT_CONTAINS:
-    case PAT_UNORDERED:
-    case PAT_EACH:
-        return apitest_match_list(m, p, v);
-    case PAT_REGEX:
-    case PAT_STARTS:
-    case PAT_ENDS:
-    case PAT_HAS:
-    case PAT_LEN:
-    case PAT_INSIDE:
-        return apitest_match_text(m, p, v);
-    case PAT_EQ:
-    case PAT_GT:
-    case PAT_GE:
-    case PAT_LT:
-    case PAT_LE:
-    case PAT_APPROX:
-    case PAT_TYPE:
-    case PAT_WITHIN:
-        break;
     }
-    return apitest_match_scalar(m, p, v);
+    return by_op[p->op](m, p, v);
 }
 
 bool apitest_match(const struct apitest_pattern *pattern, const struct apitest_value *value,

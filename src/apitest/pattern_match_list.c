@@ -58,9 +58,9 @@ static bool pair(struct match *m, struct pairing *g)
     return true;
 }
 
-static void show_short(const struct apitest_value *v, struct buf *b)
+static void show_short(const struct match *m, const struct apitest_value *v, struct buf *b)
 {
-    apitest_value_show(v, SHORT_MAX, b);
+    apitest_value_show_safe(m->secrets, v, SHORT_MAX, b);
 }
 
 /* What matches the expectation but is taken by another one; false: nothing does. */
@@ -120,7 +120,7 @@ static bool tell_missing(struct match *m, const struct pairing *g)
         }
         _cleanup_(buf_done) struct buf got;
         buf_init(&got, 4096);
-        apitest_value_show(g->v, SHORT_MAX, &got);
+        show_short(m, g->v, &got);
         (void) apitest_differs(m, g->p->child[i], g->v, NULL, got.ptr, STR_FMT,
                                STR_ARG(buf_str(&note)));
     }
@@ -214,7 +214,7 @@ static bool wrong_length(struct match *m, const struct apitest_pattern *p,
     } else if (len > p->children) {
         struct apitest_value item = apitest_list_item(v, p->children);
         buf_addf(&note, "more than expected: [%zu] ", p->children);
-        show_short(&item, &note);
+        show_short(m, &item, &note);
     } else {
         buf_addf(&note, "missing: [%zu] ", len);
         apitest_node_show(p->child[len]->node, SHORT_MAX, &note);

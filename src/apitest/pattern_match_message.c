@@ -33,24 +33,29 @@ static bool match_typed(struct match *m, const struct apitest_pattern *p,
     if (p->child[0]->op == PAT_FIELDS && p->child[0]->subject.desc == any->desc) {
         return apitest_pattern_match(m, p->child[0], v); /* of unknown type: its bytes */
     }
-    struct proto_msg *inner = NULL;
+    struct proto_msg *inner = apitest_made(m, any);
     struct err err = {0};
-    if (proto_any_unpack(any, any->desc->file->pool, &inner, &err) < 0) {
-        return apitest_differs(m, p, v, NULL, NULL, "%s", err.msg);
+    if (inner == NULL) {
+        if (proto_any_unpack(any, any->desc->file->pool, &inner, &err) < 0) {
+            return apitest_differs(m, p, v, NULL, NULL, "%s", err.msg);
+        }
+        apitest_made_put(m, any, inner);
     }
     struct apitest_value value = apitest_value_of_message(inner);
     return apitest_pattern_match(m, p->child[0], &value);
 }
 
-static void show_unknown(const struct proto_unknown *u, struct buf *b)
+static void show_unknown(const struct match *m, const struct proto_unknown *u, struct buf *b)
 {
     static const char *const kind[] = {"varint", "64 bits", "bytes", "group", "?", "32 bits"};
     static const char hex[] = "0123456789abcdef";
     buf_addf(b, "field %u (%s) ", u->number, kind[u->wire_type < 6 ? u->wire_type : 4]);
     if (u->wire_type != 2 && u->wire_type != 3) {
         buf_add_u64(b, u->number_value);
+    } else if (apitest_hides(m->secrets, u->bytes)) {
+        apitest_redact_cut(m->secrets, u->bytes, true, SHORT_MAX, b);
     } else if (u->wire_type == 2 && str_is_utf8(u->bytes) &&
-               memchr(u->bytes.ptr == NULL ? "" : u->bytes.ptr, '\0', u->bytes.len) == NULL) {
+               str_find_char(u->bytes, '\0') == u->bytes.len) {
         apitest_text_show(u->bytes, SHORT_MAX, b);
     } else {
         for (size_t i = 0; i < u->bytes.len && i < SHORT_MAX / 2; i++) {
@@ -75,7 +80,7 @@ static bool deny_here(struct match *m, const struct apitest_pattern *p, const st
     while (proto_unknown_next(&it)) {
         if (n++ < UNKNOWN_SHOWN) {
             buf_add_cstr(&b, n > 1 ? ", " : "");
-            show_unknown(&it, &b);
+            show_unknown(m, &it, &b);
         }
     }
     if (n > UNKNOWN_SHOWN) {
@@ -193,7 +198,7 @@ static bool match_same(struct match *m, const struct apitest_pattern *p,
     struct apitest_value wants = apitest_value_of_json(a);
     _cleanup_(buf_done) struct buf shown;
     buf_init(&shown, TEXT_MAX);
-    apitest_value_show(&wants, 400, &shown);
+    apitest_value_show_safe(m->secrets, &wants, 400, &shown);
     return apitest_differs(m, p, v, shown.ptr, NULL, "the value of " STR_FMT,
                            STR_ARG(apitest_cut(p->node->text, 128)));
 }

@@ -1,57 +1,14 @@
 /* JUnit's XML: a testsuite for each test, a testcase for each case. */
-#include "apitest/report.h"
+#include "apitest/report_int.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-
-#define REPORT_BYTES_MAX ((size_t) 256 * 1024 * 1024)
-
-/*
- * Text for XML 1.0: what it cannot hold (control characters, bad UTF-8, U+FFFE, U+FFFF) becomes
- * U+FFFD; the rest is escaped, ">" too, so that "]]>" never stands.
- */
-static void add_escaped(struct buf *b, struct str text)
-{
-    while (text.len > 0) {
-        size_t n = str_utf8_char(text);
-        unsigned char c = (unsigned char) text.ptr[0];
-        bool control = n == 1 && c < 0x20 && c != '\t' && c != '\n' && c != '\r';
-        bool no_char = n == 3 && c == 0xEF && (unsigned char) text.ptr[1] == 0xBF &&
-                       (unsigned char) text.ptr[2] >= 0xBE;
-        if (n == 0 || control || no_char) {
-            buf_add_cstr(b, "\xEF\xBF\xBD");
-            n = n == 0 ? 1 : n;
-        } else if (c == '<') {
-            buf_add_cstr(b, "&lt;");
-        } else if (c == '>') {
-            buf_add_cstr(b, "&gt;");
-        } else if (c == '&') {
-            buf_add_cstr(b, "&amp;");
-        } else if (c == '"') {
-            buf_add_cstr(b, "&quot;");
-        } else if (c == '\n' || c == '\r' || c == '\t') {
-            buf_addf(b, "&#%u;", c);
-        } else {
-            buf_add(b, text.ptr, n);
-        }
-        text = (struct str){text.ptr + n, text.len - n};
-    }
-}
-
-/* Secrets go before anything is escaped: escaped they would not be known again. */
-static void add_xml(struct buf *b, const struct apitest_run *run, struct str text)
-{
-    _cleanup_(buf_done) struct buf plain;
-    buf_init(&plain, REPORT_BYTES_MAX);
-    apitest_redact(run->secrets, text, &plain);
-    add_escaped(b, buf_str(&plain));
-}
 
 static void attribute(struct buf *b, const struct apitest_run *run, const char *name,
                       struct str value)
 {
     buf_addf(b, " %s=\"", name);
-    add_xml(b, run, value);
+    report_xml(run, value, b);
     buf_add_char(b, '"');
 }
 
@@ -68,7 +25,7 @@ static void body(struct buf *b, const struct apitest_run *run,
     _cleanup_(buf_done) struct buf text;
     buf_init(&text, REPORT_BYTES_MAX);
     apitest_report_failure(run, result, false, &text);
-    add_xml(b, run, buf_str(&text));
+    report_xml(run, buf_str(&text), b);
 }
 
 static void attempts(struct buf *b, const struct apitest_run *run,
@@ -82,25 +39,39 @@ static void attempts(struct buf *b, const struct apitest_run *run,
         const struct apitest_attempt *a = &result->attempt[i];
         buf_addf(b, "attempt %zu: %s after %llu us, status ", i + 1,
                  apitest_outcome_word(a->outcome), (unsigned long long) a->took_us);
-        add_xml(b, run, a->status);
+        report_xml(run, a->status, b);
         if (a->diffs.list.len > 0) {
             buf_add_cstr(b, ", ");
-            add_xml(b, run, a->diffs.list.ptr[0].path);
+            report_xml(run, a->diffs.list.ptr[0].path, b);
             buf_add_cstr(b, " was ");
-            add_xml(b, run, a->diffs.list.ptr[0].got);
+            report_xml(run, a->diffs.list.ptr[0].got, b);
         }
         buf_add_cstr(b, "&#10;");
     }
     buf_add_cstr(b, "</system-out>");
 }
 
-static struct str first_line(const struct apitest_case_result *result)
+/* What is wrong in one line: the reason, else the first difference. */
+static void message(struct buf *b, const struct apitest_run *run,
+                    const struct apitest_case_result *result)
 {
-    if (result->reason.len > 0 || result->attempts == 0) {
-        return result->reason;
+    _cleanup_(buf_done) struct buf text;
+    buf_init(&text, REPORT_BYTES_MAX);
+    buf_add_str(&text, result->reason);
+    if (result->reason.len == 0 && result->attempts > 0) {
+        const struct apitest_attempt *last = &result->attempt[result->attempts - 1];
+        if (last->diffs.list.len > 0) {
+            const struct apitest_diff *diff = &last->diffs.list.ptr[0];
+            buf_add_str(&text, diff->path);
+            buf_add_cstr(&text, ": expected ");
+            buf_add_str(&text, diff->expected);
+            buf_add_cstr(&text, ", got ");
+            buf_add_str(&text, diff->got);
+        } else {
+            buf_add_str(&text, last->status);
+        }
     }
-    const struct apitest_attempt *last = &result->attempt[result->attempts - 1];
-    return last->diffs.list.len > 0 ? last->diffs.list.ptr[0].path : last->status;
+    attribute(b, run, "message", buf_str(&text));
 }
 
 static void testcase(struct buf *b, const struct apitest_run *run,
@@ -109,9 +80,8 @@ static void testcase(struct buf *b, const struct apitest_run *run,
     const struct apitest_case *c = result->c;
     buf_add_cstr(b, "    <testcase");
     attribute(b, run, "classname", c->test->name);
-    char name[1200];
-    struct buf full;
-    buf_init_fixed(&full, name, sizeof name);
+    _cleanup_(buf_done) struct buf full;
+    buf_init(&full, REPORT_BYTES_MAX);
     buf_add_str(&full, c->name);
     if (result->label.len > 0) {
         buf_addf(&full, " [" STR_FMT "]", STR_ARG(result->label));
@@ -124,7 +94,7 @@ static void testcase(struct buf *b, const struct apitest_run *run,
     switch (result->outcome) {
     case APITEST_FAILED:
         buf_add_cstr(b, "<failure");
-        attribute(b, run, "message", first_line(result));
+        message(b, run, result);
         buf_add_cstr(b, ">");
         body(b, run, result);
         buf_add_cstr(b, "</failure>");
@@ -134,7 +104,7 @@ static void testcase(struct buf *b, const struct apitest_run *run,
     case APITEST_NOT_RUN:
         buf_add_cstr(b, "<error");
         attribute(b, run, "type", str_of(apitest_outcome_word(result->outcome)));
-        attribute(b, run, "message", first_line(result));
+        message(b, run, result);
         buf_add_cstr(b, ">");
         body(b, run, result);
         buf_add_cstr(b, "</error>");

@@ -1,13 +1,12 @@
 /* What people read: failures with everything needed to understand and to repeat them, and the last
  * lines. */
-#include "apitest/report.h"
+#include "apitest/report_int.h"
 
 #include "base/cleanup.h"
 
 #include <stdio.h>
 
-#define REPORT_BYTES_MAX ((size_t) 256 * 1024 * 1024)
-#define DIFFS_SHOWN      20
+#define DIFFS_SHOWN 20
 
 static const char *const reset = "\x1b[0m";
 
@@ -45,13 +44,15 @@ static void add_us(struct buf *b, uint64_t us)
 }
 
 /* Text of several lines under its label, each line at the same column. */
-static void add_indented(struct buf *b, const char *label, struct str text)
+static void add_indented(const struct apitest_run *run, struct buf *b, const char *label,
+                         struct str text)
 {
-    struct str line, rest = text;
+    /* A secret of several lines is known only as long as it is whole. */
+    _cleanup_(buf_done) struct buf plain;
+    buf_init(&plain, REPORT_BYTES_MAX);
+    report_plain(run, text, &plain);
+    struct str line, rest = plain.len > 0 ? buf_str(&plain) : STR("");
     bool first = true;
-    if (text.ptr == NULL) {
-        text = rest = STR("");
-    }
     while (str_cut(&rest, '\n', &line)) {
         buf_addf(b, "      %-9s " STR_FMT "\n", first ? label : "", STR_ARG(line));
         first = false;
@@ -67,11 +68,14 @@ static struct str source_line(const struct apitest_suite *suite, unsigned line)
     return str_trim(found);
 }
 
-static void add_diff(const struct apitest_suite *suite, const struct apitest_diff *diff, bool color,
-                     struct buf *b)
+static void add_diff(const struct apitest_run *run, const struct apitest_suite *suite,
+                     const struct apitest_diff *diff, bool color, struct buf *b)
 {
+    _cleanup_(buf_done) struct buf path;
+    buf_init(&path, REPORT_BYTES_MAX);
+    report_plain(run, diff->path, &path);
     buf_add_cstr(b, "  ");
-    paint(b, color, "1", diff->path);
+    paint(b, color, "1", buf_str(&path));
     if (diff->pos.file != NULL) {
         buf_addf(b, "   %s:%u:%u", diff->pos.file, diff->pos.line, diff->pos.col);
         struct str line = source_line(suite, diff->pos.line);
@@ -80,10 +84,10 @@ static void add_diff(const struct apitest_suite *suite, const struct apitest_dif
         }
     }
     buf_add_char(b, '\n');
-    add_indented(b, "expected", diff->expected);
-    add_indented(b, "got", diff->got);
+    add_indented(run, b, "expected", diff->expected);
+    add_indented(run, b, "got", diff->got);
     if (diff->note.len > 0) {
-        add_indented(b, "", diff->note);
+        add_indented(run, b, "", diff->note);
     }
 }
 
@@ -116,9 +120,8 @@ static void add_literal(struct buf *b, struct str text)
 void apitest_report_command(const struct apitest_run *run, const struct apitest_case *c,
                             struct buf *b)
 {
-    char text[2000];
-    struct buf pattern;
-    buf_init_fixed(&pattern, text, sizeof text);
+    _cleanup_(buf_done) struct buf pattern;
+    buf_init(&pattern, REPORT_BYTES_MAX);
     buf_add_char(&pattern, '^');
     add_literal(&pattern, c->test->name);
     buf_add_char(&pattern, '/');
@@ -128,16 +131,23 @@ void apitest_report_command(const struct apitest_run *run, const struct apitest_
     add_quoted(b, buf_str(&pattern));
 }
 
-static void add_attempt(const struct apitest_case_result *result,
+static void add_line(const struct apitest_run *run, struct buf *b, struct str text)
+{
+    buf_add_cstr(b, "  ");
+    report_plain(run, text, b);
+    buf_add_char(b, '\n');
+}
+
+static void add_attempt(const struct apitest_run *run, const struct apitest_case_result *result,
                         const struct apitest_attempt *attempt, bool color, struct buf *b)
 {
     const struct apitest_suite *suite = result->c->test->suite;
     size_t shown = attempt->diffs.list.len < DIFFS_SHOWN ? attempt->diffs.list.len : DIFFS_SHOWN;
     if (attempt->reason.len > 0) {
-        buf_addf(b, "  " STR_FMT "\n", STR_ARG(attempt->reason));
+        add_line(run, b, attempt->reason);
     }
     for (size_t i = 0; i < shown; i++) {
-        add_diff(suite, &attempt->diffs.list.ptr[i], color, b);
+        add_diff(run, suite, &attempt->diffs.list.ptr[i], color, b);
     }
     if (attempt->diffs.total > shown) {
         buf_addf(b, "  and %zu more differences\n", attempt->diffs.total - shown);
@@ -147,8 +157,9 @@ static void add_attempt(const struct apitest_case_result *result,
     }
     for (size_t i = 0; i < attempt->events; i++) {
         const struct apitest_event *event = &attempt->event[i];
-        buf_addf(b, "    %9.2f ms %c " STR_FMT "\n", (double) event->at_us / 1000, event->direction,
-                 STR_ARG(event->text));
+        buf_addf(b, "    %9.2f ms %c ", (double) event->at_us / 1000, event->direction);
+        report_plain(run, event->text, b);
+        buf_add_char(b, '\n');
     }
 }
 
@@ -164,7 +175,10 @@ void apitest_report_failure(const struct apitest_run *run, const struct apitest_
     buf_init(&raw, REPORT_BYTES_MAX);
     const struct apitest_case *c = result->c;
     paint(&raw, color, "31;1", str_of(apitest_outcome_word(result->outcome)));
-    buf_addf(&raw, "  " STR_FMT " / " STR_FMT, STR_ARG(c->test->name), STR_ARG(c->name));
+    buf_add_cstr(&raw, "  ");
+    report_plain(run, c->test->name, &raw);
+    buf_add_cstr(&raw, " / ");
+    report_plain(run, c->name, &raw);
     if (result->label.len > 0) {
         buf_addf(&raw, "  [" STR_FMT "]", STR_ARG(result->label));
     }
@@ -177,13 +191,14 @@ void apitest_report_failure(const struct apitest_run *run, const struct apitest_
     if (result->attempts > 0) {
         const struct apitest_attempt *last = &result->attempt[result->attempts - 1];
         if (last->peer.len > 0 || last->status.len > 0) {
-            buf_addf(&raw, "  %s " STR_FMT ", status " STR_FMT "\n",
-                     c->method == NULL ? "HTTP" : c->method->path, STR_ARG(last->peer),
-                     STR_ARG(last->status));
+            buf_addf(&raw, "  %s " STR_FMT ", status ",
+                     c->method == NULL ? "HTTP" : c->method->path, STR_ARG(last->peer));
+            report_plain(run, last->status, &raw);
+            buf_add_char(&raw, '\n');
         }
-        add_attempt(result, last, color, &raw);
+        add_attempt(run, result, last, color, &raw);
     } else if (result->reason.len > 0) {
-        buf_addf(&raw, "  " STR_FMT "\n", STR_ARG(result->reason));
+        add_line(run, &raw, result->reason);
     }
     buf_add_cstr(&raw, "  again: ");
     apitest_report_command(run, c, &raw);

@@ -45,12 +45,12 @@ const struct apitest_var *apitest_scope_find(const struct apitest_scope *scope, 
     return NULL;
 }
 
-static struct apitest_secrets *secrets_of(const struct apitest_scope *scope)
+struct apitest_secrets *apitest_scope_secrets(const struct apitest_scope *scope)
 {
-    while (scope->secrets == NULL && scope->outer != NULL) {
+    while (scope != NULL && scope->secrets == NULL) {
         scope = scope->outer;
     }
-    return scope->secrets;
+    return scope == NULL ? NULL : scope->secrets;
 }
 
 /* What a lookup needs besides the part. */
@@ -118,7 +118,7 @@ static int lookup_part(const struct conf_part *part, struct str *ret, struct err
     case CONF_PART_ENV:
         return lookup_env(l, part->text, ret, err);
     case CONF_PART_SECRET: {
-        struct apitest_secrets *secrets = secrets_of(l->scope);
+        struct apitest_secrets *secrets = apitest_scope_secrets(l->scope);
         if (secrets == NULL) {
             return err_set(err, ERR_NOT_FOUND, "no secrets are allowed here");
         }

@@ -36,6 +36,7 @@ struct apitest_secrets {
     VEC(struct str) form;  /* all forms of them; owned */
     /* private: for each form which digits of base64 next to it are hidden too; and the table of
      * forms by the hash of their first four bytes (index + 1; 0: none) with its chains */
+    size_t longest; /* bytes of a form */
     VEC(uint8_t) edge;
     VEC(uint32_t) next;
     uint32_t head[1 << APITEST_SECRETS_BITS];
@@ -50,8 +51,21 @@ int apitest_secrets_add(struct apitest_secrets *secrets, struct str value, struc
 /* --secrets FILE, then POUROVER_SECRET_NAME, then NAME of the environment.  The value is added. */
 int apitest_secrets_get(struct apitest_secrets *secrets, struct str name, struct str *ret,
                         struct err *err);
-/* Appends text without secrets. */
+/* Whether something would be hidden in the text. */
+bool apitest_hides(const struct apitest_secrets *secrets, struct str text);
+/*
+ * Appends text without secrets.  A text is to be redacted before it is cut: the half of a secret is
+ * not recognized any more (apitest_redact_cut does both).
+ */
 void apitest_redact(const struct apitest_secrets *secrets, struct str text, struct buf *b);
+/*
+ * The same, cut after max bytes with "..." behind.  whole false: text is the beginning of a longer
+ * one, at least max + apitest_secrets_longest bytes of it, so that none is hidden by half.
+ */
+void apitest_redact_cut(const struct apitest_secrets *secrets, struct str text, bool whole,
+                        size_t max, struct buf *b);
+/* Bytes of the longest form; 0: there are none. */
+size_t apitest_secrets_longest(const struct apitest_secrets *secrets);
 
 struct apitest_scope {
     const struct apitest_scope *outer; /* NULL: the outermost */
@@ -67,6 +81,8 @@ void apitest_scope_done(struct apitest_scope *scope);
 /* Copies text into the arena.  known false: only the name is declared. */
 bool apitest_scope_set(struct apitest_scope *scope, struct str name, struct str text, bool known,
                        bool secret);
+/* NULL: there are none. */
+struct apitest_secrets *apitest_scope_secrets(const struct apitest_scope *scope);
 const struct apitest_var *apitest_scope_find(const struct apitest_scope *scope, struct str name);
 
 /*

@@ -81,6 +81,7 @@ void apitest_secrets_form(struct apitest_secrets *secrets, struct str form, unsi
         }
     }
     struct str owned = {mem_strdup_str(form), form.len};
+    secrets->longest = form.len > secrets->longest ? form.len : secrets->longest;
     vec_push(&secrets->form, owned);
     vec_push(&secrets->edge, (uint8_t) edge);
 }
@@ -157,7 +158,43 @@ void apitest_redact(const struct apitest_secrets *secrets, struct str text, stru
         hidden = true;
         done = end;
     }
-    buf_add(b, text.ptr + done, text.len - done);
+    if (done < text.len) {
+        buf_add(b, text.ptr + done, text.len - done);
+    }
+}
+
+bool apitest_hides(const struct apitest_secrets *secrets, struct str text)
+{
+    size_t begin = 0;
+    bool found = false;
+    for (size_t i = 0; secrets != NULL && !found && i + PREFIX <= text.len; i++) {
+        found = secrets->form.len > 0 && match_at(secrets, text, i, &begin) > 0;
+    }
+    return found;
+}
+
+size_t apitest_secrets_longest(const struct apitest_secrets *secrets)
+{
+    return secrets == NULL ? 0 : secrets->longest;
+}
+
+void apitest_redact_cut(const struct apitest_secrets *secrets, struct str text, bool whole,
+                        size_t max, struct buf *b)
+{
+    struct buf all;
+    buf_init(&all, text.len * 4 + 16);
+    apitest_redact(secrets, text, &all);
+    struct str shown = buf_str(&all);
+    /* The end of a beginning may be half of a secret. */
+    size_t longest = apitest_secrets_longest(secrets);
+    size_t sure = whole ? shown.len : shown.len > longest ? shown.len - longest : 0;
+    size_t n = sure < max ? sure : max;
+    while (n > 0 && n < shown.len && ((unsigned char) shown.ptr[n] & 0xc0) == 0x80) {
+        n--;
+    }
+    buf_add(b, shown.ptr, n);
+    buf_add_cstr(b, whole && n == shown.len ? "" : "...");
+    buf_done(&all);
 }
 
 int apitest_secrets_get(struct apitest_secrets *secrets, struct str name, struct str *ret,

@@ -384,6 +384,18 @@ void apitest_value_show(const struct apitest_value *value, size_t max, struct bu
     }
 }
 
+void apitest_value_show_safe(const struct apitest_secrets *secrets,
+                             const struct apitest_value *value, size_t max, struct buf *b)
+{
+    size_t longest = apitest_secrets_longest(secrets);
+    struct buf all;
+    buf_init(&all, SCALAR_MAX);
+    struct show s = {.b = &all, .room = max + longest};
+    put_value(&s, value);
+    apitest_redact_cut(secrets, buf_str(&all), !s.full, max, b);
+    buf_done(&all);
+}
+
 void apitest_text_show(struct str text, size_t max, struct buf *b)
 {
     struct show s = {.b = b, .room = max};

@@ -388,6 +388,14 @@ static int read_text(const struct subject *s, const struct apitest_text *text,
     return proto_scalar_read(s->field, text->text, notation, arena, &ret->proto, err);
 }
 
+void apitest_hide_value(const struct apitest_scope *scope, const struct apitest_text *text,
+                        struct err *err)
+{
+    if (!text->constant && apitest_hides(apitest_scope_secrets(scope), text->text)) {
+        (void) err_set(err, err->code, "the value, which holds a secret, is not of this type");
+    }
+}
+
 int apitest_scalar_read(const struct subject *s, const struct conf_node *node,
                         const struct apitest_scope *scope, struct arena *arena,
                         struct conf_diags *diags, struct scalar *ret, bool *ret_known,
@@ -401,6 +409,7 @@ int apitest_scalar_read(const struct subject *s, const struct conf_node *node,
     }
     if (text.known && read_text(s, &text, node->style, arena, &scalar, &err) < 0) {
         bool named = s->field != NULL && s->desc == NULL;
+        apitest_hide_value(scope, &text, &err);
         return conf_error(diags, node, "%s" STR_FMT "%s%s", named ? "field " : "",
                           STR_ARG(named ? s->field->name : STR("")), named ? ": " : "", err.msg);
     }

@@ -19,7 +19,7 @@ bool apitest_nearest(struct str word, struct str (*name)(const void *ctx, size_t
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         struct str s = name(ctx, i);
-        if (s.len < APITEST_NAME_SIZE) {
+        if (s.len > 0 && s.len < APITEST_NAME_SIZE) {
             memcpy(copy[kept], s.ptr, s.len);
             choice[kept] = copy[kept];
             kept++;
@@ -59,27 +59,34 @@ bool apitest_nearest_key(const struct apitest_json *json, struct str word,
            apitest_nearest(word, member_key, json, json->len, out);
 }
 
+void apitest_error_unknown(struct conf_diags *diags, const struct conf_node *node, const char *what,
+                           struct str (*name)(const void *ctx, size_t i), const void *ctx, size_t n,
+                           size_t listed)
+{
+    char near[APITEST_NAME_SIZE], list[240];
+    struct buf b;
+    if (apitest_nearest(node->text, name, ctx, n, near)) {
+        (void) conf_error(diags, node, "%s: did you mean \"%s\"?", what, near);
+        return;
+    }
+    buf_init_fixed(&b, list, sizeof list);
+    for (size_t i = 0; i < listed && i < OFTEN; i++) {
+        buf_add_cstr(&b, i == 0 ? "" : ", ");
+        buf_add_str(&b, name(ctx, i));
+    }
+    (void) conf_error(diags, node, "%s: it has %s%s", what, listed == 0 ? "none" : list,
+                      listed > OFTEN || b.failed ? ", ..." : "");
+}
+
 static void unknown_field(const struct conf_node *key, const struct proto_message_desc *desc,
                           struct conf_diags *diags)
 {
-    char what[256], near[APITEST_NAME_SIZE];
+    char what[256];
     struct buf w;
     buf_init_fixed(&w, what, sizeof what);
     buf_addf(&w, "no field \"" STR_FMT "\" in " STR_FMT, STR_ARG(apitest_cut(key->text, 64)),
              STR_ARG(apitest_cut(desc->full_name, 128)));
-    if (apitest_nearest_field(desc, key->text, near)) {
-        (void) conf_error(diags, key, "%s: did you mean \"%s\"?", what, near);
-        return;
-    }
-    struct buf b;
-    char list[200];
-    buf_init_fixed(&b, list, sizeof list);
-    for (size_t i = 0; i < desc->fields && i < OFTEN; i++) {
-        buf_add_cstr(&b, i == 0 ? "" : ", ");
-        buf_add_str(&b, desc->field[i].name);
-    }
-    (void) conf_error(diags, key, "%s: it has %s%s", what, desc->fields == 0 ? "none" : list,
-                      desc->fields > OFTEN || b.failed ? ", ..." : "");
+    apitest_error_unknown(diags, key, what, field_name, desc, desc->fields, desc->fields);
 }
 
 const struct proto_field_desc *apitest_field_of_key(const struct conf_node *key,

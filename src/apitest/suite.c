@@ -35,6 +35,16 @@ void suite_texts(struct suite_reader *r, const struct conf_node *node, struct st
     *ret_len = n;
 }
 
+const struct conf_node *suite_key(const struct conf_node *map, const char *key)
+{
+    for (size_t i = 0; map != NULL && map->kind == CONF_MAP && i < map->len; i++) {
+        if (str_eq_cstr(map->entry[i].key->text, key)) {
+            return map->entry[i].key;
+        }
+    }
+    return NULL;
+}
+
 const struct conf_node *suite_inherit(const struct suite_reader *r, const struct conf_node *node,
                                       const char *key)
 {
@@ -73,8 +83,9 @@ static int read_kind(struct suite_reader *r, const struct conf_node *node)
     if (http == NULL) {
         test->kind = APITEST_GRPC;
         if (service == NULL) {
-            return conf_error(r->diags, node,
-                              "test \"" STR_FMT "\" has neither serviceName (gRPC) nor http",
+            return conf_error(r->diags, conf_get(node, "testName"),
+                              "test \"" STR_FMT
+                              "\" has neither serviceName (gRPC) nor http: write one of them",
                               STR_ARG(test->name));
         }
         r->pool = suite_pool(r, node);
@@ -83,7 +94,7 @@ static int read_kind(struct suite_reader *r, const struct conf_node *node)
     }
     test->kind = APITEST_HTTP;
     if (service != NULL) {
-        return conf_error(r->diags, service,
+        return conf_error(r->diags, suite_key(node, "serviceName"),
                           "a test is either gRPC (serviceName) or http: write two tests");
     }
     const struct conf_node *scheme = conf_get(http, "scheme");
@@ -219,16 +230,53 @@ static void read_coverage(struct suite_reader *r, const struct conf_node *node)
     suite_texts(r, conf_get(node, "exclude"), &r->suite->exclude, &r->suite->excludes);
 }
 
+/* Whether some test has the method: "Method", "Service/Method" or "pkg.Service/Method". */
+static bool has_method(const struct apitest_suite *suite, struct str name)
+{
+    struct str method = name, service = {NULL, 0};
+    if (str_find_char(name, '/') < name.len) {
+        (void) str_cut(&method, '/', &service);
+    }
+    for (size_t i = 0; i < suite->tests; i++) {
+        const struct proto_service_desc *s = suite->test[i]->service;
+        if (s == NULL || proto_method_by_name(s, method) == NULL) {
+            continue;
+        }
+        if (service.len == 0 || str_eq(service, s->name) || str_eq(service, s->full_name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A method that is left out of the coverage has to be there: a misspelt one would hide another. */
+static void check_excludes(struct suite_reader *r, const struct conf_node *exclude)
+{
+    for (size_t i = 0; i < r->suite->excludes && r->diags->errors == 0; i++) {
+        if (!has_method(r->suite, r->suite->exclude[i])) {
+            conf_error(r->diags, exclude->kind == CONF_LIST ? exclude->item[i] : exclude,
+                       "\"" STR_FMT "\" is no method of the tested services: write Method or "
+                       "Service/Method",
+                       STR_ARG(r->suite->exclude[i]));
+        }
+    }
+}
+
 static void read_map(struct suite_reader *r, const struct conf_node *root)
 {
     struct apitest_suite *suite = r->suite;
     int64_t version = 1;
-    /* The keys of the tests inside are checked test by test, so that one bad test hides no other.
-     */
+    /* All keys of all tests: what they mean is looked at when they are right. */
     if (conf_check_keys(r->diags, root, "the file", apitest_file_keys) != 0) {
         return;
     }
-    if (conf_i64(r->diags, conf_get(root, "version"), 1, 1, &version) != 0) {
+    const struct conf_node *node = conf_get(root, "version");
+    if (conf_i64(r->diags, node, INT64_MIN, INT64_MAX, &version) != 0) {
+        return;
+    }
+    if (version != 1) {
+        conf_error(r->diags, node, "version " STR_FMT " is not known here: write version: 1",
+                   STR_ARG(node->text));
         return;
     }
     suite->vars = conf_get(root, "vars");
@@ -249,6 +297,7 @@ static void read_map(struct suite_reader *r, const struct conf_node *root)
     for (size_t i = 0; i < 3; i++) {
         read_tests(r, conf_get(root, lists[i]), (enum apitest_role) i);
     }
+    check_excludes(r, conf_get(conf_get(root, "coverage"), "exclude"));
 }
 
 static void read_root(struct suite_reader *r, const struct conf_node *root)

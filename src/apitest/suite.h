@@ -86,6 +86,13 @@ struct apitest_error {
     const struct proto_field_desc *details_field;
 };
 
+enum apitest_body_kind {
+    APITEST_NO_BODY,
+    APITEST_BODY_TEXT,
+    APITEST_BODY_JSON,
+    APITEST_BODY_FORM,
+};
+
 struct apitest_case {
     struct str name;
     struct pos pos;
@@ -127,12 +134,7 @@ struct apitest_case {
     const char *http_method;
     const struct conf_node *http_path;
     const struct conf_node *http_query;
-    enum {
-        APITEST_NO_BODY,
-        APITEST_BODY_TEXT,
-        APITEST_BODY_JSON,
-        APITEST_BODY_FORM
-    } http_body_kind;
+    enum apitest_body_kind http_body_kind;
     const struct conf_node *http_body;
     struct apitest_pattern *status, *json, *body;
 

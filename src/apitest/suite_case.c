@@ -1,5 +1,8 @@
 /* What cases of both kinds have: names, tags, limits, saves, headers, facts of the wire, times. */
+#include "apitest/run.h"
 #include "apitest/suite_int.h"
+#include "apitest/value_int.h"
+#include "rpc/http.h"
 
 #include <string.h>
 
@@ -17,6 +20,34 @@ size_t suite_named_checks(const struct apitest_named_list *list)
     return n;
 }
 
+static struct str lower_case(struct suite_reader *r, struct str name)
+{
+    char *lower = arena_strdup(r->suite->arena, name);
+    for (char *c = lower; c != NULL && *c != '\0'; c++) {
+        *c = *c >= 'A' && *c <= 'Z' ? (char) (*c + ('a' - 'A')) : *c;
+    }
+    return str_of(lower);
+}
+
+static int check_metadata(struct suite_reader *r, struct str name, const struct apitest_text *text,
+                          struct err *err)
+{
+    bool binary = str_ends_with(name, STR("-bin"));
+    struct str bytes;
+    if (binary && text->known &&
+        apitest_bin_decode(text->text, r->suite->arena, &bytes, err) != 0) {
+        return err_wrap(err, "metadata \"" STR_FMT "\"", STR_ARG(apitest_cut(name, 64)));
+    }
+    return rpc_metadata_check(name, text->known && !binary ? text->text : STR("x"), err);
+}
+
+static int check_header(struct str name, const struct apitest_text *text, struct err *err)
+{
+    struct rpc_header header = {name, text->known ? text->text : STR("x")};
+    const struct rpc_http_request request = {.method = "GET", .path = "/", .headers = {&header, 1}};
+    return rpc_http_check(&request, err);
+}
+
 void suite_meta(struct suite_reader *r, const struct conf_node *map,
                 const struct apitest_scope *scope, struct apitest_meta_list *list)
 {
@@ -32,20 +63,21 @@ void suite_meta(struct suite_reader *r, const struct conf_node *map,
         struct apitest_text text = {0};
         struct err err = {0};
         if (value->kind != CONF_SCALAR) {
-            conf_error(r->diags, value, "\"" STR_FMT "\": a header to send is one text",
-                       STR_ARG(key->text));
+            char seen[64];
+            conf_error(r->diags, value, "header \"" STR_FMT "\" has to be one text, not %s",
+                       STR_ARG(key->text), conf_describe(value, seen));
             continue;
         }
         if (apitest_expand(scope, value, r->suite->arena, r->diags, &text) != 0) {
             continue;
         }
-        bool binary = str_ends_with(key->text, STR("-bin"));
-        struct str shown = text.known && !binary ? text.text : STR("x");
-        if (rpc_metadata_check(key->text, shown, &err) != 0) {
+        bool http = r->test->kind == APITEST_HTTP;
+        struct str name = http ? lower_case(r, key->text) : key->text;
+        if ((http ? check_header(name, &text, &err) : check_metadata(r, name, &text, &err)) != 0) {
             conf_error(r->diags, key, "%s", err.msg);
             continue;
         }
-        item[list->len++] = (struct apitest_meta){key->text, value};
+        item[list->len++] = (struct apitest_meta){name, value};
     }
     list->item = item;
 }
@@ -76,11 +108,12 @@ void suite_headers(struct suite_reader *r, const struct conf_node *map,
     ret->item = suite_alloc(r, map->len, sizeof *ret->item);
     for (size_t i = 0; i < map->len; i++) {
         const struct conf_node *key = map->entry[i].key;
-        char *lower = arena_strdup(r->suite->arena, key->text);
-        for (char *c = lower; c != NULL && *c != '\0'; c++) {
-            *c = *c >= 'A' && *c <= 'Z' ? (char) (*c + ('a' - 'A')) : *c;
-        }
-        struct apitest_named *named = named_add(ret, str_of(lower), map->entry[i].value);
+        struct apitest_named *named = named_add(ret, lower_case(r, key->text), map->entry[i].value);
+        /* The values of metadata in -bin are bytes: base64 in the file, $hex, $utf8. */
+        bool binary = str_ends_with(named->name, STR("-bin"));
+        named->bytes = binary ? bytes_field(r) : NULL;
+        type.subject = named->bytes != NULL ? APITEST_OF_FIELD : APITEST_OF_TEXT;
+        type.field = named->bytes;
         named->pattern =
             apitest_pattern_compile(named->node, type, scope, r->suite->arena, r->diags);
     }
@@ -138,6 +171,18 @@ static void facts_add(struct suite_reader *r, const struct conf_node *map, const
     }
 }
 
+/* Facts that one kind of test has not: they could never be compared. */
+static void refuse_facts(struct suite_reader *r, const struct conf_node *map,
+                         const char *const *name, size_t n, const char *why)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct conf_node *key = suite_key(map, name[i]);
+        if (key != NULL) {
+            conf_error(r->diags, key, "%s %s", name[i], why);
+        }
+    }
+}
+
 static void facts(struct suite_reader *r, const struct conf_node *map,
                   const struct apitest_scope *scope, struct apitest_named_list *ret)
 {
@@ -151,100 +196,26 @@ static void facts(struct suite_reader *r, const struct conf_node *map,
 void suite_wire(struct suite_reader *r, const struct conf_node *map,
                 const struct apitest_scope *scope, struct apitest_named_list *ret)
 {
+    static const char *const of_grpc[] = {"trailersOnly", "encoding", "compressed", "rst"};
+    static const char *const as_header[] = {"contentType"};
+    if (r->test->kind == APITEST_HTTP) {
+        refuse_facts(r, map, of_grpc, 4, "is a fact of gRPC; this test is http");
+        refuse_facts(r, map, as_header, 1, "is a fact of gRPC: write headers: {content-type: ...}");
+    }
     facts(r, map, scope, ret);
 }
 
 void suite_timing(struct suite_reader *r, const struct conf_node *map,
-                  const struct apitest_scope *scope, struct apitest_named_list *ret)
+                  const struct proto_method_desc *method, const struct apitest_scope *scope,
+                  struct apitest_named_list *ret)
 {
+    static const char *const of_messages[] = {"gap", "firstMessage"};
+    if (method == NULL) {
+        refuse_facts(r, map, of_messages, 2, "is of messages of gRPC: HTTP has total and headers");
+    } else if (!method->server_streaming) {
+        refuse_facts(r, map, of_messages, 1, "is between two messages: this method sends one");
+    }
     facts(r, map, scope, ret);
-}
-
-/* `path` or `{path: .., secret: true}`. */
-static const struct conf_node *save_path(struct suite_reader *r, const struct conf_node *value,
-                                         bool *ret_secret)
-{
-    static const struct conf_key keys[] = {
-        {"path", CONF_WANT_TEXT, CONF_REQUIRED, "where the value is", NULL},
-        {"secret", CONF_WANT_BOOL, 0, "true: it is never shown", NULL},
-        {NULL, CONF_WANT_ANY, 0, NULL, NULL},
-    };
-    *ret_secret = false;
-    if (value->kind == CONF_SCALAR) {
-        return value;
-    }
-    if (conf_check_keys(r->diags, value, "a save", keys) != 0) {
-        return NULL;
-    }
-    const struct conf_node *secret = conf_get(value, "secret");
-    if (secret != NULL && conf_bool(r->diags, secret, ret_secret) != 0) {
-        return NULL;
-    }
-    return conf_get(value, "path");
-}
-
-/* The part of the path that is inside a reply: "responses[2].order.id" gives "order.id". */
-static struct str inside_reply(struct str path)
-{
-    if (!str_starts_with(path, STR("responses"))) {
-        return path;
-    }
-    size_t close = str_find_char(path, ']');
-    struct str rest = close < path.len ? (struct str){path.ptr + close + 1, path.len - close - 1}
-                                       : (struct str){NULL, 0};
-    if (rest.len > 0 && rest.ptr[0] == '.') {
-        rest = (struct str){rest.ptr + 1, rest.len - 1};
-    }
-    return rest;
-}
-
-static int check_path(struct suite_reader *r, const struct conf_node *node,
-                      const struct proto_message_desc *desc, bool is_step)
-{
-    static const char *const roots[] = {"responses[", "headers.", "trailers.", "status",
-                                        "json",       "body",     "error."};
-    struct err err = {0};
-    const struct proto_field_desc *last;
-    bool known = is_step;
-    for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
-        known |= str_starts_with(node->text, str_of(roots[i]));
-    }
-    if (!known) {
-        return conf_error(r->diags, node,
-                          "\"" STR_FMT
-                          "\": a path to save begins with responses[N]. (gRPC), json, body, "
-                          "status, headers. or trailers.",
-                          STR_ARG(node->text));
-    }
-    if (!is_step && !str_starts_with(node->text, STR("responses["))) {
-        return 0;
-    }
-    struct str inside = is_step ? node->text : inside_reply(node->text);
-    if (desc != NULL && inside.len > 0 && apitest_path_check(desc, inside, &last, &err) != 0) {
-        return conf_error(r->diags, node, "%s", err.msg);
-    }
-    return 0;
-}
-
-void suite_saves(struct suite_reader *r, const struct conf_node *map,
-                 const struct proto_message_desc *desc, bool is_step, struct apitest_save **ret,
-                 size_t *ret_len)
-{
-    if (map == NULL || map->kind != CONF_MAP) {
-        return;
-    }
-    struct apitest_save *save = suite_alloc(r, map->len, sizeof *save);
-    size_t n = 0;
-    for (size_t i = 0; i < map->len; i++) {
-        const struct conf_node *key = map->entry[i].key;
-        bool secret;
-        const struct conf_node *path = save_path(r, map->entry[i].value, &secret);
-        if (path != NULL && check_path(r, path, desc, is_step) == 0) {
-            save[n++] = (struct apitest_save){key->text, path->text, secret, path->pos};
-        }
-    }
-    *ret = save;
-    *ret_len = n;
 }
 
 static void read_eventually(struct suite_reader *r, struct apitest_case *c)
@@ -268,8 +239,11 @@ static void read_limits(struct suite_reader *r, struct apitest_case *c)
     const struct conf_node *allow = suite_inherit(r, c->node, "allowSideEffects");
     int64_t times = 1;
     c->deadline_ms = DEADLINE_MS;
-    if (repeat != NULL) {
-        (void) conf_i64(r->diags, repeat, 1, REPEAT_MAX, &times);
+    if (repeat != NULL && conf_i64(r->diags, repeat, INT64_MIN, INT64_MAX, &times) == 0 &&
+        (times < 1 || times > REPEAT_MAX)) {
+        conf_error(r->diags, repeat, "repeat " STR_FMT ": write a number from 1 to %d",
+                   STR_ARG(repeat->text), REPEAT_MAX);
+        times = 1;
     }
     c->repeat = (uint32_t) times;
     if (deadline != NULL && conf_duration_ms(r->diags, deadline, &c->deadline_ms) == 0 &&
@@ -315,7 +289,7 @@ static void declare_saves(struct suite_reader *r, const struct apitest_case *c,
     if (c->saves + c->steps > 0 && r->test->parallel && c->role == APITEST_ROLE_TEST &&
         c->saves > 0) {
         conf_error(
-            r->diags, conf_get(c->node, "save"),
+            r->diags, suite_key(c->node, "save"),
             "the cases of a parallel test do not depend on each other: nothing can be saved here");
     }
 }
@@ -326,7 +300,7 @@ static void count_checks(struct suite_reader *r, struct apitest_case *c)
                  suite_named_checks(&c->either) + suite_named_checks(&c->wire) +
                  suite_named_checks(&c->timing);
     if (c->checks == 0) {
-        conf_error(&r->suite->hollow, c->node,
+        conf_error(&r->suite->hollow, conf_get(c->node, "name"),
                    "case \"" STR_FMT "\" tests nothing: write what must come (%s)",
                    STR_ARG(c->name),
                    c->kind == APITEST_GRPC ? "responses, error, headers, ..." : "expect");

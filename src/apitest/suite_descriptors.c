@@ -1,5 +1,7 @@
 /* Where a test's descriptors come from: .proto sources, descriptor sets, or the target itself. */
+#include "apitest/suggest_int.h"
 #include "apitest/suite_int.h"
+#include "apitest/value_int.h"
 
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -53,7 +55,7 @@ static int read_set(const char *path, struct buf *b, struct err *err)
         return err_set(err, ERR_NOT_FOUND, "%s: cannot be opened", path);
     }
     char block[65536];
-    for (size_t n = 1; n > 0;) {
+    for (size_t n = 1; n > 0 && !b->failed;) {
         n = fread(block, 1, sizeof block, file);
         buf_add(b, block, n);
     }
@@ -139,7 +141,10 @@ static int load_one(struct suite_reader *r, struct proto_pool *pool, const struc
         return 0;
     }
     if (err.pos.file == NULL) {
-        return conf_error(r->diags, node, "%s", err.msg);
+        return conf_error(r->diags, node, "%s%s", err.msg,
+                          is_set && str_ends_with(node->text, STR(".proto"))
+                              ? "; a .proto file is given by proto"
+                              : "");
     }
     /* The place is in the source; its text lives as long as the pool, which goes: keep the name
      * here. */
@@ -190,9 +195,16 @@ const struct proto_pool *suite_pool(struct suite_reader *r, const struct conf_no
         return NULL;
     }
     bool has_source = conf_get(test, "proto") != NULL || conf_get(test, "protoSet") != NULL;
-    if (by_reflection == has_source) {
-        conf_error(r->diags, test,
-                   "test \"" STR_FMT "\": write one of proto, protoSet, reflection: true",
+    if (by_reflection && has_source) {
+        conf_error(r->diags, suite_key(test, "reflection"),
+                   "reflection beside %s: descriptors are from one of them",
+                   conf_get(test, "proto") != NULL ? "proto" : "protoSet");
+        return NULL;
+    }
+    if (!by_reflection && !has_source) {
+        conf_error(r->diags, conf_get(test, "testName"),
+                   "test \"" STR_FMT "\" does not say where its descriptors are from: write one "
+                   "of proto, protoSet, reflection: true",
                    STR_ARG(r->test->name));
         return NULL;
     }
@@ -215,7 +227,7 @@ const struct proto_pool *suite_pool(struct suite_reader *r, const struct conf_no
     return pool;
 }
 
-/* Services whose full name is name, or ends in .name; up to max of them. */
+/* Services whose full name is name, or ends in .name (all of them for ""); up to max of them. */
 static size_t find_services(const struct proto_pool *pool, struct str name,
                             const struct proto_service_desc **ret, size_t max)
 {
@@ -225,7 +237,7 @@ static size_t find_services(const struct proto_pool *pool, struct str name,
         for (size_t s = 0; s < file->services && n < max; s++) {
             const struct proto_service_desc *service = file->service[s];
             struct str full = service->full_name;
-            bool same = str_eq(full, name) ||
+            bool same = name.len == 0 || str_eq(full, name) ||
                         (str_ends_with(full, name) && full.ptr[full.len - name.len - 1] == '.');
             if (same) {
                 ret[n++] = service;
@@ -235,22 +247,28 @@ static size_t find_services(const struct proto_pool *pool, struct str name,
     return n;
 }
 
+/* The services of a pool: first their full names, then the short ones. */
+struct services {
+    const struct proto_service_desc *item[256];
+    size_t len;
+};
+
+static struct str service_name(const void *ctx, size_t i)
+{
+    const struct services *services = ctx;
+    return i < services->len ? services->item[i]->full_name
+                             : services->item[i - services->len]->name;
+}
+
 static void complain_of_service(struct suite_reader *r, const struct conf_node *node)
 {
-    const char *known[64];
-    size_t n = 0;
-    for (size_t i = 0; i < proto_pool_files(r->pool); i++) {
-        const struct proto_file_desc *file = proto_pool_file_at(r->pool, i);
-        for (size_t s = 0; s < file->services && n < 64; s++) {
-            known[n++] = file->service[s]->full_name.ptr;
-        }
-    }
-    if (n == 0) {
-        conf_error(r->diags, node, "no service \"" STR_FMT "\": the sources have no service at all",
-                   STR_ARG(node->text));
-        return;
-    }
-    conf_error_unknown(r->diags, node, "the sources (a service)", known, n);
+    struct services services = {.len = 0};
+    char what[200];
+    services.len = find_services(r->pool, (struct str){NULL, 0}, services.item, 256);
+    buf_print(what, sizeof what, "no service \"" STR_FMT "\" in the schema",
+              STR_ARG(apitest_cut(node->text, 64)));
+    apitest_error_unknown(r->diags, node, what, service_name, &services, 2 * services.len,
+                          services.len);
 }
 
 const struct proto_service_desc *suite_service(struct suite_reader *r, const struct conf_node *test)

@@ -1,8 +1,16 @@
 /* Cases of gRPC: the method, what is sent, what must come, the script of a stream. */
+#include "apitest/suggest_int.h"
 #include "apitest/suite_int.h"
+#include "apitest/value_int.h"
 
 #include <stdio.h>
 #include <string.h>
+
+static struct str method_name(const void *ctx, size_t i)
+{
+    const struct proto_service_desc *service = ctx;
+    return service->method[i].name;
+}
 
 static const struct proto_method_desc *find_method(struct suite_reader *r,
                                                    const struct apitest_case *c)
@@ -10,19 +18,19 @@ static const struct proto_method_desc *find_method(struct suite_reader *r,
     const struct conf_node *node = conf_get(c->node, "methodName");
     const struct proto_service_desc *service = r->test->service;
     if (node == NULL) {
-        conf_error(r->diags, c->node, "case \"" STR_FMT "\" has no methodName", STR_ARG(c->name));
+        conf_error(r->diags, conf_get(c->node, "name"),
+                   "case \"" STR_FMT "\" has no methodName: a method of " STR_FMT, STR_ARG(c->name),
+                   STR_ARG(service->full_name));
         return NULL;
     }
     const struct proto_method_desc *method = proto_method_by_name(service, node->text);
     if (method == NULL) {
-        const char *known[128];
-        size_t n = 0;
-        for (; n < service->methods && n < 128; n++) {
-            known[n] = service->method[n].name.ptr;
-        }
         char what[300];
-        buf_print(what, sizeof what, STR_FMT " (a method)", STR_ARG(service->full_name));
-        conf_error_unknown(r->diags, node, what, known, n);
+        buf_print(what, sizeof what, "no method \"" STR_FMT "\" in " STR_FMT,
+                  STR_ARG(apitest_cut(node->text, 64)),
+                  STR_ARG(apitest_cut(service->full_name, 128)));
+        apitest_error_unknown(r->diags, node, what, method_name, service, service->methods,
+                              service->methods);
     }
     return method;
 }
@@ -41,7 +49,12 @@ static void read_code(struct suite_reader *r, const struct conf_node *node,
     enum rpc_code code;
     if (node->kind == CONF_SCALAR && str_find_char(node->text, '$') == node->text.len) {
         if (!rpc_code_parse(node->text, &code)) {
-            conf_error_unknown(r->diags, node, "gRPC (a status code)", rpc_code_names, RPC_CODES);
+            const char *near = str_nearest(node->text, rpc_code_names, RPC_CODES);
+            conf_error(r->diags, node, "no status of gRPC \"" STR_FMT "\": %s%s%s",
+                       STR_ARG(apitest_cut(node->text, 64)),
+                       near == NULL ? "write 0 to 16, or a name such as NOT_FOUND"
+                                    : "did you mean \"",
+                       near == NULL ? "" : near, near == NULL ? "" : "\"?");
             return;
         }
         error->wants_ok = code == RPC_OK;
@@ -134,8 +147,9 @@ static const struct conf_node *step_key(struct suite_reader *r, const struct con
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct conf_node *value = conf_get(node, rows[i].key);
         if (value != NULL && found != NULL) {
-            conf_error(r->diags, value,
-                       "a step is one of send, expect, headers, quiet, close, cancel, end");
+            conf_error(r->diags, suite_key(node, rows[i].key),
+                       "a step is one of send, expect, headers, quiet, close, cancel, end: write "
+                       "two steps");
             return NULL;
         }
         if (value != NULL) {
@@ -145,7 +159,7 @@ static const struct conf_node *step_key(struct suite_reader *r, const struct con
     }
     if (found == NULL) {
         conf_error(r->diags, node,
-                   "a step is one of send, expect, headers, quiet, close, cancel, end");
+                   "a step has one of send, expect, headers, quiet, close, cancel, end");
     }
     return found;
 }
@@ -184,6 +198,9 @@ static void read_step_value(struct suite_reader *r, struct apitest_case *c,
         read_close(r, value, step);
         break;
     case APITEST_CANCEL:
+        if (!str_eq_cstr(value->text, "true")) {
+            conf_error(r->diags, value, "write cancel: true, or leave the step out");
+        }
         break;
     case APITEST_HEADERS:
         suite_headers(r, value, scope, &step->headers);
@@ -212,17 +229,23 @@ static void read_step(struct suite_reader *r, struct apitest_case *c, const stru
         (void) conf_bool(r->diags, compress, &step->compress);
         c->gzip |= step->compress;
     }
+    if (compress != NULL && step->kind != APITEST_SEND) {
+        conf_error(r->diags, suite_key(node, "compress"),
+                   "compress belongs to send; how the answer came is told by wire: {compressed}");
+    }
     bool waits = step->kind == APITEST_EXPECT || step->kind == APITEST_END;
     if (within != NULL && !waits) {
-        conf_error(r->diags, within, "within is of expect and end");
+        conf_error(r->diags, suite_key(node, "within"),
+                   "within belongs to expect and end: nothing else waits for the server");
     } else if (within != NULL) {
         (void) conf_duration_ms(r->diags, within, &step->within_ms);
     }
     if (save != NULL && step->kind != APITEST_EXPECT) {
-        conf_error(r->diags, save, "only an expect can save something of its message");
+        conf_error(r->diags, suite_key(node, "save"),
+                   "only an expect can save something of its message");
         return;
     }
-    suite_saves(r, save, c->method->output, true, &step->save, &step->saves);
+    suite_saves(r, save, c->method, true, &step->save, &step->saves);
     for (size_t i = 0; i < step->saves; i++) {
         (void) apitest_scope_set(scope, step->save[i].name, (struct str){"", 0}, false,
                                  step->save[i].secret);
@@ -260,7 +283,7 @@ static void read_stream(struct suite_reader *r, struct apitest_case *c,
     static const char *const others[] = {"requests", "responses", "error", "match"};
     const struct conf_node *detail = conf_get(c->node, "detail");
     for (size_t i = 0; i < 4; i++) {
-        const struct conf_node *other = conf_get(detail, others[i]);
+        const struct conf_node *other = suite_key(detail, others[i]);
         if (other != NULL) {
             conf_error(r->diags, other, "%s cannot stand beside stream: write it as steps",
                        others[i]);
@@ -301,15 +324,25 @@ static void read_responses(struct suite_reader *r, struct apitest_case *c,
     }
     size_t min = 0, max = SIZE_MAX;
     apitest_sequence_bounds(c->responses, &min, &max);
-    /* Their number is tested, unless any number will do. */
-    c->checks += apitest_sequence_checks(c->responses) + (min > 0 || max < SIZE_MAX ? 1 : 0);
+    /* `[{}]` tests that one message comes, if nothing else. */
+    size_t checks = apitest_sequence_checks(c->responses);
+    c->checks += checks == 0 && (min > 0 || max < SIZE_MAX) ? 1 : checks;
     bool unary = !c->method->server_streaming;
     if (unary && min > 1) {
         conf_error(r->diags, list, STR_FMT " is %s: one message comes, here are %zu",
                    STR_ARG(c->method->name), proto_method_kind(c->method), min);
     }
-    if (unary && c->error != NULL && min > 0) {
-        conf_error(r->diags, list, "an error of a method that answers once has no message");
+    bool fails = c->error != NULL && !c->error->wants_ok;
+    if (unary && fails && min > 0) {
+        conf_error(r->diags, list,
+                   STR_FMT " is %s: it ends with an error or with a message, not with both",
+                   STR_ARG(c->method->name), proto_method_kind(c->method));
+    }
+    if (unary && !fails && max == 0) {
+        conf_error(r->diags, list,
+                   STR_FMT " is %s: one message comes when there is no error; write it, [{}] when "
+                           "nothing of it matters",
+                   STR_ARG(c->method->name), proto_method_kind(c->method));
     }
 }
 
@@ -319,9 +352,15 @@ int suite_case_grpc(struct suite_reader *r, struct apitest_case *c,
     const struct conf_node *detail = conf_get(c->node, "detail");
     const struct conf_node *error = conf_get(detail, "error"), *stream = conf_get(detail, "stream");
     const struct conf_node *compress = conf_get(detail, "compress");
-    if (conf_get(c->node, "http") != NULL || conf_get(c->node, "expect") != NULL) {
-        return conf_error(r->diags, c->node,
-                          "http and expect are of tests with http; this one is gRPC");
+    static const char *const of_http[] = {"http", "expect"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct conf_node *wrong = suite_key(c->node, of_http[i]);
+        if (wrong != NULL) {
+            return conf_error(
+                r->diags, wrong,
+                "%s belongs to a test of HTTP; this one is gRPC: write methodName and detail",
+                of_http[i]);
+        }
     }
     c->method = find_method(r, c);
     if (c->method == NULL) {
@@ -348,7 +387,7 @@ int suite_case_grpc(struct suite_reader *r, struct apitest_case *c,
     suite_headers(r, conf_get(detail, "trailers"), scope, &c->trailers);
     suite_headers(r, conf_get(detail, "headersOrTrailers"), scope, &c->either);
     suite_wire(r, conf_get(detail, "wire"), scope, &c->wire);
-    suite_timing(r, conf_get(detail, "timing"), scope, &c->timing);
-    suite_saves(r, conf_get(c->node, "save"), c->method->output, false, &c->save, &c->saves);
+    suite_timing(r, conf_get(detail, "timing"), c->method, scope, &c->timing);
+    suite_saves(r, conf_get(c->node, "save"), c->method, false, &c->save, &c->saves);
     return 0;
 }

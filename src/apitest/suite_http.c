@@ -1,11 +1,12 @@
 /* Cases of HTTP: the request and what must come of it. */
 #include "apitest/suite_int.h"
+#include "rpc/http.h"
 
 static void read_body(struct suite_reader *r, const struct conf_node *http, struct apitest_case *c)
 {
     static const struct {
         const char *key;
-        int kind;
+        enum apitest_body_kind kind;
     } rows[] = {
         {"body", APITEST_BODY_TEXT}, {"json", APITEST_BODY_JSON}, {"form", APITEST_BODY_FORM}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -14,7 +15,8 @@ static void read_body(struct suite_reader *r, const struct conf_node *http, stru
             continue;
         }
         if (c->http_body != NULL) {
-            conf_error(r->diags, node, "a request has one of body, json, form");
+            conf_error(r->diags, suite_key(http, rows[i].key),
+                       "a request has one of body, json, form");
         }
         c->http_body = node;
         c->http_body_kind = rows[i].kind;
@@ -30,6 +32,12 @@ static void check_request(struct suite_reader *r, const struct apitest_case *c,
     if (text.known && (text.text.len == 0 || text.text.ptr[0] != '/')) {
         conf_error(r->diags, c->http_path, "path \"" STR_FMT "\": write /" STR_FMT,
                    STR_ARG(text.text), STR_ARG(text.text));
+    } else if (text.known) {
+        struct err err = {0};
+        const struct rpc_http_request request = {.method = "GET", .path = text.text.ptr};
+        if (rpc_http_check(&request, &err) != 0) {
+            conf_error(r->diags, c->http_path, "%s", err.msg);
+        }
     }
     const struct conf_node *maps[] = {c->http_query,
                                       c->http_body_kind == APITEST_BODY_FORM ? c->http_body : NULL};
@@ -37,7 +45,9 @@ static void check_request(struct suite_reader *r, const struct apitest_case *c,
         for (size_t i = 0; maps[m] != NULL && i < maps[m]->len; i++) {
             const struct conf_node *value = maps[m]->entry[i].value;
             if (value->kind != CONF_SCALAR) {
-                conf_error(r->diags, value, "a parameter is one text");
+                char seen[64];
+                conf_error(r->diags, value, "\"" STR_FMT "\" has to be one text, not %s",
+                           STR_ARG(maps[m]->entry[i].key->text), conf_describe(value, seen));
                 continue;
             }
             (void) apitest_expand(scope, value, r->suite->arena, r->diags, &text);
@@ -73,6 +83,9 @@ static const char *http_method(struct suite_reader *r, const struct conf_node *n
     if (node == NULL) {
         return "GET";
     }
+    if (node->text.len == 0) {
+        conf_error(r->diags, node, "an empty method: write GET, or leave method out");
+    }
     for (size_t i = 0; i < node->text.len; i++) {
         char c = node->text.ptr[i];
         if (c < 'A' || c > 'Z') {
@@ -94,14 +107,15 @@ int suite_case_http(struct suite_reader *r, struct apitest_case *c,
     for (size_t i = 0; i < 2; i++) {
         const struct conf_node *wrong = conf_get(c->node, of_grpc[i]);
         if (wrong != NULL) {
-            return conf_error(r->diags, wrong,
-                              "%s is of gRPC; this test is http: write http and expect",
-                              of_grpc[i]);
+            return conf_error(
+                r->diags, suite_key(c->node, of_grpc[i]),
+                "%s belongs to a test of gRPC; this one is http: write http and expect",
+                of_grpc[i]);
         }
     }
     if (http == NULL) {
-        return conf_error(r->diags, c->node, "case \"" STR_FMT "\" has no http: {method, path}",
-                          STR_ARG(c->name));
+        return conf_error(r->diags, conf_get(c->node, "name"),
+                          "case \"" STR_FMT "\" has no http: {method, path}", STR_ARG(c->name));
     }
     const struct conf_node *defaults[] = {conf_get(r->defaults[1], "metadata"),
                                           conf_get(r->defaults[0], "metadata"),
@@ -120,7 +134,7 @@ int suite_case_http(struct suite_reader *r, struct apitest_case *c,
     suite_headers(r, conf_get(expect, "headers"), scope, &c->headers);
     suite_headers(r, conf_get(expect, "trailers"), scope, &c->trailers);
     suite_wire(r, conf_get(expect, "wire"), scope, &c->wire);
-    suite_timing(r, conf_get(expect, "timing"), scope, &c->timing);
+    suite_timing(r, conf_get(expect, "timing"), NULL, scope, &c->timing);
     suite_saves(r, conf_get(c->node, "save"), NULL, false, &c->save, &c->saves);
     return 0;
 }

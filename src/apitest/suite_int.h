@@ -37,6 +37,9 @@ int suite_case_grpc(struct suite_reader *r, struct apitest_case *c,
 int suite_case_http(struct suite_reader *r, struct apitest_case *c,
                     const struct apitest_scope *scope);
 
+/* The key itself of an entry, as a place; NULL: it is not there. */
+const struct conf_node *suite_key(const struct conf_node *map, const char *key);
+
 /* Shared by both kinds. */
 void suite_meta(struct suite_reader *r, const struct conf_node *map,
                 const struct apitest_scope *scope, struct apitest_meta_list *list);
@@ -45,11 +48,16 @@ void suite_headers(struct suite_reader *r, const struct conf_node *map,
                    const struct apitest_scope *scope, struct apitest_named_list *ret);
 void suite_wire(struct suite_reader *r, const struct conf_node *map,
                 const struct apitest_scope *scope, struct apitest_named_list *ret);
+/* method: NULL for HTTP. */
 void suite_timing(struct suite_reader *r, const struct conf_node *map,
-                  const struct apitest_scope *scope, struct apitest_named_list *ret);
-/* root: what paths begin in: "responses", "json", or for a step the message itself (desc). */
+                  const struct proto_method_desc *method, const struct apitest_scope *scope,
+                  struct apitest_named_list *ret);
+/*
+ * What paths begin in: responses and more of gRPC, json and more of HTTP (method NULL), the message
+ * itself for a step.
+ */
 void suite_saves(struct suite_reader *r, const struct conf_node *map,
-                 const struct proto_message_desc *desc, bool is_step, struct apitest_save **ret,
+                 const struct proto_method_desc *method, bool is_step, struct apitest_save **ret,
                  size_t *ret_len);
 struct apitest_error *suite_error(struct suite_reader *r, const struct conf_node *node,
                                   const struct apitest_scope *scope);

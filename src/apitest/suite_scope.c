@@ -27,8 +27,9 @@ int apitest_vars_scope(const struct conf_node *vars, struct apitest_scope *scope
         const struct conf_node *value = vars->entry[i].value;
         struct apitest_text text = {0};
         if (value->kind != CONF_SCALAR) {
-            status = conf_error(diags, value, "variable \"" STR_FMT "\": a variable is one text",
-                                STR_ARG(key->text));
+            char seen[64];
+            status = conf_error(diags, value, "variable \"" STR_FMT "\" has to be one text, not %s",
+                                STR_ARG(key->text), conf_describe(value, seen));
             continue;
         }
         if (apitest_expand(scope, value, scope->arena, diags, &text) != 0) {

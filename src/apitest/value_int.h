@@ -1,6 +1,7 @@
 #pragma once
 /* Views of fields and elements. */
 #include "apitest/json_int.h"
+#include "apitest/scope.h"
 #include "apitest/value.h"
 #include "conf/node.h"
 
@@ -27,6 +28,9 @@ void apitest_path_field(struct buf *path, const struct proto_field_desc *field);
 void apitest_key_text(const struct proto_field_desc *map, const struct proto_msg *entry,
                       struct buf *b);
 
+/* As apitest_value_show, without secrets. */
+void apitest_value_show_safe(const struct apitest_secrets *secrets,
+                             const struct apitest_value *value, size_t max, struct buf *b);
 /* Text as a report shows a string: plain when YAML reads it back as the same text. */
 void apitest_text_show(struct str text, size_t max, struct buf *b);
 /* The author's words: YAML of a node on one line. */

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "cli/out.h"
 #include "cli/routers.h"
+#include "cli/test_reference.h"
 
 #include <string.h>
 
@@ -37,6 +38,12 @@ static enum exit_code run(struct cli *cli)
         return cli_fail(cli, &err);
     }
     buf_init(&b, SCHEMA_MAX);
+    if (cli->format != NULL) {
+        test_reference(&b);
+        out_write(buf_str(&b));
+        buf_done(&b);
+        return EXIT_DONE;
+    }
     json_writer_init(&w, &b);
     schema_test(&w);
     buf_add_char(&b, '\n');
@@ -45,11 +52,24 @@ static enum exit_code run(struct cli *cli)
     return EXIT_DONE;
 }
 
+static int take_markdown(struct cli *cli, const char *value, struct err *err)
+{
+    (void) value;
+    (void) err;
+    cli->format = "markdown";
+    return 0;
+}
+
 static const char *const choices[] = {"test", NULL};
-static const struct opt *const options[] = {NULL};
+static const struct opt opt_schema[] = {
+    {"markdown", 0, NULL, "print the reference of the keys instead", take_markdown},
+    {NULL, 0, NULL, NULL, NULL},
+};
+static const struct opt *const options[] = {opt_schema, NULL};
 static const struct example examples[] = {
     {"pourover schema test >test.schema.json",
      "for an editor that completes and checks YAML by JSON Schema"},
+    {"pourover schema test --markdown", "all keys and operators, to read"},
     {NULL, NULL},
 };
 
@@ -62,8 +82,7 @@ const struct cmd cmd_schema = {
     .choices = choices,
     .option = options,
     .details = "Made from the table that the program itself checks files by. What a message looks "
-               "like is not "
-               "in it: that is checked against the descriptors (pourover check).",
+               "like is not in it: that is checked against the descriptors (pourover check).",
     .example = examples,
     .run = run,
 };

@@ -343,10 +343,10 @@ static enum exit_code run_again_and_again(struct cli *cli, const struct test_fil
     while (!cli->interrupted) {
         out_printf("\nexit %d; waiting for a file to be saved (Ctrl-C ends)\n", (int) code);
         (void) fflush(stdout);
-        routers_catch_signals(cli);
-        if (test_files_wait(fd, &cli->interrupted)) {
-            code = run_once(cli, files);
+        if (!test_files_wait(fd)) {
+            break;
         }
+        code = run_once(cli, files);
     }
     return code;
 }

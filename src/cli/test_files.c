@@ -7,10 +7,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,19 +99,21 @@ static bool matters(const char *buf, ssize_t len)
     return false;
 }
 
-/* Whether something came within ms; sets *ret_matters when it is a file of tests. */
-static bool wait_once(int fd, int ms, bool *ret_matters)
+enum news { NEWS_NONE, NEWS_OTHER, NEWS_TESTS, NEWS_SIGNAL };
+
+/* What comes within ms; -1: however long it takes. */
+static enum news wait_once(int fd, int signals, int ms)
 {
     char buf[4096];
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    if (poll(&p, 1, ms) <= 0) {
-        return false;
+    struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+    if (poll(p, 2, ms) <= 0) {
+        return NEWS_NONE;
+    }
+    if (p[1].revents != 0) {
+        return NEWS_SIGNAL;
     }
     ssize_t n = read(fd, buf, sizeof buf);
-    if (n > 0 && matters(buf, n)) {
-        *ret_matters = true;
-    }
-    return true;
+    return n > 0 && matters(buf, n) ? NEWS_TESTS : NEWS_OTHER;
 }
 
 static int watch_dirs(int fd, const struct test_files *files, struct err *err)
@@ -145,14 +149,25 @@ int test_files_watch(const struct test_files *files, int *ret_fd, struct err *er
     return 0;
 }
 
-bool test_files_wait(int fd, const bool *interrupted)
+bool test_files_wait(int fd)
 {
-    bool changed = false;
-    while (!changed && !*interrupted) {
-        (void) wait_once(fd, 200, &changed);
+    sigset_t wanted, before;
+    enum news news = NEWS_NONE;
+    (void) sigemptyset(&wanted);
+    (void) sigaddset(&wanted, SIGINT);
+    (void) sigaddset(&wanted, SIGTERM);
+    (void) sigprocmask(SIG_BLOCK, &wanted, &before); /* NOLINT(concurrency-mt-unsafe): one thread */
+    int signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+    while (news != NEWS_TESTS && news != NEWS_SIGNAL && signals >= 0) {
+        news = wait_once(fd, signals, -1);
     }
-    bool ignored;
-    while (changed && wait_once(fd, SETTLE_MS, &ignored)) {
+    while (news == NEWS_TESTS && wait_once(fd, signals, SETTLE_MS) != NEWS_NONE) {
     }
-    return !*interrupted;
+    if (signals >= 0) {
+        struct signalfd_siginfo taken;
+        (void) !read(signals, &taken, sizeof taken); /* or it would come once more below */
+        (void) close(signals);
+    }
+    (void) sigprocmask(SIG_SETMASK, &before, NULL); /* NOLINT(concurrency-mt-unsafe): one thread */
+    return news == NEWS_TESTS;
 }

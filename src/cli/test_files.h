@@ -20,5 +20,5 @@ void test_files_done(struct test_files *files);
  */
 int test_files_watch(const struct test_files *files, int *ret_fd, struct err *err)
     __attribute__((warn_unused_result));
-/* Waits until a .yaml, .yml or .proto there was saved; false: interrupted was set. */
-bool test_files_wait(int fd, const bool *interrupted);
+/* Waits until a .yaml, .yml or .proto there was saved; false: SIGINT or SIGTERM came instead. */
+bool test_files_wait(int fd);

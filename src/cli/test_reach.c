@@ -292,7 +292,8 @@ const struct proto_method_desc *test_find_method(const struct proto_pool *pool, 
             for (size_t m = 0; m < file->service[s]->methods; m++) {
                 const struct proto_method_desc *one = &file->service[s]->method[m];
                 if (n < 256) {
-                    known[n] = one->name.ptr;
+                    /* "/pkg.Service/Method": the name itself need not end in a NUL. */
+                    known[n] = strrchr(one->path, '/') + 1;
                     path[n++] = one->path + 1;
                 }
                 if (!fits(one, service, method)) {

@@ -17,10 +17,30 @@ enum {
     PROTO_JSON_ANY_RAW = 64, /* write: an Any of unknown type as {"@type": .., "value": base64} */
 };
 
-/* err->pos: line and column in the text.  Merged into msg. */
+/*
+ * Merges one JSON value into msg, whose arena gets copies of all that it needs: text may go
+ * afterwards.  Fields go by name or json_name.  null unsets a field; it is a value for Value and
+ * NullValue only, and refused in lists and maps.
+ *
+ * Refused: what is no JSON (json.h), text after the value, fields and keys of maps that are there
+ * twice, a second member of a oneof, numbers out of range, unknown values of closed enums, nesting
+ * beyond PROTO_DEPTH_MAX messages, an Any without "@type" or of an unknown type.  Not looked at:
+ * whether required fields are there (writing the binary form does).
+ *
+ * ERR_INVALID and ERR_FULL: err->pos has line and column of the value or key at fault; its file is
+ * "json", for want of a name: the caller may set one.  The message names the field:
+ * `shop.Order.quantity: 1.5 is no int32: it has a fraction`.  msg may be half filled after a
+ * failure.
+ */
 int proto_json_read(struct str text, struct proto_msg *msg, unsigned flags, struct err *err)
     __attribute__((warn_unused_result));
-/* Appends one JSON value.  ERR_INVALID: has no JSON form (Timestamp out of range, unknown type in
- * an Any). */
+/*
+ * Appends one JSON value; fields by number, maps by key, so that equal messages give the same text.
+ * Unknown fields are left out; bytes of a string that are no UTF-8 (proto2) become U+FFFD.
+ *
+ * ERR_INVALID: has no JSON form (Timestamp out of range, a Value without a value, unknown type in
+ * an Any, beyond PROTO_DEPTH_MAX).  ERR_FULL: b is too small.  b has a part of the text after a
+ * failure.
+ */
 int proto_json_write(const struct proto_msg *msg, unsigned flags, struct buf *b, struct err *err)
     __attribute__((warn_unused_result));

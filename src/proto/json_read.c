@@ -7,6 +7,7 @@
  */
 #include "base/cleanup.h"
 #include "base/map.h"
+#include "base/mem.h"
 #include "base/vec.h"
 #include "proto/json_int.h"
 #include "proto/pool.h"
@@ -134,9 +135,19 @@ int proto_json_scalar(struct proto_json *j, enum json_token token,
 static bool is_ignored_enum(const struct proto_json *j, enum json_token token,
                             const struct proto_field_desc *type)
 {
-    return (j->flags & PROTO_JSON_IGNORE_UNKNOWN) != 0 && type->type == PROTO_ENUM &&
-           token == JSON_STRING && !j->r.escaped &&
-           proto_enum_by_name(type->enumeration, j->r.value) == NULL;
+    char text[256];
+    struct str name = j->r.value;
+    if ((j->flags & PROTO_JSON_IGNORE_UNKNOWN) == 0 || type->type != PROTO_ENUM ||
+        token != JSON_STRING) {
+        return false;
+    }
+    if (j->r.escaped) {
+        int rc = json_unescape_nul(j->r.value, text, sizeof text, &name);
+        if (rc < 0) {
+            return rc == ERR_FULL; /* longer than any name; or malformed, to be told */
+        }
+    }
+    return proto_enum_by_name(type->enumeration, name) == NULL;
 }
 
 /* ---- Fields. ---- */
@@ -205,13 +216,39 @@ static int read_list(struct proto_json *j, enum json_token token, struct proto_m
 
 /* ---- Maps. ---- */
 
-/* A key as bytes that are the same for the same key, however it was written. */
-static struct str key_bytes(const struct proto_field_desc *key, const union proto_value *value)
+/* A key as bytes that are the same for the same key, however it was written; number: their room. */
+static struct str key_bytes(const struct proto_field_desc *key, union proto_value value,
+                            uint64_t *number)
 {
-    if (key->type == PROTO_STRING) {
-        return value->bytes;
+    switch (key->type) {
+    case PROTO_STRING:
+        return value.bytes;
+    case PROTO_BOOL:
+        *number = value.boolean;
+        break;
+    case PROTO_INT32:
+    case PROTO_SINT32:
+    case PROTO_SFIXED32:
+    case PROTO_UINT32:
+    case PROTO_FIXED32:
+        *number = value.u32;
+        break;
+    case PROTO_INT64:
+    case PROTO_SINT64:
+    case PROTO_SFIXED64:
+    case PROTO_UINT64:
+    case PROTO_FIXED64:
+        *number = value.u64;
+        break;
+    case PROTO_DOUBLE:
+    case PROTO_FLOAT:
+    case PROTO_BYTES:
+    case PROTO_ENUM:
+    case PROTO_GROUP:
+    case PROTO_MESSAGE:
+        BUG("no type of a map's key");
     }
-    return (struct str){(const char *) value, sizeof *value};
+    return (struct str){(const char *) number, sizeof *number};
 }
 
 /* Keys of one map: of the text so far, and of the entries that were there before it. */
@@ -233,8 +270,9 @@ static void keys_init(struct keys *keys, const struct proto_msg *msg,
     map_init(&keys->old);
     for (size_t i = 0; i < proto_len(msg, field); i++) {
         struct proto_msg *entry = proto_item(msg, field, i).msg;
-        union proto_value key = proto_get(entry, key_field);
-        (void) map_put(&keys->old, key_bytes(key_field, &key), entry);
+        uint64_t number;
+        struct str bytes = key_bytes(key_field, proto_get(entry, key_field), &number);
+        (void) map_put(&keys->old, bytes, entry);
     }
 }
 
@@ -247,11 +285,13 @@ static int read_entry(struct proto_json *j, struct proto_msg *msg,
     union proto_value key = {.u64 = 0}, value;
     struct proto_msg *entry;
     char quoted[256];
+    uint64_t number;
     int rc = proto_json_scalar(j, JSON_KEY, key_field, field, &key);
     if (rc < 0) {
         return rc;
     }
-    if (map_put(&keys->seen, key_bytes(key_field, &key), keys) != NULL) {
+    struct str bytes = key_bytes(key_field, key, &number);
+    if (map_put(&keys->seen, bytes, keys) != NULL) {
         return proto_json_refuse(j, ERR_INVALID, STR_FMT ": the key %s is there twice",
                                  STR_ARG(field->full_name), proto_quoted(j->r.value, quoted));
     }
@@ -262,7 +302,7 @@ static int read_entry(struct proto_json *j, struct proto_msg *msg,
     if (is_ignored_enum(j, token, value_field)) {
         return 0;
     }
-    entry = map_get(&keys->old, key_bytes(key_field, &key));
+    entry = map_get(&keys->old, bytes);
     if (entry == NULL) {
         entry = proto_add_message(msg, field);
     }

@@ -24,6 +24,11 @@ struct writer {
 
 static int write_message(struct writer *w, const struct proto_msg *msg);
 
+static int refuse_full(struct writer *w)
+{
+    return err_set(w->err, ERR_FULL, "the text is longer than %zu bytes", w->b->max);
+}
+
 /* ---- Brackets, commas and lines. ---- */
 
 static void new_line(struct writer *w)
@@ -312,9 +317,14 @@ static int write_any_value(struct writer *w, const struct proto_msg *msg)
 
 static int write_text(struct writer *w, const struct proto_msg *msg)
 {
-    buf_add_char(w->b, '"');
-    int rc = proto_wkt_text(msg, w->b, w->err);
-    buf_add_char(w->b, '"');
+    struct buf text;
+    buf_init(&text, w->b->max);
+    int rc = proto_wkt_text(msg, &text, w->err);
+    if (rc == 0 && text.failed) {
+        rc = refuse_full(w);
+    }
+    json_quote(w->b, buf_str(&text)); /* a path may have any character */
+    buf_done(&text);
     return rc;
 }
 
@@ -412,8 +422,5 @@ int proto_json_write(const struct proto_msg *msg, unsigned flags, struct buf *b,
     struct writer w = {
         .flags = flags, .pool = msg->desc->file->pool, .b = b, .err = err != NULL ? err : &own};
     int rc = write_message(&w, msg);
-    if (rc == 0 && b->failed) {
-        rc = err_set(err, ERR_FULL, "the text is longer than %zu bytes", b->max);
-    }
-    return rc;
+    return rc == 0 && b->failed ? refuse_full(&w) : rc;
 }

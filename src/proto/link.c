@@ -32,7 +32,7 @@ const struct proto_msg *link_options(struct linker *l, const struct proto_msg *s
 {
     struct proto_msg *options = proto_at(source, number).msg;
     if (options != NULL && options->unknown.len > 0) {
-        vec_push(&l->options, options);
+        vec_push(&l->options, options); /* NOLINT(bugprone-sizeof-expression): of pointers */
     }
     return options;
 }
@@ -44,6 +44,10 @@ static int read_syntax(struct linker *l)
         l->file->syntax = PROTO_SYNTAX_2;
     } else if (str_eq_cstr(syntax, "proto3")) {
         l->file->syntax = PROTO_SYNTAX_3;
+    } else if (str_eq_cstr(syntax, "editions")) {
+        return link_fail(l, (struct str){NULL, 0},
+                         "is written in an edition of protobuf, which is not supported; supported "
+                         "are proto2 and proto3");
     } else {
         return link_fail(l, (struct str){NULL, 0},
                          "has syntax \"" STR_FMT "\"; known are proto2 and proto3",
@@ -66,7 +70,7 @@ static bool is_weak(const struct linker *l, size_t import)
 static int read_imports(struct linker *l)
 {
     size_t n = proto_len_at(l->source, FILE_DEPENDENCY);
-    const struct proto_file_desc **list = link_array(l, n, sizeof *list);
+    const struct proto_file_desc **list = link_array(l, n, sizeof(void *));
     if (list == NULL) {
         return link_full(l);
     }
@@ -99,7 +103,11 @@ static int by_number(const void *a, const void *b)
     return ((*left)->number > (*right)->number) - ((*left)->number < (*right)->number);
 }
 
-/* Extensions of the file, which come by extendee and number, become known to their extendees. */
+/*
+ * Extensions of the file, which come by extendee and number, become known to their extendees.
+ * Another file's with the same number stays the one: organizations that do not know each other
+ * number their options alike, and protoc takes that.
+ */
 static void commit_extensions(struct linker *l)
 {
     struct proto_message_index *index = NULL;
@@ -111,26 +119,12 @@ static void commit_extensions(struct linker *l)
             index = symbol->index;
             before = index->known.len;
         }
-        vec_push(&index->known, field);
+        if (proto_extension_of(field->parent, field->number) == NULL) {
+            vec_push(&index->known, field); /* NOLINT(bugprone-sizeof-expression): of pointers */
+        }
         bool last = i + 1 == l->extension.len || l->extension.ptr[i + 1]->parent != field->parent;
         if (last && before > 0) {
-            qsort(index->known.ptr, index->known.len, sizeof index->known.ptr[0], by_number);
-        }
-    }
-}
-
-/* Options that this file's own extensions explain, or those of files that came since. */
-static void read_options_again(struct linker *l)
-{
-    for (size_t i = 0; i < l->options.len; i++) {
-        struct proto_msg *options = l->options.ptr[i];
-        struct str unknown = options->unknown;
-        options->unknown = (struct str){NULL, 0};
-        options->unknown_mem = NULL;
-        options->unknown_cap = 0;
-        if (!proto_has_extensions(options->desc) ||
-            proto_wire_read(unknown, options, PROTO_WIRE_PARTIAL | PROTO_WIRE_BORROW, NULL) != 0) {
-            options->unknown = unknown;
+            qsort(index->known.ptr, index->known.len, sizeof(void *), by_number);
         }
     }
 }
@@ -151,7 +145,7 @@ static void commit(struct linker *l)
         (void) map_put(&l->pool->symbol, l->symbol.entry[i].key, l->symbol.entry[i].value);
     }
     (void) map_put(&l->pool->file, l->file->name, l->file);
-    read_options_again(l);
+    link_custom_options(l);
 }
 
 static int run(struct linker *l)

@@ -81,3 +81,5 @@ int link_services(struct linker *l);
 int link_extensions(struct linker *l);
 int link_required(struct linker *l);
 void link_well_known(struct linker *l);
+/* After all is in the pool: options that extensions explain (link_options.c). */
+void link_custom_options(struct linker *l);

@@ -67,6 +67,11 @@ static size_t find_extension(const struct proto_msg *msg, const struct proto_fie
             high = middle;
         }
     }
+    /* Files that do not know each other may extend a message with one number. */
+    while (low < msg->extensions && msg->extension[low].field->number == field->number &&
+           msg->extension[low].field != field) {
+        low++;
+    }
     return low;
 }
 

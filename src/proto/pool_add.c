@@ -1,7 +1,7 @@
 /* Files into a pool, one or a set in any order: see pool.h. */
 #include "proto/numbers_int.h"
 #include "proto/pool_int.h"
-#include "proto/wire.h"
+#include "proto/wire_int.h"
 
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -36,9 +36,10 @@ static struct proto_msg *normal_copy(const struct proto_msg *file, struct arena 
     buf_init(&b, PROTO_POOL_BYTES_MAX);
     struct proto_msg *copy = proto_msg_new(arena, file->desc);
     if (copy == NULL || proto_wire_write(file, PROTO_WIRE_PARTIAL, &b, NULL) != 0 ||
-        proto_wire_read(buf_str(&b), copy, PROTO_WIRE_PARTIAL, NULL) != 0) {
+        proto_wire_read(buf_str(&b), copy, PROTO_WIRE_PARTIAL | PROTO_WIRE_PLAIN, NULL) != 0) {
         return NULL;
     }
+    proto_read_custom_options(file->desc->file->pool, proto_str(file, FILE_NAME), copy);
     proto_clear(copy, proto_field_of(copy, FILE_SOURCE_CODE_INFO));
     bool fine = normalize_fields(copy, FILE_EXTENSION);
     for (size_t i = 0; fine && i < proto_len_at(copy, FILE_MESSAGE); i++) {
@@ -126,7 +127,7 @@ static int step(struct batch *batch)
             return cycle(batch, import);
         }
         import->state = OPEN;
-        vec_push(&batch->open, import);
+        vec_push(&batch->open, import); /* NOLINT(bugprone-sizeof-expression): of pointers */
         return 0;
     }
     top->state = DONE;
@@ -148,7 +149,7 @@ static int add_batch(struct batch *batch)
             continue;
         }
         file->state = OPEN;
-        vec_push(&batch->open, file);
+        vec_push(&batch->open, file); /* NOLINT(bugprone-sizeof-expression): of pointers */
         while (batch->open.len > 0) {
             int status = step(batch);
             if (status != 0) {
@@ -181,14 +182,14 @@ static int read_copy(struct proto_pool *pool, struct str bytes,
     }
     *ret = msg;
     return proto_wire_read((struct str){copy, bytes.len}, msg,
-                           PROTO_WIRE_PARTIAL | PROTO_WIRE_BORROW, err);
+                           PROTO_WIRE_PARTIAL | PROTO_WIRE_BORROW | PROTO_WIRE_PLAIN, err);
 }
 
 int proto_pool_add_set(struct proto_pool *pool, struct str bytes, struct err *err)
 {
     const struct proto_message_desc *type =
         proto_pool_message(pool, STR("google.protobuf.FileDescriptorSet"));
-    struct proto_msg *set;
+    struct proto_msg *set = NULL;
     int status = read_copy(pool, bytes, type, &set, err);
     if (status != 0) {
         return err == NULL ? status : err_wrap(err, "not a descriptor set (FileDescriptorSet)");
@@ -206,7 +207,7 @@ int proto_pool_add_files(struct proto_pool *pool, const struct str *bytes, size_
 {
     struct waiting *file = mem_array(n + 1, sizeof *file);
     for (size_t i = 0; i < n; i++) {
-        struct proto_msg *msg;
+        struct proto_msg *msg = NULL;
         int status = read_copy(pool, bytes[i], pool->file_type, &msg, err);
         if (status != 0) {
             mem_free(file);

@@ -62,6 +62,13 @@ void proto_bootstrap(struct proto_pool *pool);
 int proto_link(struct proto_pool *pool, const struct proto_msg *file, struct err *err)
     __attribute__((warn_unused_result));
 
+/*
+ * Reads the options of a copy of a file of the pool as they were when it was linked.
+ * copy: a FileDescriptorProto in which they are unknown fields.
+ */
+void proto_read_custom_options(const struct proto_pool *pool, struct str file,
+                               struct proto_msg *copy);
+
 /* Makes sure that a file is in the pool, loading it when it is built in.  false: it is not there.
  */
 bool proto_pool_need(struct proto_pool *pool, struct str name);

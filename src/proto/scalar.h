@@ -18,10 +18,17 @@ enum proto_notation {
 
 /*
  * field: singular view of it (the type counts, repeated does not); not of messages.
- * YAML: integers as in JSON (also 1e5, 1.0, and 0x10 hexadecimal for plain), enums by name or
- * number, bool only true and false (yes/no/on/off: the message says what to write), bytes as
- * base64. ret: strings live in the arena or are views of text. ERR_INVALID, ERR_FULL (out of
- * range), message such as `"1.5" is no int32`, `no value "FOO" in enum shop.State: did you mean
+ *
+ * Integers: as JSON writes numbers, in every notation, as long as they are whole (1.0 and 1e5 are);
+ * in PLAIN and TEXT also 0x10.  Floats: the same, at most 127 characters; NaN, Infinity, -Infinity
+ * but for BARE; in YAML and TEXT also .nan, .inf, -.inf.  bool: only true and false, without
+ * quotes; for yes, no, on, off the message says what to write.  Enums: by name but for BARE, by
+ * number but for JSON_STRING; unknown numbers of open enums are values.  Strings: everything but
+ * BARE, checked for UTF-8 where the field wants it.  bytes: base64 (base64.h).
+ *
+ * arena: for bytes only; may be NULL for other types.  ret: strings are views of text, bytes live
+ * in the arena.  Integers above the range: ERR_FULL, all else ERR_INVALID, with messages such as
+ * `"1.5" is no int32: it has a fraction` and `no value "FOO" in enum shop.State: did you mean
  * "FOOD"?`.
  */
 int proto_scalar_read(const struct proto_field_desc *field, struct str text,
@@ -30,8 +37,8 @@ int proto_scalar_read(const struct proto_field_desc *field, struct str text,
 
 /*
  * The text of a value: integers in decimal, floats the shortest that reads back (as float32 or
- * float64; NaN, Infinity, -Infinity), enums by name (number when unknown), bytes as base64, strings
- * as they are.
+ * float64; NaN, Infinity, -Infinity; plain between 1e-6 and 1e21), enums by name (number when
+ * unknown), bytes as base64, strings as they are.
  */
 void proto_scalar_text(const struct proto_field_desc *field, union proto_value value,
                        struct buf *b);

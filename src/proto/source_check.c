@@ -27,8 +27,8 @@ static int by_start(const void *a, const void *b)
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
-static void gather(struct spans *spans, const struct proto_msg *of, uint32_t number, bool extensions,
-                   int64_t inclusive)
+static void gather(struct spans *spans, const struct proto_msg *of, uint32_t number,
+                   bool extensions, int64_t inclusive)
 {
     for (size_t i = 0; i < source_len(of, number); i++) {
         const struct proto_msg *range = source_item(of, number, i);
@@ -123,7 +123,8 @@ static int check_reserved(struct resolve *r, const struct proto_msg *of, uint32_
                             span->extensions ? "in the range for extensions" : "reserved");
         }
         if (names.len > 0 && map_get(&names, name) != NULL) {
-            return lex_fail(&r->lex, name.ptr, "the name \"" STR_FMT "\" is reserved", STR_ARG(name));
+            return lex_fail(&r->lex, name.ptr, "the name \"" STR_FMT "\" is reserved",
+                            STR_ARG(name));
         }
     }
     return 0;
@@ -174,7 +175,8 @@ static int check_numbers(struct resolve *r, const struct proto_msg *message)
         return 0;
     }
     struct str name = proto_str(second, FIELD_NAME);
-    return lex_fail(&r->lex, name.ptr, "\"" STR_FMT "\" and \"" STR_FMT "\" have the same field number %d",
+    return lex_fail(&r->lex, name.ptr,
+                    "\"" STR_FMT "\" and \"" STR_FMT "\" have the same field number %d",
                     STR_ARG(proto_str(first, FIELD_NAME)), STR_ARG(name),
                     (int) source_i32(second, FIELD_NUMBER));
 }
@@ -193,13 +195,14 @@ static int check_json_names(struct resolve *r, const struct proto_msg *message)
         for (size_t j = 0; j < name.len; j++) {
             char c = name.ptr[j];
             if (c != '_') {
-                plain[len++] = c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+                plain[len++] = source_lower(c);
             }
         }
         const struct proto_msg *other = map_put(&names, (struct str){plain, len}, field);
         if (other != NULL) {
-            return lex_fail(&r->lex, name.ptr, "the JSON names of \"" STR_FMT "\" and \"" STR_FMT
-                                               "\" are too alike for proto3",
+            return lex_fail(&r->lex, name.ptr,
+                            "the JSON names of \"" STR_FMT "\" and \"" STR_FMT
+                            "\" are too alike for proto3",
                             STR_ARG(proto_str(other, FIELD_NAME)), STR_ARG(name));
         }
     }
@@ -228,8 +231,9 @@ static int check_field_options(struct resolve *r, const struct proto_msg *field)
         return 0;
     }
     if (is_true(options, "packed") && !can_be_packed(field)) {
-        return lex_fail(&r->lex, name.ptr, "packed is for repeated numbers, bools and enums, which \"" STR_FMT
-                                           "\" is not",
+        return lex_fail(&r->lex, name.ptr,
+                        "packed is for repeated numbers, bools and enums, which \"" STR_FMT
+                        "\" is not",
                         STR_ARG(name));
     }
     bool lazy = is_true(options, "lazy") || is_true(options, "unverified_lazy");
@@ -238,7 +242,8 @@ static int check_field_options(struct resolve *r, const struct proto_msg *field)
                         STR_ARG(name));
     }
     const struct proto_field_desc *jstype = proto_field_by_name(options->desc, STR("jstype"));
-    bool given = jstype != NULL && proto_has(options, jstype) && proto_get(options, jstype).i32 != 0;
+    bool given =
+        jstype != NULL && proto_has(options, jstype) && proto_get(options, jstype).i32 != 0;
     switch (source_i32(field, FIELD_TYPE)) {
     case PROTO_INT64:
     case PROTO_UINT64:
@@ -258,7 +263,8 @@ static int check_field_options(struct resolve *r, const struct proto_msg *field)
 static int check_map_entry(struct resolve *r, const struct proto_msg *message, struct str outer)
 {
     const struct proto_msg *options = source_child(message, MESSAGE_OPTIONS);
-    if (options == NULL || !is_true(options, "map_entry") || source_len(message, MESSAGE_FIELD) != 2) {
+    if (options == NULL || !is_true(options, "map_entry") ||
+        source_len(message, MESSAGE_FIELD) != 2) {
         return 0;
     }
     const struct proto_msg *value = source_item(message, MESSAGE_FIELD, 1);

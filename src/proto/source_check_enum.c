@@ -2,11 +2,6 @@
 #include "base/cleanup.h"
 #include "proto/source_check_int.h"
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
-}
-
 /* The name of a value without the name of its enum in front: COLOR_RED of Color is RED. */
 static struct str without_prefix(struct str name, struct str enum_name)
 {
@@ -19,7 +14,7 @@ static struct str without_prefix(struct str name, struct str enum_name)
         if (name.ptr[i] == '_') {
             continue;
         }
-        if (lower(name.ptr[i]) != lower(enum_name.ptr[j])) {
+        if (source_lower(name.ptr[i]) != source_lower(enum_name.ptr[j])) {
             return name;
         }
         do {
@@ -39,9 +34,12 @@ static char *pascal(struct arena *arena, struct str name, size_t *ret_len)
     size_t len = 0;
     bool upper = true;
     for (size_t i = 0; out != NULL && i < name.len; i++) {
-        char c = lower(name.ptr[i]);
+        char c = source_lower(name.ptr[i]);
         if (c != '_') {
-            out[len++] = upper && c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
+            if (upper) {
+                c = source_upper(c);
+            }
+            out[len++] = c;
         }
         upper = c == '_';
     }
@@ -65,8 +63,9 @@ static int check_names(struct resolve *r, const struct proto_msg *enumeration)
         if (other == NULL) {
             (void) map_put(&names, key, value);
         } else if (source_i32(other, VALUE_NUMBER) != source_i32(value, VALUE_NUMBER)) {
-            return lex_fail(&r->lex, name.ptr, "the values \"" STR_FMT "\" and \"" STR_FMT
-                                               "\" are the same without the name of the enum",
+            return lex_fail(&r->lex, name.ptr,
+                            "the values \"" STR_FMT "\" and \"" STR_FMT
+                            "\" are the same without the name of the enum",
                             STR_ARG(proto_str(other, VALUE_NAME)), STR_ARG(name));
         }
     }
@@ -85,20 +84,22 @@ int source_check_values(struct resolve *r, const struct proto_msg *enumeration)
     bool allowed = given && proto_get(options, alias).boolean;
     bool twice = source_check_twice(enumeration, ENUM_VALUE, VALUE_NUMBER, &first, &second);
     if (given && !allowed) {
-        return lex_fail(&r->lex, name.ptr, "allow_alias = false says nothing in enum \"" STR_FMT
-                                           "\": leave it out",
+        return lex_fail(&r->lex, name.ptr,
+                        "allow_alias = false says nothing in enum \"" STR_FMT "\": leave it out",
                         STR_ARG(name));
     }
     if (allowed && !twice) {
-        return lex_fail(&r->lex, name.ptr, "allow_alias is set in enum \"" STR_FMT
-                                           "\", but no two values have the same number",
+        return lex_fail(&r->lex, name.ptr,
+                        "allow_alias is set in enum \"" STR_FMT
+                        "\", but no two values have the same number",
                         STR_ARG(name));
     }
     if (twice && !allowed) {
         struct str value = proto_str(second, VALUE_NAME);
-        return lex_fail(&r->lex, value.ptr, "\"" STR_FMT "\" and \"" STR_FMT
-                                            "\" have the same number %d: if that is meant, add option "
-                                            "allow_alias = true;",
+        return lex_fail(&r->lex, value.ptr,
+                        "\"" STR_FMT "\" and \"" STR_FMT
+                        "\" have the same number %d: if that is meant, add option "
+                        "allow_alias = true;",
                         STR_ARG(proto_str(first, VALUE_NAME)), STR_ARG(value),
                         (int) source_i32(second, VALUE_NUMBER));
     }

@@ -213,7 +213,8 @@ static int read_path(struct source_search *search, const char *path, struct sour
     const char *kept = arena_strdup(search->arena, text.len == 0 ? STR("") : buf_str(&text));
     const char *shown = arena_strdup(search->arena, str_of(path));
     if (kept == NULL || shown == NULL) {
-        return err_set(err, ERR_FULL, "there is no room for the file in the pool, which holds %zu MiB",
+        return err_set(err, ERR_FULL,
+                       "there is no room for the file in the pool, which holds %zu MiB",
                        PROTO_POOL_BYTES_MAX / 1024 / 1024);
     }
     *ret = (struct source_found){shown, {kept, text.len}};
@@ -236,10 +237,11 @@ static int check_import(struct str name, struct err *err)
         plain = part.len > 0 && !str_eq_cstr(part, ".") && !str_eq_cstr(part, "..");
     }
     if (!plain) {
-        return err_set(err, ERR_INVALID,
-                       "\"%.*s\" is no name of an imported file: it is relative to an import path, with "
-                       "single slashes and without \".\" and \"..\"",
-                       name.len > 100 ? 100 : (int) name.len, name.len == 0 ? "" : name.ptr);
+        return err_set(
+            err, ERR_INVALID,
+            "\"%.*s\" is no name of an imported file: it is relative to an import path, with "
+            "single slashes and without \".\" and \"..\"",
+            name.len > 100 ? 100 : (int) name.len, name.len == 0 ? "" : name.ptr);
     }
     return 0;
 }
@@ -258,7 +260,8 @@ static int not_found(const struct source_search *search, struct str name, struct
         b.failed = false;
         buf_add_cstr(&b, ", ...");
     }
-    return err_set(err, ERR_NOT_FOUND, "no file \"%.*s\": looked for it in %s and among the built-in files",
+    return err_set(err, ERR_NOT_FOUND,
+                   "no file \"%.*s\": looked for it in %s and among the built-in files",
                    name.len > 150 ? 150 : (int) name.len, name.ptr, places);
 }
 

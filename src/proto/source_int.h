@@ -24,7 +24,8 @@ enum {
     SOURCE_NUMBER_MAX = 536870911, /* 2^29 - 1 */
     SOURCE_NUMBER_RESERVED_FIRST = 19000,
     SOURCE_NUMBER_RESERVED_LAST = 19999,
-    SOURCE_RANGE_MAX = -1, /* end of a range until it is known whether the message is a MessageSet */
+    SOURCE_RANGE_MAX =
+        -1, /* end of a range until it is known whether the message is a MessageSet */
 };
 
 /* Numbers of the fields in google/protobuf/descriptor.proto. */
@@ -123,6 +124,24 @@ struct source {
     bool full; /* the arena was full at a set */
 };
 
+static inline char source_lower(char c)
+{
+    static const char LOWER[] = "abcdefghijklmnopqrstuvwxyz";
+    if (c >= 'A' && c <= 'Z') {
+        return LOWER[c - 'A'];
+    }
+    return c;
+}
+
+static inline char source_upper(char c)
+{
+    static const char UPPER[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    if (c >= 'a' && c <= 'z') {
+        return UPPER[c - 'a'];
+    }
+    return c;
+}
+
 /* Like proto_source_parse; text and name have to live as long as the pool. */
 int source_parse(struct proto_pool *pool, struct str text, const char *name, const char *shown,
                  struct proto_msg **ret, struct err *err);
@@ -175,11 +194,9 @@ int source_extend(struct source *s, struct proto_msg *parent, uint32_t fields, u
 int source_default(struct source *s, struct proto_msg *field);
 
 struct source_field_place {
-    struct proto_msg *parent;    /* message or file */
-    uint32_t fields, messages;   /* numbers of its lists of fields and nested messages */
-    struct str extendee;         /* ptr NULL: none */
-    int32_t oneof;               /* -1: none */
+    struct proto_msg *parent;  /* message or file */
+    uint32_t fields, messages; /* numbers of its lists of fields and nested messages */
+    struct str extendee;       /* ptr NULL: none */
+    int32_t oneof;             /* -1: none */
 };
 int source_field(struct source *s, const struct source_field_place *place);
-/* The JSON name that protobuf gives to a field: foo_bar is fooBar.  false: the arena is full. */
-bool source_json_name(struct arena *arena, struct str name, struct str *ret);

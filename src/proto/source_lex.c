@@ -133,7 +133,8 @@ static int skip_blanks(struct lex *lex)
         } else if (*at == '/' && at + 1 < end && at[1] == '*') {
             const char *close = memmem(at + 2, (size_t) (end - at) - 2, "*/", 2);
             if (close == NULL) {
-                return lex_fail(lex, at, "the comment that begins here has no end: close it with */");
+                return lex_fail(lex, at,
+                                "the comment that begins here has no end: close it with */");
             }
             at = close + 2;
         } else {
@@ -201,8 +202,8 @@ static int lex_number(struct lex *lex)
         TRY(lex_fraction(lex, start, &at));
     }
     if (at < lex->end && (is_letter(*at) || *at == '.')) {
-        return lex_fail(lex, start, "\"%.*s\" is no number", (int) (at - start > 40 ? 40 : at - start + 1),
-                        start);
+        return lex_fail(lex, start, "\"%.*s\" is no number",
+                        (int) (at - start > 40 ? 40 : at - start + 1), start);
     }
     lex->token.text = (struct str){start, (size_t) (at - start)};
     lex->at = at;
@@ -220,7 +221,8 @@ static int lex_quoted(struct lex *lex)
         at += *at == '\\' && at + 1 < lex->end && at[1] != '\n' ? 2 : 1;
     }
     if (at >= lex->end || *at != *start) {
-        return lex_fail(lex, start, "the string that begins here has no end on its line: close it with %c",
+        return lex_fail(lex, start,
+                        "the string that begins here has no end on its line: close it with %c",
                         *start);
     }
     lex->token = (struct lex_token){LEX_STRING, {start, (size_t) (at + 1 - start)}};
@@ -256,9 +258,11 @@ int lex_next(struct lex *lex)
     if (*at < ' ' || *at > '~') {
         size_t len = str_utf8_char((struct str){at, (size_t) (lex->end - at)});
         if (len > 1) {
-            return lex_fail(lex, at, "\"%.*s\" may stand in strings and comments only", (int) len, at);
+            return lex_fail(lex, at, "\"%.*s\" may stand in strings and comments only", (int) len,
+                            at);
         }
-        return lex_fail(lex, at, "the byte 0x%02x may not stand here", (unsigned) (unsigned char) *at);
+        return lex_fail(lex, at, "the byte 0x%02x may not stand here",
+                        (unsigned) (unsigned char) *at);
     }
     lex->token = (struct lex_token){LEX_SYMBOL, {at, 1}};
     lex->at = at + 1;

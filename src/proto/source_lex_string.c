@@ -106,10 +106,11 @@ static int add_escape(const struct lex *lex, const char **at, const char *end, s
     }
     const char *letter = c == '\0' ? NULL : strchr(LETTERS, c);
     if (letter == NULL) {
-        return lex_fail(lex, start,
-                        "\\%c is no escape; there are \\a \\b \\f \\n \\r \\t \\v \\\\ \\? \\' \\\" \\123 "
-                        "\\x1f \\u1234 \\U00012345",
-                        c > ' ' && c <= '~' ? c : '?');
+        return lex_fail(
+            lex, start,
+            "\\%c is no escape; there are \\a \\b \\f \\n \\r \\t \\v \\\\ \\? \\' \\\" \\123 "
+            "\\x1f \\u1234 \\U00012345",
+            c > ' ' && c <= '~' ? c : '?');
     }
     out->ptr[out->len++] = MEANT[letter - LETTERS];
     return 0;

@@ -83,7 +83,8 @@ static int check_lite(struct resolve *r)
         const struct proto_file_desc *file = source_linked(r->pool, name);
         if (file != NULL && file->source != NULL && is_lite(file->source)) {
             return lex_fail(&r->lex, name.ptr,
-                            "\"" STR_FMT "\" has optimize_for = LITE_RUNTIME, so it is imported by files that "
+                            "\"" STR_FMT
+                            "\" has optimize_for = LITE_RUNTIME, so it is imported by files that "
                             "have it, too",
                             STR_ARG(name));
         }
@@ -133,8 +134,7 @@ int proto_source_resolve(struct proto_pool *pool, struct proto_msg *file, const 
     struct resolve r = {.file = file};
     const struct proto_field_desc *list = proto_field_of(file, FILE_DEPENDENCY);
     for (size_t i = 0; i < proto_len(file, list); i++) {
-        const struct proto_file_desc *import =
-            source_linked(pool, proto_item(file, list, i).bytes);
+        const struct proto_file_desc *import = source_linked(pool, proto_item(file, list, i).bytes);
         if (import != NULL) {
             source_symbols_see(&r, import);
         }
@@ -145,7 +145,8 @@ int proto_source_resolve(struct proto_pool *pool, struct proto_msg *file, const 
     }
     vec_done(&r.visible);
     if (full) {
-        return err_set(err, ERR_FULL, "%s: the names of its imports are too many or too long", shown);
+        return err_set(err, ERR_FULL, "%s: the names of its imports are too many or too long",
+                       shown);
     }
     return source_resolve(pool, file, (struct str){NULL, 0}, shown, &index, err);
 }
@@ -205,8 +206,9 @@ static int circle(struct load *load, size_t first, struct str name)
         buf_addf(&b, "%zu files from " STR_FMT " on", load->stack.len - first,
                  STR_ARG(load->stack.ptr[first].name));
     }
-    return fail_import(load, name,
-                       err_set(load->err, ERR_INVALID, "files import each other in a circle: %s", chain));
+    return fail_import(
+        load, name,
+        err_set(load->err, ERR_INVALID, "files import each other in a circle: %s", chain));
 }
 
 static int open_import(struct load *load, struct str name)
@@ -225,8 +227,7 @@ static int open_import(struct load *load, struct str name)
 }
 
 /* All its imports are in the pool. */
-static int finish(struct load *load, struct loading *loading,
-                  const struct proto_file_desc **ret)
+static int finish(struct load *load, struct loading *loading, const struct proto_file_desc **ret)
 {
     TRY(source_resolve(load->pool, loading->msg, loading->found.text, loading->found.shown,
                        &load->index, load->err));

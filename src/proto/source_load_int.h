@@ -6,8 +6,8 @@
 
 struct source_search {
     const struct proto_source_options *options;
-    struct arena *arena;          /* of the pool, for texts and names */
-    VEC(const char *) folder;     /* in the order in which they are looked at; "" is the present one */
+    struct arena *arena;      /* of the pool, for texts and names */
+    VEC(const char *) folder; /* in the order in which they are looked at; "" is the present one */
 };
 
 struct source_found {

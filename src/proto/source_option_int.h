@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Options into the wire form of their message.  A message of options may have extensions that are
- * defined in the very file that is being read and are not linked yet, so fields and types are looked
- * at through views that both linked descriptors and DescriptorProtos give.
+ * defined in the very file that is being read and are not linked yet, so fields and types are
+ * looked at through views that both linked descriptors and DescriptorProtos give.
  */
 #include "proto/source_symbol_int.h"
 
@@ -18,21 +18,27 @@ struct option_field {
     uint32_t number;
     enum proto_type type;
     bool repeated, required, packed, extension;
-    int32_t oneof;               /* index in its message, -1: none */
-    struct option_type message;  /* of MESSAGE and GROUP */
+    int32_t oneof;                             /* index in its message, -1: none */
+    struct option_type message;                /* of MESSAGE and GROUP */
     const struct proto_enum_desc *linked_enum; /* of ENUM, one of both */
     const struct proto_msg *source_enum;
-    struct str type_name;        /* of MESSAGE, GROUP, ENUM: full */
+    struct str type_name; /* of MESSAGE, GROUP, ENUM: full */
 };
 
 struct option_value {
-    enum { OPTION_IS_IDENT, OPTION_IS_UINT, OPTION_IS_NEGATIVE, OPTION_IS_DOUBLE, OPTION_IS_STRING } kind;
+    enum {
+        OPTION_IS_IDENT,
+        OPTION_IS_UINT,
+        OPTION_IS_NEGATIVE,
+        OPTION_IS_DOUBLE,
+        OPTION_IS_STRING
+    } kind;
     struct str text; /* IDENT, STRING */
     uint64_t u64;    /* UINT */
     int64_t i64;     /* NEGATIVE; 0 or below */
     double f64;
-    bool lenient;    /* of the text format: t, 1, inf, numbers of enums */
-    const char *at;  /* for the place of errors */
+    bool lenient;   /* of the text format: t, 1, inf, numbers of enums */
+    const char *at; /* for the place of errors */
 };
 
 /* false: there is none. */

@@ -53,8 +53,8 @@ static int note(struct text *t, struct seen *seen, const struct option_field *fi
 }
 
 /* In a MessageSet an extension may be named by its message type. */
-static const struct source_symbol *by_message(const struct text *t, const struct source_symbol *symbol,
-                                              const struct option_type *type)
+static const struct source_symbol *
+by_message(const struct text *t, const struct source_symbol *symbol, const struct option_type *type)
 {
     if (symbol->kind != SOURCE_MESSAGE || !option_type_is_message_set(type)) {
         return symbol;
@@ -100,8 +100,8 @@ static int read_extension(struct text *t, const struct option_type *type, struct
         option_extension(t->r, symbol, ret, &of);
     }
     if (symbol->kind != SOURCE_EXTENSION || !str_eq(of, type->name)) {
-        return lex_fail(&t->lex, at, "\"" STR_FMT "\" is no extension of " STR_FMT, STR_ARG(symbol->name),
-                        STR_ARG(type->name));
+        return lex_fail(&t->lex, at, "\"" STR_FMT "\" is no extension of " STR_FMT,
+                        STR_ARG(symbol->name), STR_ARG(type->name));
     }
     return 0;
 }
@@ -149,8 +149,13 @@ static int read_scalar(struct text *t, const struct option_field *field, struct 
         return option_put_scalar(t->r, field, &value, b);
     }
     bool is_float = field->type == PROTO_FLOAT || field->type == PROTO_DOUBLE;
-    bool whole = t->lex.token.kind == LEX_INT &&
-                 lex_int_value(text, minus ? (uint64_t) INT64_MAX + 1 : UINT64_MAX, &value.u64) == 0;
+    if (is_float && t->lex.token.kind == LEX_INT && text.len > 1 && text.ptr[0] == '0') {
+        return lex_fail(&t->lex, start, "a float is written in decimal, not as \"%.*s\"",
+                        text.len > 40 ? 40 : (int) text.len, text.ptr);
+    }
+    bool whole =
+        t->lex.token.kind == LEX_INT &&
+        lex_int_value(text, minus ? (uint64_t) INT64_MAX + 1 : UINT64_MAX, &value.u64) == 0;
     if (whole) {
         value.kind = minus ? OPTION_IS_NEGATIVE : OPTION_IS_UINT;
         value.i64 = (int64_t) (0 - value.u64);
@@ -183,8 +188,8 @@ static int read_block(struct text *t, const struct option_type *type, struct buf
         return lex_expected(&t->lex, "\"{\" before a message " STR_FMT, STR_ARG(type->name));
     }
     if (++t->depth > TEXT_DEPTH_MAX) {
-        return lex_fail(&t->lex, t->lex.token.text.ptr, "more than %u messages are nested in each other",
-                        TEXT_DEPTH_MAX);
+        return lex_fail(&t->lex, t->lex.token.text.ptr,
+                        "more than %u messages are nested in each other", TEXT_DEPTH_MAX);
     }
     TRY(lex_next(&t->lex));
     TRY(read_message(t, type, angle ? ">" : "}", contents));
@@ -192,8 +197,8 @@ static int read_block(struct text *t, const struct option_type *type, struct buf
     return lex_next(&t->lex);
 }
 
-static int read_value(struct text *t, const struct option_type *of, const struct option_field *field,
-                      struct buf *b)
+static int read_value(struct text *t, const struct option_type *of,
+                      const struct option_field *field, struct buf *b)
 {
     if (field->type != PROTO_MESSAGE && field->type != PROTO_GROUP) {
         return read_scalar(t, field, b);
@@ -214,7 +219,8 @@ static int read_list(struct text *t, const struct option_type *of, const struct 
                      struct buf *b)
 {
     if (!field->repeated) {
-        return lex_fail(&t->lex, t->lex.token.text.ptr, "\"" STR_FMT "\" is not repeated: no list can be set",
+        return lex_fail(&t->lex, t->lex.token.text.ptr,
+                        "\"" STR_FMT "\" is not repeated: no list can be set",
                         STR_ARG(field->name));
     }
     TRY(lex_next(&t->lex));
@@ -252,9 +258,11 @@ static int normalize(struct text *t, const struct option_type *type, struct buf 
 static int read_any(struct text *t, struct str url, size_t slash, struct buf *b)
 {
     struct str prefix = {url.ptr, slash == SIZE_MAX ? 0 : slash};
-    if (!str_eq_cstr(prefix, "type.googleapis.com") && !str_eq_cstr(prefix, "type.googleprod.com")) {
-        return lex_fail(&t->lex, url.ptr, "the type in an Any is written as "
-                                          "[type.googleapis.com/full.name.of.Type]");
+    if (!str_eq_cstr(prefix, "type.googleapis.com") &&
+        !str_eq_cstr(prefix, "type.googleprod.com")) {
+        return lex_fail(&t->lex, url.ptr,
+                        "the type in an Any is written as "
+                        "[type.googleapis.com/full.name.of.Type]");
     }
     struct str name = {url.ptr + slash + 1, url.len - slash - 1};
     const struct source_symbol *symbol = source_symbol_find(t->r, name);
@@ -297,7 +305,7 @@ static int named_field(struct text *t, const struct option_type *type, struct op
     if (!found && name.len < sizeof lower) {
         for (size_t i = 0; i < name.len; i++) {
             char c = name.ptr[i];
-            lower[i] = c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+            lower[i] = source_lower(c);
         }
         found = option_type_field(t->r, type, (struct str){lower, name.len}, ret) &&
                 ret->type == PROTO_GROUP && str_ends_with(ret->type_name, name);
@@ -346,8 +354,8 @@ static int check_required(struct text *t, const struct option_type *type, const 
             there = seen->number.ptr[j] == field.number;
         }
         if (!there) {
-            return lex_fail(&t->lex, t->lex.token.text.ptr, "the required field \"" STR_FMT
-                                                            "\" of " STR_FMT " is missing",
+            return lex_fail(&t->lex, t->lex.token.text.ptr,
+                            "the required field \"" STR_FMT "\" of " STR_FMT " is missing",
                             STR_ARG(field.name), STR_ARG(type->name));
         }
     }

@@ -44,7 +44,8 @@ static void from_linked(const struct proto_field_desc *desc, struct option_field
 static void from_source(const struct resolve *r, const struct proto_msg *field, struct str name,
                         struct option_field *ret)
 {
-    bool in_oneof = source_has(field, FIELD_ONEOF_INDEX) && !source_has(field, FIELD_PROTO3_OPTIONAL);
+    bool in_oneof =
+        source_has(field, FIELD_ONEOF_INDEX) && !source_has(field, FIELD_PROTO3_OPTIONAL);
     *ret = (struct option_field){
         .name = name,
         .number = (uint32_t) source_i32(field, FIELD_NUMBER),

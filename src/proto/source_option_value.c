@@ -112,7 +112,8 @@ static int unsigned_value(struct resolve *r, const struct option_field *field,
                           const struct option_value *value, bool is_64, uint64_t *ret)
 {
     bool zero = value->lenient && value->kind == OPTION_IS_NEGATIVE && value->i64 == 0;
-    if (!zero && (value->kind != OPTION_IS_UINT || value->u64 > (is_64 ? UINT64_MAX : UINT32_MAX))) {
+    if (!zero &&
+        (value->kind != OPTION_IS_UINT || value->u64 > (is_64 ? UINT64_MAX : UINT32_MAX))) {
         return wrong(r, field, value,
                      is_64 ? "an unsigned integer of 64 bits" : "an unsigned integer of 32 bits");
     }
@@ -216,11 +217,13 @@ static bool enum_has_number(const struct resolve *r, const struct option_field *
 static const char *nearest_value(const struct option_field *field, struct str name, char out[65])
 {
     bool linked = field->linked_enum != NULL;
-    size_t len = linked ? field->linked_enum->values
-                        : (field->source_enum == NULL ? 0 : source_len(field->source_enum, ENUM_VALUE));
+    size_t len =
+        linked ? field->linked_enum->values
+               : (field->source_enum == NULL ? 0 : source_len(field->source_enum, ENUM_VALUE));
     for (size_t i = 0; i < len; i++) {
-        struct str choice = linked ? field->linked_enum->value[i].name
-                                   : proto_str(source_item(field->source_enum, ENUM_VALUE, i), VALUE_NAME);
+        struct str choice =
+            linked ? field->linked_enum->value[i].name
+                   : proto_str(source_item(field->source_enum, ENUM_VALUE, i), VALUE_NAME);
         if (choice.len > 64) {
             continue;
         }
@@ -252,9 +255,10 @@ static int enum_value(struct resolve *r, const struct option_field *field,
         char near[65];
         char text[96];
         const char *meant = nearest_value(field, value->text, near);
-        return lex_fail(&r->lex, value->at, "no value %s in enum " STR_FMT "%s%s%s", shown(value, text),
-                        STR_ARG(field->type_name), meant == NULL ? "" : ": did you mean \"",
-                        meant == NULL ? "" : meant, meant == NULL ? "" : "\"?");
+        return lex_fail(&r->lex, value->at, "no value %s in enum " STR_FMT "%s%s%s",
+                        shown(value, text), STR_ARG(field->type_name),
+                        meant == NULL ? "" : ": did you mean \"", meant == NULL ? "" : meant,
+                        meant == NULL ? "" : "\"?");
     }
     return 0;
 }
@@ -284,8 +288,8 @@ static int put_signed(struct resolve *r, const struct option_field *field,
                       const struct option_value *value, struct buf *b)
 {
     int64_t number = 0;
-    bool is_64 = field->type == PROTO_INT64 || field->type == PROTO_SINT64 ||
-                 field->type == PROTO_SFIXED64;
+    bool is_64 =
+        field->type == PROTO_INT64 || field->type == PROTO_SINT64 || field->type == PROTO_SFIXED64;
     TRY(field->type == PROTO_ENUM ? enum_value(r, field, value, &number)
                                   : signed_value(r, field, value, is_64, &number));
     uint64_t bits = (uint64_t) number;

@@ -7,7 +7,7 @@
 #include "proto/source_option_int.h"
 #include "proto/wire.h"
 
-#define OPTIONS_PER_ELEMENT_MAX 4096u /* their cost is quadratic */
+#define OPTIONS_PER_ELEMENT_MAX 1024u /* their cost is quadratic */
 #define PATH_MAX_PARTS          32u
 #define OPTION_BYTES_MAX        ((size_t) 64 * 1024 * 1024)
 
@@ -27,10 +27,32 @@ static int unknown_option(struct resolve *r, const struct option_type *type, str
                     meant == NULL ? "" : "\"?");
 }
 
+/* A field by its full name in parentheses, which protoc takes too. */
+static bool field_by_full_name(const struct resolve *r, const struct option_type *type,
+                               struct str name, struct str scope, struct option_field *ret)
+{
+    size_t dot = name.len;
+    while (dot > 0 && name.ptr[dot - 1] != '.') {
+        dot--;
+    }
+    if (dot < 2) {
+        return false;
+    }
+    const struct source_symbol *message =
+        source_symbol_look(r, (struct str){name.ptr, dot - 1}, scope, true);
+    return message != NULL && message->kind == SOURCE_MESSAGE &&
+           str_eq(message->name, type->name) &&
+           option_type_field(r, type, (struct str){name.ptr + dot, name.len - dot}, ret);
+}
+
 static int extension_part(struct resolve *r, const struct option_type *type, struct str name,
                           struct str scope, struct option_field *ret)
 {
     const struct source_symbol *symbol = source_symbol_look(r, name, scope, false);
+    if ((symbol == NULL || symbol->kind == SOURCE_FIELD) &&
+        field_by_full_name(r, type, name, scope, ret)) {
+        return 0;
+    }
     if (symbol == NULL) {
         return source_symbol_unknown(r, name, scope, "option", name.ptr);
     }
@@ -68,12 +90,14 @@ static int follow_name(struct resolve *r, struct option_type type, const struct 
             break;
         }
         if (field->type != PROTO_MESSAGE && field->type != PROTO_GROUP) {
-            return lex_fail(&r->lex, name.ptr, "the option \"" STR_FMT "\" is no message: it has no fields",
+            return lex_fail(&r->lex, name.ptr,
+                            "the option \"" STR_FMT "\" is no message: it has no fields",
                             STR_ARG(field->name));
         }
         if (field->repeated) {
             return lex_fail(&r->lex, name.ptr,
-                            "the option \"" STR_FMT "\" is repeated: its fields are set by = { ... }",
+                            "the option \"" STR_FMT
+                            "\" is repeated: its fields are set by = { ... }",
                             STR_ARG(field->name));
         }
         type = field->message;
@@ -131,7 +155,8 @@ static int put_value(struct resolve *r, const struct option_field *field,
         return option_put_scalar(r, field, &value, b);
     }
     if (!message) {
-        return lex_fail(&r->lex, at, "the option \"" STR_FMT "\" is no message: { ... } does not fit",
+        return lex_fail(&r->lex, at,
+                        "the option \"" STR_FMT "\" is no message: { ... } does not fit",
                         STR_ARG(field->name));
     }
     _cleanup_(buf_done) struct buf contents;
@@ -153,7 +178,8 @@ static int interpret(struct resolve *r, const struct option_type *type,
     const char *at = proto_str(last, NAME_PART).ptr;
     const struct option_field *field = &path.field[path.len - 1];
     if (!field->repeated && is_set(buf_str(b), &path, 0)) {
-        return lex_fail(&r->lex, at, "the option \"" STR_FMT "\" is set twice", STR_ARG(field->name));
+        return lex_fail(&r->lex, at, "the option \"" STR_FMT "\" is set twice",
+                        STR_ARG(field->name));
     }
     if (path.len == 1 && type->linked != NULL && field->number == MESSAGE_OPTIONS_MAP_ENTRY &&
         str_eq_cstr(field->name, "map_entry") &&
@@ -189,10 +215,11 @@ static int resolve_element(struct resolve *r, const struct proto_msg *of, uint32
         return 0;
     }
     struct option_type type = {.linked = options->desc, .name = options->desc->full_name};
-    struct str first =
-        proto_str(source_item(source_item(options, OPTIONS_UNINTERPRETED, 0), OPTION_NAME, 0), NAME_PART);
+    struct str first = proto_str(
+        source_item(source_item(options, OPTIONS_UNINTERPRETED, 0), OPTION_NAME, 0), NAME_PART);
     if (len > OPTIONS_PER_ELEMENT_MAX) {
-        return lex_fail(&r->lex, first.ptr, "more than %u options in one place", OPTIONS_PER_ELEMENT_MAX);
+        return lex_fail(&r->lex, first.ptr, "more than %u options in one place",
+                        OPTIONS_PER_ELEMENT_MAX);
     }
     _cleanup_(buf_done) struct buf b;
     buf_init(&b, OPTION_BYTES_MAX);
@@ -202,7 +229,8 @@ static int resolve_element(struct resolve *r, const struct proto_msg *of, uint32
     proto_clear(options, proto_field_of(options, OPTIONS_UNINTERPRETED));
     struct err err = {0};
     if (proto_wire_read(buf_str(&b), options, PROTO_WIRE_PARTIAL, &err) < 0) {
-        return err.code == ERR_FULL ? source_resolve_full(r) : lex_fail(&r->lex, first.ptr, "%s", err.msg);
+        return err.code == ERR_FULL ? source_resolve_full(r)
+                                    : lex_fail(&r->lex, first.ptr, "%s", err.msg);
     }
     return 0;
 }

@@ -38,8 +38,9 @@ void source_add_i32(struct source *s, struct proto_msg *msg, uint32_t number, in
 
 int source_full(const struct source *s)
 {
-    return err_set(s->lex.err, ERR_FULL, "%s: there is no room for its descriptors: a pool holds %zu MiB",
-                   s->lex.shown, PROTO_POOL_BYTES_MAX / 1024 / 1024);
+    return err_set(s->lex.err, ERR_FULL,
+                   "%s: there is no room for its descriptors: a pool holds %zu MiB", s->lex.shown,
+                   PROTO_POOL_BYTES_MAX / 1024 / 1024);
 }
 
 int source_add_message(struct source *s, struct proto_msg *msg, uint32_t number,
@@ -157,9 +158,10 @@ int source_field_number(struct source *s, bool extension, int32_t *ret)
     /* Extensions of a MessageSet have greater numbers; the ranges of it are looked at later. */
     TRY(source_int(s, "a field number", 1, extension ? INT32_MAX : SOURCE_NUMBER_MAX, &number));
     if (number >= SOURCE_NUMBER_RESERVED_FIRST && number <= SOURCE_NUMBER_RESERVED_LAST) {
-        return lex_fail(&s->lex, start,
-                        "the field numbers %d to %d are kept for protobuf itself: take another than %d",
-                        SOURCE_NUMBER_RESERVED_FIRST, SOURCE_NUMBER_RESERVED_LAST, (int) number);
+        return lex_fail(
+            &s->lex, start,
+            "the field numbers %d to %d are kept for protobuf itself: take another than %d",
+            SOURCE_NUMBER_RESERVED_FIRST, SOURCE_NUMBER_RESERVED_LAST, (int) number);
     }
     *ret = (int32_t) number;
     return 0;
@@ -182,8 +184,8 @@ int source_range(struct source *s, int64_t min, int64_t max, int32_t to_max, con
         }
     }
     if (end < start) {
-        return lex_fail(&s->lex, at, "the range %lld to %lld ends before it begins", (long long) start,
-                        (long long) end);
+        return lex_fail(&s->lex, at, "the range %lld to %lld ends before it begins",
+                        (long long) start, (long long) end);
     }
     *ret_start = (int32_t) start;
     *ret_end = is_max ? to_max : (int32_t) end;
@@ -221,8 +223,8 @@ int source_reserved(struct source *s, struct proto_msg *message, bool is_enum)
                          is_enum ? INT32_MAX : SOURCE_RANGE_MAX,
                          is_enum ? "an enum number" : "a field number", &start, &end));
         struct proto_msg *range = NULL;
-        TRY(source_add_message(s, message,
-                               is_enum ? ENUM_RESERVED_RANGE : MESSAGE_RESERVED_RANGE, &range));
+        TRY(source_add_message(s, message, is_enum ? ENUM_RESERVED_RANGE : MESSAGE_RESERVED_RANGE,
+                               &range));
         source_set_i32(s, range, RANGE_START, start);
         source_set_i32(s, range, RANGE_END, is_enum || end == SOURCE_RANGE_MAX ? end : end + 1);
         TRY(source_take(s, ",", &comma));
@@ -233,9 +235,10 @@ int source_reserved(struct source *s, struct proto_msg *message, bool is_enum)
 static int parse_syntax(struct source *s)
 {
     if (lex_is(&s->lex, "edition")) {
-        return lex_fail(&s->lex, s->lex.token.text.ptr,
-                        "editions are not supported yet: write syntax = \"proto3\" or \"proto2\", or "
-                        "compile the file to a descriptor set");
+        return lex_fail(
+            &s->lex, s->lex.token.text.ptr,
+            "editions are not supported yet: write syntax = \"proto3\" or \"proto2\", or "
+            "compile the file to a descriptor set");
     }
     bool there = false;
     TRY(source_take(s, "syntax", &there));
@@ -272,7 +275,8 @@ static int parse_package(struct source *s)
                         STR_ARG(proto_str(s->file, FILE_PACKAGE)));
     }
     if (name.len > 511) {
-        return lex_fail(&s->lex, start, "the name of the package has %zu bytes, at most 511", name.len);
+        return lex_fail(&s->lex, start, "the name of the package has %zu bytes, at most 511",
+                        name.len);
     }
     source_set_str(s, s->file, FILE_PACKAGE, name);
     return 0;
@@ -391,7 +395,7 @@ static int parse_service(struct source *s)
 
 static int unknown_statement(struct source *s)
 {
-    static const char *const WORDS[] = {"message", "enum",   "service", "extend",
+    static const char *const WORDS[] = {"message", "enum",    "service", "extend",
                                         "import",  "package", "option",  "syntax"};
     const char *near = s->lex.token.kind != LEX_IDENT
                            ? NULL
@@ -401,10 +405,12 @@ static int unknown_statement(struct source *s)
         return lex_fail(&s->lex, s->lex.token.text.ptr, "syntax has to be the first statement");
     }
     if (near != NULL) {
-        return lex_fail(&s->lex, s->lex.token.text.ptr, "no statement begins with %s: did you mean \"%s\"?",
+        return lex_fail(&s->lex, s->lex.token.text.ptr,
+                        "no statement begins with %s: did you mean \"%s\"?",
                         lex_shown(&s->lex, seen), near);
     }
-    return lex_expected(&s->lex, "a statement: message, enum, service, extend, import, package or option");
+    return lex_expected(&s->lex,
+                        "a statement: message, enum, service, extend, import, package or option");
 }
 
 static int parse_statement(struct source *s)

@@ -1,4 +1,5 @@
 /* Fields of .proto files: labels, types, maps, groups, default values. */
+#include "proto/pool_int.h"
 #include "proto/source_int.h"
 
 #include <float.h>
@@ -32,27 +33,6 @@ struct field {
     struct str value_type_name;
 };
 
-bool source_json_name(struct arena *arena, struct str name, struct str *ret)
-{
-    char *out = arena_alloc(arena, name.len + 1);
-    if (out == NULL) {
-        return false;
-    }
-    size_t len = 0;
-    bool upper = false;
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (c == '_') {
-            upper = true;
-            continue;
-        }
-        out[len++] = upper && c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
-        upper = false;
-    }
-    *ret = (struct str){out, len};
-    return true;
-}
-
 /* ret_type 0: a name. */
 static int parse_type(struct source *s, enum proto_type *ret_type, struct str *ret_name)
 {
@@ -82,16 +62,18 @@ static int parse_map(struct source *s, struct field *f, const char *map_at)
         return lex_fail(&s->lex, map_at, "an extension may not be a map");
     }
     if (f->label != 0) {
-        return lex_fail(&s->lex, map_at, "a map has no label: leave out what stands before \"map\"");
+        return lex_fail(&s->lex, map_at,
+                        "a map has no label: leave out what stands before \"map\"");
     }
     struct str key_name = {0};
     TRY(source_want(s, "<", "behind map"));
     const char *key_at = s->lex.token.text.ptr;
     TRY(parse_type(s, &f->key_type, &key_name));
     if (!is_key_type(f->key_type)) {
-        return lex_fail(&s->lex, key_at,
-                        "the key of a map is an integer, a bool or a string, not a float, bytes, enum or "
-                        "message");
+        return lex_fail(
+            &s->lex, key_at,
+            "the key of a map is an integer, a bool or a string, not a float, bytes, enum or "
+            "message");
     }
     TRY(source_want(s, ",", "behind the type of the map's key"));
     const char *value_at = s->lex.token.text.ptr;
@@ -143,10 +125,11 @@ static int parse_label_and_type(struct source *s, struct field *f)
         if (s->lex.token.kind != LEX_IDENT && !lex_is(&s->lex, ".")) {
             return lex_expected(&s->lex, "a field or \"}\" in the message");
         }
-        return lex_fail(&s->lex, start,
-                        "expected \"optional\", \"repeated\" or \"required\" before the type %s, as the "
-                        "file is proto2",
-                        lex_shown(&s->lex, seen));
+        return lex_fail(
+            &s->lex, start,
+            "expected \"optional\", \"repeated\" or \"required\" before the type %s, as the "
+            "file is proto2",
+            lex_shown(&s->lex, seen));
     }
     TRY(parse_type(s, &f->type, &f->type_name));
     if (f->type == PROTO_GROUP && s->proto3) {
@@ -179,14 +162,16 @@ static int default_float(struct source *s, struct proto_msg *field, bool is_floa
     } else if (s->lex.token.kind == LEX_INT) {
         uint64_t whole = 0;
         if (lex_int_value(s->lex.token.text, UINT64_MAX, &whole) < 0) {
-            return lex_fail(&s->lex, s->lex.token.text.ptr,
-                            "an integer that does not fit into 64 bits: write it with a point or an "
-                            "exponent");
+            return lex_fail(
+                &s->lex, s->lex.token.text.ptr,
+                "an integer that does not fit into 64 bits: write it with a point or an "
+                "exponent");
         }
         value = (double) whole;
     } else if (s->lex.token.kind == LEX_FLOAT) {
         if (lex_float_value(s->lex.token.text, &value) < 0) {
-            return lex_fail(&s->lex, s->lex.token.text.ptr, "a number of so many digits is not read");
+            return lex_fail(&s->lex, s->lex.token.text.ptr,
+                            "a number of so many digits is not read");
         }
     } else {
         return lex_expected(&s->lex, "a number as the default value");
@@ -205,7 +190,8 @@ static int default_int(struct source *s, struct proto_msg *field, int64_t min, u
     bool minus = false;
     TRY(source_take(s, "-", &minus));
     if (minus && min == 0) {
-        return lex_fail(&s->lex, start, "the default value of an unsigned field may not be negative");
+        return lex_fail(&s->lex, start,
+                        "the default value of an unsigned field may not be negative");
     }
     if (s->lex.token.kind != LEX_INT) {
         return lex_expected(&s->lex, "an integer as the default value");
@@ -217,8 +203,8 @@ static int default_int(struct source *s, struct proto_msg *field, int64_t min, u
                         minus ? "-" : "", text.len > 40 ? 40 : (int) text.len, text.ptr,
                         (long long) min, (unsigned long long) max);
     }
-    const char *text = arena_printf(s->arena, "%s%llu", minus && value > 0 ? "-" : "",
-                                    (unsigned long long) value);
+    const char *text =
+        arena_printf(s->arena, "%s%llu", minus && value > 0 ? "-" : "", (unsigned long long) value);
     TRY(text == NULL ? source_full(s) : 0);
     source_set_str(s, field, FIELD_DEFAULT, str_of(text));
     return lex_next(&s->lex);
@@ -280,7 +266,8 @@ static int default_ident(struct source *s, struct proto_msg *field, enum proto_t
 
 int source_default(struct source *s, struct proto_msg *field)
 {
-    enum proto_type type = (enum proto_type) proto_get(field, proto_field_of(field, FIELD_TYPE)).i32;
+    enum proto_type type =
+        (enum proto_type) proto_get(field, proto_field_of(field, FIELD_TYPE)).i32;
     if (!proto_has(field, proto_field_of(field, FIELD_TYPE))) {
         type = PROTO_ENUM;
     }
@@ -342,10 +329,13 @@ static int add_map_entry(struct source *s, struct field *f)
     bool upper = true;
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
-        if (c != '_') {
-            entry_name[len++] = upper && c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
+        if (upper) {
+            c = source_upper(c);
         }
         upper = c == '_';
+        if (!upper) {
+            entry_name[len++] = c;
+        }
     }
     memcpy(entry_name + len, "Entry", sizeof "Entry");
     struct str kept = {entry_name, len + 5};
@@ -366,7 +356,8 @@ static int parse_group(struct source *s, struct field *f)
 {
     struct str name = proto_str(f->msg, FIELD_NAME);
     if (name.ptr[0] < 'A' || name.ptr[0] > 'Z') {
-        return lex_fail(&s->lex, name.ptr, "the name of a group begins with a capital letter, unlike \"%.*s\"",
+        return lex_fail(&s->lex, name.ptr,
+                        "the name of a group begins with a capital letter, unlike \"%.*s\"",
                         name.len > 60 ? 60 : (int) name.len, name.ptr);
     }
     char *lower = arena_alloc(s->arena, name.len + 1);
@@ -374,7 +365,7 @@ static int parse_group(struct source *s, struct field *f)
     TRY(lower == NULL ? source_full(s) : 0);
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
-        lower[i] = c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+        lower[i] = source_lower(c);
     }
     TRY(source_add_message(s, f->place->parent, f->place->messages, &group));
     source_set_str(s, group, MESSAGE_NAME, name);
@@ -389,7 +380,7 @@ static int set_json_name(struct source *s, struct proto_msg *field)
     if (proto_has(field, proto_field_of(field, FIELD_JSON_NAME))) {
         return 0;
     }
-    if (!source_json_name(s->arena, proto_str(field, FIELD_NAME), &json_name)) {
+    if (!proto_json_name(s->arena, proto_str(field, FIELD_NAME), &json_name)) {
         return source_full(s);
     }
     source_set_str(s, field, FIELD_JSON_NAME, json_name);

@@ -1,11 +1,13 @@
 /* Messages and enums of .proto files. */
+#include "base/cleanup.h"
 #include "proto/source_int.h"
 
 static int parse_extensions(struct source *s, struct proto_msg *message)
 {
     const char *at = s->lex.token.text.ptr;
     if (s->proto3) {
-        return lex_fail(&s->lex, at, "proto3 has no extension ranges: use proto2, or google.protobuf.Any");
+        return lex_fail(&s->lex, at,
+                        "proto3 has no extension ranges: use proto2, or google.protobuf.Any");
     }
     const struct proto_field_desc *ranges = proto_field_of(message, MESSAGE_EXTENSION_RANGE);
     size_t first = proto_len(message, ranges);
@@ -36,8 +38,8 @@ static int parse_oneof_member(struct source *s, struct proto_msg *message, int32
 {
     if (lex_is(&s->lex, "optional") || lex_is(&s->lex, "required") || lex_is(&s->lex, "repeated")) {
         char seen[64];
-        return lex_fail(&s->lex, s->lex.token.text.ptr, "a field of a oneof has no label: leave out %s",
-                        lex_shown(&s->lex, seen));
+        return lex_fail(&s->lex, s->lex.token.text.ptr,
+                        "a field of a oneof has no label: leave out %s", lex_shown(&s->lex, seen));
     }
     struct source_field_place place = {
         .parent = message, .fields = MESSAGE_FIELD, .messages = MESSAGE_NESTED, .oneof = index};
@@ -88,8 +90,8 @@ int source_extend(struct source *s, struct proto_msg *parent, uint32_t fields, u
 /* 1: it was no statement with a word of its own, so it is a field. */
 static int parse_worded(struct source *s, struct proto_msg *message)
 {
-    static const char *const WORDS[] = {"message",  "enum",   "extensions", "reserved",
-                                        "extend",   "option", "oneof",      ";"};
+    static const char *const WORDS[] = {"message", "enum",   "extensions", "reserved",
+                                        "extend",  "option", "oneof",      ";"};
     size_t which = 0;
     while (which < sizeof WORDS / sizeof WORDS[0] && !lex_is(&s->lex, WORDS[which])) {
         which++;
@@ -120,7 +122,8 @@ static int parse_worded(struct source *s, struct proto_msg *message)
 
 bool source_is_message_set(const struct proto_msg *message)
 {
-    const struct proto_msg *options = proto_get(message, proto_field_of(message, MESSAGE_OPTIONS)).msg;
+    const struct proto_msg *options =
+        proto_get(message, proto_field_of(message, MESSAGE_OPTIONS)).msg;
     if (options == NULL) {
         return false;
     }
@@ -159,40 +162,50 @@ static void finish_ranges(struct source *s, struct proto_msg *message, uint32_t 
     }
 }
 
-static bool name_is_taken(const struct proto_msg *message, struct str name)
+static void note_names(struct map *names, const struct proto_msg *message, uint32_t number)
 {
-    for (uint32_t list_number = MESSAGE_FIELD; list_number <= MESSAGE_ONEOF;
-         list_number += MESSAGE_ONEOF - MESSAGE_FIELD) {
-        const struct proto_field_desc *list = proto_field_of(message, list_number);
-        for (size_t i = 0; i < proto_len(message, list); i++) {
-            if (str_eq(proto_str(proto_item(message, list, i).msg, FIELD_NAME), name)) {
-                return true;
-            }
-        }
+    const struct proto_field_desc *list = proto_field_of(message, number);
+    for (size_t i = 0; i < proto_len(message, list); i++) {
+        struct proto_msg *item = proto_item(message, list, i).msg;
+        (void) map_put(names, proto_str(item, FIELD_NAME), item);
     }
-    return false;
 }
 
-/* Each optional field of proto3 has a oneof of its own, "_" and its name, behind the written ones. */
+static int add_synthetic_oneof(struct source *s, struct proto_msg *message, struct proto_msg *field,
+                               struct map *names)
+{
+    struct str plain = proto_str(field, FIELD_NAME);
+    const char *name = arena_printf(s->arena, "_" STR_FMT, STR_ARG(plain));
+    while (name != NULL && map_get(names, str_of(name)) != NULL) {
+        name = arena_printf(s->arena, "X%s", name);
+    }
+    struct proto_msg *oneof = NULL;
+    TRY(name == NULL ? source_full(s) : 0);
+    size_t index = proto_len(message, proto_field_of(message, MESSAGE_ONEOF));
+    source_set_i32(s, field, FIELD_ONEOF_INDEX, (int32_t) index);
+    TRY(source_add_message(s, message, MESSAGE_ONEOF, &oneof));
+    source_set_str(s, oneof, ONEOF_NAME, str_of(name));
+    (void) map_put(names, str_of(name), oneof);
+    return 0;
+}
+
+/* Each optional field of proto3 has a oneof of its own, "_" and its name, behind the written ones.
+ */
 static int add_synthetic_oneofs(struct source *s, struct proto_msg *message)
 {
     const struct proto_field_desc *fields = proto_field_of(message, MESSAGE_FIELD);
-    const struct proto_field_desc *oneofs = proto_field_of(message, MESSAGE_ONEOF);
+    _cleanup_(map_done) struct map names = {0}; /* filled when there is a first one */
     for (size_t i = 0; i < proto_len(message, fields); i++) {
         struct proto_msg *field = proto_item(message, fields, i).msg;
         if (!proto_has(field, proto_field_of(field, FIELD_PROTO3_OPTIONAL))) {
             continue;
         }
-        struct str plain = proto_str(field, FIELD_NAME);
-        const char *name = arena_printf(s->arena, "_" STR_FMT, STR_ARG(plain));
-        while (name != NULL && name_is_taken(message, str_of(name))) {
-            name = arena_printf(s->arena, "X%s", name);
+        if (names.len == 0) {
+            map_init(&names);
+            note_names(&names, message, MESSAGE_FIELD);
+            note_names(&names, message, MESSAGE_ONEOF);
         }
-        struct proto_msg *oneof = NULL;
-        TRY(name == NULL ? source_full(s) : 0);
-        source_set_i32(s, field, FIELD_ONEOF_INDEX, (int32_t) proto_len(message, oneofs));
-        TRY(source_add_message(s, message, MESSAGE_ONEOF, &oneof));
-        source_set_str(s, oneof, ONEOF_NAME, str_of(name));
+        TRY(add_synthetic_oneof(s, message, field, &names));
     }
     return 0;
 }
@@ -207,7 +220,8 @@ int source_message_body(struct source *s, struct proto_msg *message)
     }
     while (!lex_is(&s->lex, "}")) {
         if (s->lex.token.kind == LEX_END) {
-            return lex_fail(&s->lex, name.ptr, "the message \"" STR_FMT "\" has no end: \"}\" is missing",
+            return lex_fail(&s->lex, name.ptr,
+                            "the message \"" STR_FMT "\" has no end: \"}\" is missing",
                             STR_ARG(name));
         }
         int rc = parse_worded(s, message);
@@ -243,7 +257,8 @@ static int parse_value(struct source *s, struct proto_msg *enumeration)
     struct proto_msg *value = NULL;
     struct str name = {0};
     int64_t number = 0;
-    TRY(source_ident(s, "the name of a value, \"option\", \"reserved\" or \"}\" in the enum", &name));
+    TRY(source_ident(s, "the name of a value, \"option\", \"reserved\" or \"}\" in the enum",
+                     &name));
     TRY(source_want(s, "=", "and a number behind the name of the value"));
     TRY(source_int(s, "an enum number", INT32_MIN, INT32_MAX, &number));
     TRY(source_add_message(s, enumeration, ENUM_VALUE, &value));

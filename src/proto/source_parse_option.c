@@ -30,7 +30,8 @@ static int parse_aggregate(struct source *s, struct proto_msg *option)
     size_t depth = 0;
     do {
         if (s->lex.token.kind == LEX_END) {
-            return lex_fail(&s->lex, open, "the value that begins here has no end: \"}\" is missing");
+            return lex_fail(&s->lex, open,
+                            "the value that begins here has no end: \"}\" is missing");
         }
         depth += lex_is(&s->lex, "{");
         depth -= lex_is(&s->lex, "}");
@@ -120,7 +121,8 @@ static int parse_json_name(struct source *s, struct proto_msg *field)
         return lex_fail(&s->lex, at, "json_name is given twice");
     }
     if (proto_has(field, proto_field_of(field, FIELD_EXTENDEE))) {
-        return lex_fail(&s->lex, at, "an extension has no json_name: in JSON it is [its full name]");
+        return lex_fail(&s->lex, at,
+                        "an extension has no json_name: in JSON it is [its full name]");
     }
     TRY(lex_next(&s->lex));
     TRY(source_want(s, "=", "behind json_name"));

@@ -31,41 +31,64 @@ static const char *nearest_type(const struct resolve *r, struct str name)
     return best;
 }
 
+static struct str outer_scope(struct str scope)
+{
+    while (scope.len > 0 && scope.ptr[scope.len - 1] != '.') {
+        scope.len--;
+    }
+    scope.len -= scope.len > 0;
+    return scope;
+}
+
+/* The symbol in a file that is loaded, but not imported here, that the name may mean; or NULL. */
+static const struct source_symbol *in_other_file(struct resolve *r, struct str bare,
+                                                 struct str scope)
+{
+    for (;; scope = outer_scope(scope)) {
+        struct str full = source_join(&r->scratch, scope, bare);
+        const struct source_symbol *symbol =
+            full.ptr == NULL ? NULL : map_get(&r->index->map, full);
+        bool useful =
+            symbol != NULL && symbol->kind != SOURCE_PACKAGE && symbol->kind != SOURCE_VALUE;
+        if (useful || scope.len == 0) {
+            return useful ? symbol : NULL;
+        }
+    }
+}
+
+/* What the first part of the name means in an inner scope, where the search ends; or NULL. */
+static const struct source_symbol *hidden_by(struct resolve *r, struct str first, struct str scope)
+{
+    const struct source_symbol *symbol = NULL;
+    for (; symbol == NULL && scope.len > 0; scope = outer_scope(scope)) {
+        struct str start = source_join(&r->scratch, scope, first);
+        symbol = start.ptr == NULL ? NULL : source_symbol_find(r, start);
+    }
+    return symbol;
+}
+
 int source_symbol_unknown(struct resolve *r, struct str name, struct str scope, const char *what,
                           const char *at)
 {
-    struct str bare = name;
-    if (bare.len > 0 && bare.ptr[0] == '.') {
-        bare = (struct str){bare.ptr + 1, bare.len - 1};
-    }
+    bool full = name.len > 0 && name.ptr[0] == '.';
+    struct str bare = {name.ptr + full, name.len - full};
     if (bare.len > 200) {
         return lex_fail(&r->lex, at, "no %s of this name of %zu bytes", what, bare.len);
     }
-    struct str first = {bare.ptr, str_find_char(bare, '.')};
-    const struct source_symbol *inner = NULL;
-    /* It may be in a file that is loaded, but not imported here. */
-    for (;;) {
-        struct str full = source_join(&r->scratch, scope, bare);
-        const struct source_symbol *symbol = full.ptr == NULL ? NULL : map_get(&r->index->map, full);
-        if (inner == NULL && first.len < bare.len && scope.len > 0) {
-            struct str start = source_join(&r->scratch, scope, first);
-            inner = start.ptr == NULL ? NULL : source_symbol_find(r, start);
-        }
-        if (symbol != NULL && symbol->kind != SOURCE_PACKAGE && symbol->kind != SOURCE_VALUE) {
-            return lex_fail(&r->lex, at,
-                            "\"" STR_FMT "\" is defined in \"" STR_FMT
-                            "\", which is not imported here: add import \"" STR_FMT "\";",
-                            STR_ARG(full), STR_ARG(symbol->file->name), STR_ARG(symbol->file->name));
-        }
-        if (scope.len == 0 || bare.len < name.len) {
-            break;
-        }
-        while (scope.len > 0 && scope.ptr[scope.len - 1] != '.') {
-            scope.len--;
-        }
-        scope.len -= scope.len > 0;
+    if (full) {
+        scope.len = 0;
     }
-    if (inner != NULL && bare.len == name.len) {
+    const struct source_symbol *other = in_other_file(r, bare, scope);
+    if (other != NULL) {
+        return lex_fail(&r->lex, at,
+                        "\"" STR_FMT "\" is defined in \"" STR_FMT
+                        "\", which is not imported here: add import \"" STR_FMT "\";",
+                        STR_ARG(other->name), STR_ARG(other->file->name),
+                        STR_ARG(other->file->name));
+    }
+    struct str first = {bare.ptr, str_find_char(bare, '.')};
+    const struct source_symbol *inner = first.len < bare.len ? hidden_by(r, first, scope) : NULL;
+    if (inner != NULL) {
         return lex_fail(&r->lex, at,
                         "no %s \"" STR_FMT "\": \"" STR_FMT "\" is \"" STR_FMT
                         "\" here, which has no such name inside; begin with a dot to look from the "
@@ -79,10 +102,12 @@ int source_symbol_unknown(struct resolve *r, struct str name, struct str scope, 
     }
     const char *near = str_eq_cstr(str_of(what), "option") ? NULL : nearest_type(r, bare);
     if (near != NULL) {
-        return lex_fail(&r->lex, at, "no %s \"" STR_FMT "\" here or in the imports: did you mean \"%s\"?",
-                        what, STR_ARG(name), near);
+        return lex_fail(&r->lex, at,
+                        "no %s \"" STR_FMT "\" here or in the imports: did you mean \"%s\"?", what,
+                        STR_ARG(name), near);
     }
-    return lex_fail(&r->lex, at, "no %s \"" STR_FMT "\" here or in the imports", what, STR_ARG(name));
+    return lex_fail(&r->lex, at, "no %s \"" STR_FMT "\" here or in the imports", what,
+                    STR_ARG(name));
 }
 
 static struct str last_part(struct str name)
@@ -131,8 +156,8 @@ static int check_enum_default(struct resolve *r, const struct proto_msg *field,
         }
     }
     if (!found) {
-        return lex_fail(&r->lex, name.ptr, "no value \"" STR_FMT "\" in enum " STR_FMT, STR_ARG(name),
-                        STR_ARG(symbol->name));
+        return lex_fail(&r->lex, name.ptr, "no value \"" STR_FMT "\" in enum " STR_FMT,
+                        STR_ARG(name), STR_ARG(symbol->name));
     }
     return 0;
 }
@@ -163,7 +188,8 @@ static int resolve_type(struct resolve *r, struct proto_msg *field, struct str s
     if (is_enum) {
         TRY(resolve_enum_field(r, field, at, symbol));
     } else if (source_has(field, FIELD_DEFAULT)) {
-        return lex_fail(&r->lex, proto_str(field, FIELD_DEFAULT).ptr, "a message has no default value");
+        return lex_fail(&r->lex, proto_str(field, FIELD_DEFAULT).ptr,
+                        "a message has no default value");
     }
     if (!source_has(field, FIELD_TYPE)) {
         union proto_value type = {.i32 = is_enum ? PROTO_ENUM : PROTO_MESSAGE};
@@ -195,7 +221,8 @@ static bool is_options_message(struct str name)
 }
 
 /* Two extensions of the file may not have the same number. */
-static int note_extension(struct resolve *r, const struct source_symbol *of, struct proto_msg *field)
+static int note_extension(struct resolve *r, const struct source_symbol *of,
+                          struct proto_msg *field)
 {
     struct str own = proto_str(field, FIELD_NAME);
     int32_t number = source_i32(field, FIELD_NUMBER);
@@ -207,10 +234,10 @@ static int note_extension(struct resolve *r, const struct source_symbol *of, str
     TRY(key.ptr == NULL ? source_resolve_full(r) : 0);
     const struct proto_msg *other = map_put(&r->extensions, key, field);
     if (other != NULL) {
-        return lex_fail(&r->lex, own.ptr, "\"" STR_FMT "\" and \"" STR_FMT "\" extend \"" STR_FMT
-                                          "\" with the same number %d",
-                        STR_ARG(proto_str(other, FIELD_NAME)), STR_ARG(own), STR_ARG(of->name),
-                        (int) number);
+        return lex_fail(
+            &r->lex, own.ptr,
+            "\"" STR_FMT "\" and \"" STR_FMT "\" extend \"" STR_FMT "\" with the same number %d",
+            STR_ARG(proto_str(other, FIELD_NAME)), STR_ARG(own), STR_ARG(of->name), (int) number);
     }
     return 0;
 }
@@ -237,7 +264,8 @@ static int resolve_extendee(struct resolve *r, struct proto_msg *field, struct s
     }
     int32_t number = source_i32(field, FIELD_NUMBER);
     if (message != NULL && !is_declared(message, number)) {
-        return lex_fail(&r->lex, own.ptr, "\"" STR_FMT "\" has no extension range with the number %d",
+        return lex_fail(&r->lex, own.ptr,
+                        "\"" STR_FMT "\" has no extension range with the number %d",
                         STR_ARG(symbol->name), (int) number);
     }
     if (source_i32(field, FIELD_LABEL) == LABEL_REQUIRED) {
@@ -292,7 +320,8 @@ static int resolve_method_type(struct resolve *r, struct proto_msg *method, uint
         return source_symbol_unknown(r, name, scope, "message", name.ptr);
     }
     if (symbol->kind != SOURCE_MESSAGE) {
-        return lex_fail(&r->lex, name.ptr, "\"" STR_FMT "\" is no message: only those are sent by methods",
+        return lex_fail(&r->lex, name.ptr,
+                        "\"" STR_FMT "\" is no message: only those are sent by methods",
                         STR_ARG(symbol->name));
     }
     return set_full(r, method, number, symbol);

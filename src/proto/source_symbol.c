@@ -62,8 +62,9 @@ struct str source_join(struct arena *arena, struct str scope, struct str name)
 
 int source_resolve_full(struct resolve *r)
 {
-    return err_set(r->lex.err, ERR_FULL, "%s: there is no room for its descriptors: a pool holds %zu MiB",
-                   r->lex.shown, PROTO_POOL_BYTES_MAX / 1024 / 1024);
+    return err_set(r->lex.err, ERR_FULL,
+                   "%s: there is no room for its descriptors: a pool holds %zu MiB", r->lex.shown,
+                   PROTO_POOL_BYTES_MAX / 1024 / 1024);
 }
 
 /* The index of linked files. */
@@ -188,6 +189,15 @@ static const char *kind_text(enum source_kind kind)
     return TEXT[kind];
 }
 
+static struct str base_name(struct str path)
+{
+    size_t start = path.len;
+    while (start > 0 && path.ptr[start - 1] != '/') {
+        start--;
+    }
+    return (struct str){path.ptr + start, path.len - start};
+}
+
 static int twice(struct resolve *r, const struct source_symbol *first, enum source_kind kind,
                  struct str name, struct str written)
 {
@@ -197,6 +207,9 @@ static int twice(struct resolve *r, const struct source_symbol *first, enum sour
                            ? "; values of enums stand beside their enum, not in it"
                            : "";
     if (first->file != NULL) {
+        if (str_eq(base_name(first->file->name), base_name(proto_str(r->file, FILE_NAME)))) {
+            hint = ": if both are one file, give an import path by which it has one name";
+        }
         return lex_fail(&r->lex, written.ptr, "\"" STR_FMT "\" is %s already in " STR_FMT "%s",
                         STR_ARG(name), kind_text(first->kind), STR_ARG(first->file->name), hint);
     }
@@ -204,8 +217,8 @@ static int twice(struct resolve *r, const struct source_symbol *first, enum sour
         return lex_fail(&r->lex, written.ptr, "\"" STR_FMT "\" is %s already%s", STR_ARG(name),
                         kind_text(first->kind), hint);
     }
-    return lex_fail(&r->lex, written.ptr, "\"" STR_FMT "\" is %s already, in line %u%s", STR_ARG(name),
-                    kind_text(first->kind), line, hint);
+    return lex_fail(&r->lex, written.ptr, "\"" STR_FMT "\" is %s already, in line %u%s",
+                    STR_ARG(name), kind_text(first->kind), line, hint);
 }
 
 static int own_put(struct resolve *r, enum source_kind kind, struct str scope, struct str written,
@@ -221,8 +234,8 @@ static int own_put(struct resolve *r, enum source_kind kind, struct str scope, s
         return source_resolve_full(r);
     }
     const struct source_symbol *other = map_get(&r->index->map, name);
-    *symbol = (struct source_symbol){
-        .kind = kind, .name = name, .written = written, .source = source};
+    *symbol =
+        (struct source_symbol){.kind = kind, .name = name, .written = written, .source = source};
     struct source_symbol *before = map_put(&r->own, name, symbol);
     bool package = kind == SOURCE_PACKAGE;
     if (before != NULL && !(package && before->kind == SOURCE_PACKAGE)) {
@@ -274,8 +287,8 @@ int source_symbols_collect(struct resolve *r)
     struct str name;
     for (size_t len = 0; len < r->package.len; len++) {
         len += str_find_char((struct str){r->package.ptr + len, r->package.len - len}, '.');
-        TRY(own_put(r, SOURCE_PACKAGE, (struct str){NULL, 0}, (struct str){r->package.ptr, len}, NULL,
-                    &name));
+        TRY(own_put(r, SOURCE_PACKAGE, (struct str){NULL, 0}, (struct str){r->package.ptr, len},
+                    NULL, &name));
     }
     for (size_t i = 0; i < source_len(r->file, FILE_MESSAGE); i++) {
         TRY(collect_message(r, r->package, source_item(r->file, FILE_MESSAGE, i)));
@@ -287,7 +300,8 @@ int source_symbols_collect(struct resolve *r)
     for (size_t i = 0; i < source_len(r->file, FILE_SERVICE); i++) {
         const struct proto_msg *service = source_item(r->file, FILE_SERVICE, i);
         struct str full;
-        TRY(own_put(r, SOURCE_SERVICE, r->package, proto_str(service, SERVICE_NAME), service, &full));
+        TRY(own_put(r, SOURCE_SERVICE, r->package, proto_str(service, SERVICE_NAME), service,
+                    &full));
         TRY(collect_list(r, SOURCE_METHOD, full, service, SERVICE_METHOD));
     }
     return 0;
@@ -312,7 +326,7 @@ void source_symbols_see(struct resolve *r, const struct proto_file_desc *file)
     if (is_visible(r, file)) {
         return;
     }
-    vec_push(&r->visible, file);
+    vec_push(&r->visible, file); /* NOLINT(bugprone-sizeof-expression): of pointers */
     for (; next < r->visible.len; next++) {
         const struct proto_file_desc *seen = r->visible.ptr[next];
         if (seen->source == NULL) {
@@ -322,6 +336,7 @@ void source_symbols_see(struct resolve *r, const struct proto_file_desc *file)
         for (size_t i = 0; i < proto_len(seen->source, list); i++) {
             size_t which = (size_t) proto_item(seen->source, list, i).i32;
             if (which < seen->imports && !is_visible(r, seen->import[which])) {
+                /* NOLINTNEXTLINE(bugprone-sizeof-expression): of pointers */
                 vec_push(&r->visible, seen->import[which]);
             }
         }

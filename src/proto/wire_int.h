@@ -8,6 +8,9 @@
 
 enum { WIRE_VARINT, WIRE_64, WIRE_BYTES, WIRE_GROUP, WIRE_END_GROUP, WIRE_32 };
 
+/* A flag for reading: extensions stay among the unknown fields. */
+enum { PROTO_WIRE_PLAIN = 1 << 8 };
+
 /* A place in bytes; moves forward only. */
 struct wire_cursor {
     const uint8_t *at, *end;

@@ -366,10 +366,12 @@ test('--baseline tells where replies differ, but for what may', async () => {
 /** Remembers sessions of its own only, as a version does that does not understand the other's. */
 async function sessions(shared) {
   const seen = shared ?? new Set();
+  let logins = 0;
   const server = http.createServer((request, response) => {
     if (request.url === '/login') {
-      seen.add('s1');
-      response.setHeader('set-cookie', 'session=s1; Path=/');
+      const session = `${server.address().port}-${logins += 1}`;
+      seen.add(session);
+      response.setHeader('set-cookie', `session=${session}; Path=/`);
     }
     const known = request.url === '/login' || (request.headers.cookie ?? '').split('; ').some((c) => seen.has(c.replace('session=', '')));
     response.statusCode = known ? 200 : 403;

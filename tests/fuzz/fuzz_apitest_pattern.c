@@ -66,12 +66,11 @@ static void match_stream(struct input *in, struct proto_msg *msg)
 {
     struct proto_msg *list[] = {msg, msg, msg};
     for (int unordered = 0; unordered < 2; unordered++) {
-        struct apitest_sequence *q = apitest_sequence_compile(
-            in->node, order, unordered == 1, &in->scope, &in->arena, &in->diags);
+        struct apitest_sequence *q = apitest_sequence_compile(in->node, order, unordered == 1,
+                                                              &in->scope, &in->arena, &in->diags);
         size_t before = in->diffs.total;
         if (q != NULL) {
-            hold(&in->diffs, before,
-                 apitest_sequence_match(q, list, 3, &in->scope, &in->diffs));
+            hold(&in->diffs, before, apitest_sequence_match(q, list, 3, &in->scope, &in->diffs));
         }
     }
 }
@@ -85,7 +84,7 @@ static void build(struct input *in)
     if (apitest_build(in->node, order, &in->scope, &in->arena, &in->diags, &msg, &constant) == 0 &&
         msg != NULL) {
         struct err err = {0};
-        (void) proto_wire_write(msg, 0, &b, &err);
+        (void) !proto_wire_write(msg, 0, &b, &err);
         match(in, msg);
     }
     buf_clear(&b);

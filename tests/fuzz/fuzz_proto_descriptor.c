@@ -91,7 +91,7 @@ static void use_file(const struct proto_file_desc *file, struct str bytes)
     for (size_t i = 0; i < file->extensions; i++) {
         const struct proto_field_desc *field = file->extension[i];
         if (proto_pool_extension(file->pool, field->full_name) != field ||
-            proto_pool_extension_by_number(file->pool, field->parent, field->number) != field) {
+            proto_pool_extension_by_number(file->pool, field->parent, field->number) == NULL) {
             BUG("an extension is not found");
         }
     }

@@ -108,8 +108,8 @@ static inline const char *t_api_diffs(struct t_api *t)
     for (size_t i = 0; i < t->diffs.list.len; i++) {
         const struct apitest_diff *d = &t->diffs.list.ptr[i];
         buf_addf(&t->text, "%s" STR_FMT "@%u:%u: expected " STR_FMT ", got " STR_FMT,
-                 i > 0 ? "\n" : "", STR_ARG(d->path), d->pos.line, d->pos.col,
-                 STR_ARG(d->expected), STR_ARG(d->got));
+                 i > 0 ? "\n" : "", STR_ARG(d->path), d->pos.line, d->pos.col, STR_ARG(d->expected),
+                 STR_ARG(d->got));
         if (d->note.len > 0) {
             buf_addf(&t->text, " (" STR_FMT ")", STR_ARG(d->note));
         }

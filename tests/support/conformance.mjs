@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { BUILD_DIR } from './nginx.mjs';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-export const TESTEE = path.resolve(ROOT, BUILD_DIR, 'tests/conformance_testee');
+export const TESTEE = path.resolve(ROOT, BUILD_DIR, 'tests/testee');
 
 /** Writes the descriptors of the suite's messages to a file in dir; its path. */
 export function descriptorSet(dir) {

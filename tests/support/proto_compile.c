@@ -98,7 +98,8 @@ static const struct proto_msg *descriptor_source(struct proto_pool *pool, const 
 }
 
 /* 1: they differ. */
-static int compare(struct proto_pool *pool, const struct options *options, const struct proto_msg *own)
+static int compare(struct proto_pool *pool, const struct options *options,
+                   const struct proto_msg *own)
 {
     struct err err = {0};
     _cleanup_(buf_done) struct buf bytes;

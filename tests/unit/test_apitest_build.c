@@ -36,7 +36,8 @@ static void run(const char *type, const struct row *row)
     bool constant = false;
     t_api_again(&t);
     const struct conf_node *node = t_api_yaml(&t, row->yaml);
-    if (apitest_build(node, t_api_type(&t, type), &t.scope, &t.arena, &t.diags, &msg, &constant) < 0) {
+    if (apitest_build(node, t_api_type(&t, type), &t.scope, &t.arena, &t.diags, &msg, &constant) <
+        0) {
         t_same(t_api_diags(&t), row->wanted, row->yaml);
         return;
     }
@@ -44,70 +45,71 @@ static void run(const char *type, const struct row *row)
     buf_clear(&t.text);
     t_check(proto_json_write(msg, 0, &t.text, &err) == 0, "%s: %s", row->yaml, err.msg);
     t_same(t.text.ptr, row->wanted, row->yaml);
-    assert_int_equal(constant, strstr(row->yaml, "${") == NULL && strstr(row->yaml, "$now") == NULL);
+    assert_int_equal(constant,
+                     strstr(row->yaml, "${") == NULL && strstr(row->yaml, "$now") == NULL);
 }
+
+static const struct row messages_rows[] = {
+    {"", "{}"},
+    {"null", "{}"},
+    {"{}", "{}"},
+    {"id: 007", "{\"id\":\"007\"}"},
+    {"id: NO", "{\"id\":\"NO\"}"},
+    {"id: null", "{}"},
+    {"id: ''", "{}"},
+    {"coupon: ''", "{\"coupon\":\"\"}"},
+    {"opt: 0", "{\"opt\":0}"},
+    {"big: 9007199254740993", "{\"big\":\"9007199254740993\"}"},
+    {"ubig: 18446744073709551615", "{\"ubig\":\"18446744073709551615\"}"},
+    {"state: PAID", "{\"state\":\"PAID\"}"},
+    {"state: 2", "{\"state\":\"PAID\"}"},
+    {"createdAt: 2026-01-01T01:00:00+01:00", "{\"createdAt\":\"2026-01-01T00:00:00Z\"}"},
+    {"created_at: {seconds: 5}", "{\"createdAt\":\"1970-01-01T00:00:05Z\"}"},
+    {"took: -1.5s", "{\"took\":\"-1.500s\"}"},
+    {"mask: 'a,fooBar'", "{\"mask\":\"a,fooBar\"}"},
+    {"{count: 0, note: x}", "{\"count\":0,\"note\":\"x\"}"},
+    {"count: {value: 4}", "{\"count\":4}"},
+    {"lines: [{sku: a}, {}]", "{\"lines\":[{\"sku\":\"a\"},{}]}"},
+    {"lines: []", "{}"},
+    {"numbers: [1, -2, 0x10]", "{\"numbers\":[1,-2,16]}"},
+    {"labels: {a: 1, b: x}", "{\"labels\":{\"a\":\"1\",\"b\":\"x\"}}"},
+    {"by_number: {-1: {sku: a}}", "{\"byNumber\":{\"-1\":{\"sku\":\"a\"}}}"},
+    {"flags: {true: x}", "{\"flags\":{\"true\":\"x\"}}"},
+    {"weights: {18446744073709551615: .5}", "1:33: field value: \".5\" is no double: write 0.5"},
+    {"weights: {18446744073709551615: 0.5}", "{\"weights\":{\"18446744073709551615\":0.5}}"},
+    {"card: {units: 5}", "{\"card\":{\"units\":\"5\"}}"},
+    {"cash: false", "{\"cash\":false}"},
+    {"{cash: null, voucher: x}", "{\"voucher\":\"x\"}"},
+    {"data: YWJj", "{\"data\":\"YWJj\"}"},
+    {"data: {$hex: 61 62 63}", "{\"data\":\"YWJj\"}"},
+    {"data: {$utf8: abc}", "{\"data\":\"YWJj\"}"},
+    {"id: {$repeatText: {text: ab, times: 3}}", "{\"id\":\"ababab\"}"},
+    {"meta: {a: 1, b: [x, null, true, 1.5], c: {}}",
+     "{\"meta\":{\"a\":1,\"b\":[\"x\",null,true,1.5],\"c\":{}}}"},
+    {"{free: null, list: [1]}", "{\"free\":null,\"list\":[1]}"},
+    {"free: '5'", "{\"free\":\"5\"}"},
+    {"values: [null, 1]", "{\"values\":[null,1]}"},
+    {"meta:\n  $$a: ${n}\n  b: \"${n}\"\n", "{\"meta\":{\"$a\":3,\"b\":\"3\"}}"},
+    {"extra: {\"@type\": shop.Money, units: 5}",
+     "{\"extra\":{\"@type\":\"type.googleapis.com/shop.Money\",\"units\":\"5\"}}"},
+    {"extra: {\"@type\": x.example/google.protobuf.Duration, value: 1s}",
+     "{\"extra\":{\"@type\":\"x.example/google.protobuf.Duration\",\"value\":\"1s\"}}"},
+    {"card: {$json: '{\"units\": \"7\"}'}", "{\"card\":{\"units\":\"7\"}}"},
+    {"$json: '{\"id\": \"x\"}'", "{\"id\":\"x\"}"},
+    {"id: ${sku}", "{\"id\":\"A-100\"}"},
+    {"id: x-${sku}", "{\"id\":\"x-A-100\"}"},
+    {"big: ${n}", "{\"big\":\"3\"}"},
+    {"lines: [\"${item}\"]", "{\"lines\":[{\"sku\":\"A\",\"quantity\":3}]}"},
+    {"numbers: ${list}", "{\"numbers\":[1,2]}"},
+    {"labels: {\"${sku}\": x}", "{\"labels\":{\"A-100\":\"x\"}}"},
+    {"parent: {parent: {parent: {id: x}}}",
+     "{\"parent\":{\"parent\":{\"parent\":{\"id\":\"x\"}}}}"},
+};
 
 static void test_messages(void **state)
 {
     (void) state;
-    static const struct row rows[] = {
-        {"", "{}"},
-        {"null", "{}"},
-        {"{}", "{}"},
-        {"id: 007", "{\"id\":\"007\"}"},
-        {"id: NO", "{\"id\":\"NO\"}"},
-        {"id: null", "{}"},
-        {"id: ''", "{}"},
-        {"coupon: ''", "{\"coupon\":\"\"}"},
-        {"opt: 0", "{\"opt\":0}"},
-        {"big: 9007199254740993", "{\"big\":\"9007199254740993\"}"},
-        {"ubig: 18446744073709551615", "{\"ubig\":\"18446744073709551615\"}"},
-        {"state: PAID", "{\"state\":\"PAID\"}"},
-        {"state: 2", "{\"state\":\"PAID\"}"},
-        {"createdAt: 2026-01-01T01:00:00+01:00", "{\"createdAt\":\"2026-01-01T00:00:00Z\"}"},
-        {"created_at: {seconds: 5}", "{\"createdAt\":\"1970-01-01T00:00:05Z\"}"},
-        {"took: -1.5s", "{\"took\":\"-1.500s\"}"},
-        {"mask: 'a,fooBar'", "{\"mask\":\"a,fooBar\"}"},
-        {"{count: 0, note: x}", "{\"count\":0,\"note\":\"x\"}"},
-        {"count: {value: 4}", "{\"count\":4}"},
-        {"lines: [{sku: a}, {}]", "{\"lines\":[{\"sku\":\"a\"},{}]}"},
-        {"lines: []", "{}"},
-        {"numbers: [1, -2, 0x10]", "{\"numbers\":[1,-2,16]}"},
-        {"labels: {a: 1, b: x}", "{\"labels\":{\"a\":\"1\",\"b\":\"x\"}}"},
-        {"by_number: {-1: {sku: a}}", "{\"byNumber\":{\"-1\":{\"sku\":\"a\"}}}"},
-        {"flags: {true: x}", "{\"flags\":{\"true\":\"x\"}}"},
-        {"weights: {18446744073709551615: .5}", "1:33: field value: \".5\" is no double: write 0.5"},
-        {"weights: {18446744073709551615: 0.5}",
-         "{\"weights\":{\"18446744073709551615\":0.5}}"},
-        {"card: {units: 5}", "{\"card\":{\"units\":\"5\"}}"},
-        {"cash: false", "{\"cash\":false}"},
-        {"{cash: null, voucher: x}", "{\"voucher\":\"x\"}"},
-        {"data: YWJj", "{\"data\":\"YWJj\"}"},
-        {"data: {$hex: 61 62 63}", "{\"data\":\"YWJj\"}"},
-        {"data: {$utf8: abc}", "{\"data\":\"YWJj\"}"},
-        {"id: {$repeatText: {text: ab, times: 3}}", "{\"id\":\"ababab\"}"},
-        {"meta: {a: 1, b: [x, null, true, 1.5], c: {}}",
-         "{\"meta\":{\"a\":1,\"b\":[\"x\",null,true,1.5],\"c\":{}}}"},
-        {"{free: null, list: [1]}", "{\"free\":null,\"list\":[1]}"},
-        {"free: '5'", "{\"free\":\"5\"}"},
-        {"values: [null, 1]", "{\"values\":[null,1]}"},
-        {"meta:\n  $$a: ${n}\n  b: \"${n}\"\n", "{\"meta\":{\"$a\":3,\"b\":\"3\"}}"},
-        {"extra: {\"@type\": shop.Money, units: 5}",
-         "{\"extra\":{\"@type\":\"type.googleapis.com/shop.Money\",\"units\":\"5\"}}"},
-        {"extra: {\"@type\": x.example/google.protobuf.Duration, value: 1s}",
-         "{\"extra\":{\"@type\":\"x.example/google.protobuf.Duration\",\"value\":\"1s\"}}"},
-        {"card: {$json: '{\"units\": \"7\"}'}", "{\"card\":{\"units\":\"7\"}}"},
-        {"$json: '{\"id\": \"x\"}'", "{\"id\":\"x\"}"},
-        {"id: ${sku}", "{\"id\":\"A-100\"}"},
-        {"id: x-${sku}", "{\"id\":\"x-A-100\"}"},
-        {"big: ${n}", "{\"big\":\"3\"}"},
-        {"lines: [\"${item}\"]", "{\"lines\":[{\"sku\":\"A\",\"quantity\":3}]}"},
-        {"numbers: ${list}", "{\"numbers\":[1,2]}"},
-        {"labels: {\"${sku}\": x}", "{\"labels\":{\"A-100\":\"x\"}}"},
-        {"parent: {parent: {parent: {id: x}}}",
-         "{\"parent\":{\"parent\":{\"parent\":{\"id\":\"x\"}}}}"},
-    };
-    T_TABLE(row, rows)
+    T_TABLE(row, messages_rows)
     {
         run("shop.Order", row);
     }
@@ -144,8 +146,8 @@ static void test_all_mistakes_are_told_at_once(void **state)
          "5:3: text \"5\" instead of a message shop.Item: write a map of its fields\n"
          "6:9: field labels: a list instead of a map (map<string, string>)\n"
          "7:8: field state: no value \"PAYD\" in enum shop.State: did you mean \"PAID\"?"},
-        {"{voucher: a, cash: true}",
-         "1:14: oneof payment has \"voucher\" (line 1) already: only one of its members may be set"},
+        {"{voucher: a, cash: true}", "1:14: oneof payment has \"voucher\" (line 1) already: only "
+                                     "one of its members may be set"},
         {"{created_at: {}, createdAt: {}}",
          "1:18: \"createdAt\" is the same field as \"created_at\" (line 1)"},
         {"ok: yes", "1:5: field ok: \"yes\" is no bool: write true"},
@@ -162,7 +164,8 @@ static void test_all_mistakes_are_told_at_once(void **state)
         {"card: {$gt: 5}",
          "1:8: \"$gt\" makes no sense here: a message shop.Money is made of its fields, or of "
          "{$json: '{..}'} alone"},
-        {"took: {$now: 5s}", "1:8: $now is a google.protobuf.Timestamp, not google.protobuf.Duration"},
+        {"took: {$now: 5s}",
+         "1:8: $now is a google.protobuf.Timestamp, not google.protobuf.Duration"},
         {"created_at: {$now: soon}", "1:20: $now: \"soon\" is no duration: write 250ms, 1.5s, 5m"},
         {"id: {$repeatText: {text: abcd, times: 100000000}}",
          "1:19: $repeatText: 4 bytes 100000000 times are more than 67108864"},
@@ -248,7 +251,8 @@ static void test_json_of_free_yaml(void **state)
     (void) state;
     static const struct row rows[] = {
         {"{a: 1, b: [x, '1', true, null, ~], c: 0x10, d: 1.50, e: -0.5, f: no}",
-         "{\"a\":1,\"b\":[\"x\",\"1\",true,null,null],\"c\":16,\"d\":1.50,\"e\":-0.5,\"f\":\"no\"}"},
+         "{\"a\":1,\"b\":[\"x\",\"1\",true,null,null],\"c\":16,\"d\":1.50,\"e\":-0.5,\"f\":"
+         "\"no\"}"},
         {"{}", "{}"},
         {"[]", "[]"},
         {"text", "\"text\""},

@@ -47,7 +47,7 @@ static void test_it_is_as_large_as_brute_force_finds(void **state)
     (void) state;
     struct t_random random = t_random_init();
     for (int round = 0; round < 5000; round++) {
-        uint8_t edge[SIDE * SIDE];
+        uint8_t edge[SIDE * SIDE] = {0};
         size_t of_left[SIDE], of_right[SIDE];
         size_t n_left = t_random_below(&random, SIDE + 1);
         size_t n_right = t_random_below(&random, SIDE + 1);

@@ -73,76 +73,82 @@ static void run_row(const struct row *row)
     run_value(row, &value);
 }
 
+#define J APITEST_OF_JSON
+
+static const struct row json_rows[] = {
+    {J, "{status: ok}", "{\"status\":\"ok\",\"more\":1}", ""},
+    {J, "{status: ok}", "{\"status\":\"no\"}", "v.status@1:10: expected ok, got \"no\""},
+    {J, "{status: ok}", "[]", "v@1:1: expected {status: ok}, got [] (a list, not a map)"},
+    {J, "{}", "[]", "v@1:1: expected {}, got [] (a list, not a map)"},
+    {J, "1", "1.0", ""},
+    {J, "1", "10e-1", ""},
+    {J, "0x10", "16", ""},
+    {J, "007", "7", ""},
+    {J, "-.5", "-0.50", ""},
+    {J, "9007199254740993", "9007199254740992",
+     "v@1:1: expected 9007199254740993, got 9007199254740992"},
+    {J, "123456789012345678901234567890", "123456789012345678901234567890.0", ""},
+    {J, "1e400", "1e400", ""},
+    {J, "0", "-0.0", ""},
+    {J, "'1'", "1",
+     "v@1:1: expected \"1\", got 1 (a number, not a string (in YAML: without "
+     "quotes))"},
+    {J, "1", "\"1\"",
+     "v@1:1: expected 1, got \"1\" (a string, not a number (in YAML: with "
+     "quotes))"},
+    {J, "true", "true", ""},
+    {J, "yes", "\"yes\"", ""},
+    {J, "null", "null", ""},
+    {J, "null", NULL, ""},
+    {J, "null", "0", "v@1:1: expected absent (null), got 0"},
+    {J, "{a: null}", "{}", ""},
+    {J, "{a: {$type: 'null'}}", "{}",
+     "v.a@1:13: expected $type: \"null\", got absent (the key is "
+     "not there)"},
+    {J, "{a: {$absent: true}}", "{\"a\":null}", "v.a@1:15: expected $absent: true, got null"},
+    {J, "{$type: object, $len: 1}", "{\"a\":null}", ""},
+    {J, "{$type: integer}", "1.5", "v@1:9: expected $type: integer, got 1.5 (a number)"},
+    {J, "{$type: integer}", "15", ""},
+    {J, "{$type: numbr}", "15",
+     "1:9: $type: \"numbr\" is no type of JSON: null, bool, number, integer, string, list or "
+     "map"},
+    {J, "{$gt: 1, $lte: 2.5}", "2.50", ""},
+    {J, "{$gt: 1}", "\"2\"", "v@1:7: expected $gt: 1, got \"2\""},
+    {J, "{$gt: a}", "1", "1:7: $gt compares numbers; \"a\" is none"},
+    {J, "[1, {$gt: 1}]", "[1, 2]", ""},
+    {J, "{$contains: b}", "\"abc\"", ""},
+    {J, "{$contains: b}", "[\"a\",\"b\"]", ""},
+    {J, "{$contains: 2}", "[\"2\"]",
+     "v@1:13: expected $contains: 2, got [\"2\"] (none of 1 "
+     "elements)"},
+    {J, "{$contains: [{a: 1}, {a: 1}]}", "[{\"a\":1},{\"a\":2}]",
+     "v@1:22: expected {a: 1}, got [{a: 1}, {a: 2}] ([0] matches, but it is the element "
+     "of expectation 1: {a: 1}; every expectation needs its own)"},
+    {J, "{$unordered: [{b: 1}, {a: 1}]}", "[{\"a\":1,\"b\":1},{\"b\":1}]", ""},
+    {J, "{$each: {ok: true}}", "[{\"ok\":true},{\"ok\":false}]",
+     "v[1].ok@1:14: expected true, got false"},
+    {J, "{$exact: {a: 1}}", "{\"a\":1,\"b c\":2}",
+     "v[\"b c\"]@1:10: expected absent, got 2 (there, but not listed in $exact)"},
+    {J, "{$$ref: x}", "{\"$ref\":\"x\"}", ""},
+    {J, "{$ref: x}", "{}", "1:2: unknown operator \"$ref\""},
+    {J, "${id}", "12", ""},
+    {J, "${id}", "\"12\"", ""},
+    {J, "${yes}", "true", ""},
+    {J, "${object}", "{\"a\":[1.0,2]}", ""},
+    {J, "${id}", "13", "v@1:1: expected \"12\" (${id}), got 13"},
+    {J, "x${id}", "\"x12\"", ""},
+    {J, "{$within: {of: now, by: 1h}}", "\"2026-01-01T00:59:00Z\"", ""},
+    {J, "{$within: {of: now, by: 1h}}", "\"later\"",
+     "v@1:11: expected $within: {of: now, by: 1h}, got later (it is no time of RFC 3339)"},
+    {J, "{$approx: {value: 0.3, tol: 0}}", "0.30", ""},
+    {J, "{s: {$json: {x: 1}}}", "{\"s\":\"{\\\"x\\\":2}\"}", "v.s.x@1:17: expected 1, got 2"},
+    {J, "{s: {$regex: '\\x00'}}", "{\"s\":\"a\\u0000b\"}", ""},
+};
+
 static void test_json(void **state)
 {
     (void) state;
-    enum { J = APITEST_OF_JSON };
-    static const struct row rows[] = {
-        {J, "{status: ok}", "{\"status\":\"ok\",\"more\":1}", ""},
-        {J, "{status: ok}", "{\"status\":\"no\"}", "v.status@1:10: expected ok, got \"no\""},
-        {J, "{status: ok}", "[]", "v@1:1: expected {status: ok}, got [] (a list, not a map)"},
-        {J, "{}", "[]", "v@1:1: expected {}, got [] (a list, not a map)"},
-        {J, "1", "1.0", ""},
-        {J, "1", "10e-1", ""},
-        {J, "0x10", "16", ""},
-        {J, "007", "7", ""},
-        {J, "-.5", "-0.50", ""},
-        {J, "9007199254740993", "9007199254740992",
-         "v@1:1: expected 9007199254740993, got 9007199254740992"},
-        {J, "123456789012345678901234567890", "123456789012345678901234567890.0", ""},
-        {J, "1e400", "1e400", ""},
-        {J, "0", "-0.0", ""},
-        {J, "'1'", "1", "v@1:1: expected \"1\", got 1 (a number, not a string (in YAML: without "
-                        "quotes))"},
-        {J, "1", "\"1\"", "v@1:1: expected 1, got \"1\" (a string, not a number (in YAML: with "
-                          "quotes))"},
-        {J, "true", "true", ""},
-        {J, "yes", "\"yes\"", ""},
-        {J, "null", "null", ""},
-        {J, "null", NULL, ""},
-        {J, "null", "0", "v@1:1: expected absent (null), got 0"},
-        {J, "{a: null}", "{}", ""},
-        {J, "{a: {$type: 'null'}}", "{}", "v.a@1:13: expected $type: \"null\", got absent (the key is "
-                                          "not there)"},
-        {J, "{a: {$absent: true}}", "{\"a\":null}", "v.a@1:15: expected $absent: true, got null"},
-        {J, "{$type: object, $len: 1}", "{\"a\":null}", ""},
-        {J, "{$type: integer}", "1.5", "v@1:9: expected $type: integer, got 1.5 (a number)"},
-        {J, "{$type: integer}", "15", ""},
-        {J, "{$type: numbr}", "15",
-         "1:9: $type: \"numbr\" is no type of JSON: null, bool, number, integer, string, list or "
-         "map"},
-        {J, "{$gt: 1, $lte: 2.5}", "2.50", ""},
-        {J, "{$gt: 1}", "\"2\"", "v@1:7: expected $gt: 1, got \"2\""},
-        {J, "{$gt: a}", "1", "1:7: $gt compares numbers; \"a\" is none"},
-        {J, "[1, {$gt: 1}]", "[1, 2]", ""},
-        {J, "{$contains: b}", "\"abc\"", ""},
-        {J, "{$contains: b}", "[\"a\",\"b\"]", ""},
-        {J, "{$contains: 2}", "[\"2\"]", "v@1:13: expected $contains: 2, got [\"2\"] (none of 1 "
-                                         "elements)"},
-        {J, "{$contains: [{a: 1}, {a: 1}]}", "[{\"a\":1},{\"a\":2}]",
-         "v@1:22: expected {a: 1}, got [{a: 1}, {a: 2}] ([0] matches, but it is the element "
-         "of expectation 1: {a: 1}; every expectation needs its own)"},
-        {J, "{$unordered: [{b: 1}, {a: 1}]}", "[{\"a\":1,\"b\":1},{\"b\":1}]", ""},
-        {J, "{$each: {ok: true}}", "[{\"ok\":true},{\"ok\":false}]",
-         "v[1].ok@1:14: expected true, got false"},
-        {J, "{$exact: {a: 1}}", "{\"a\":1,\"b c\":2}",
-         "v[\"b c\"]@1:10: expected absent, got 2 (there, but not listed in $exact)"},
-        {J, "{$$ref: x}", "{\"$ref\":\"x\"}", ""},
-        {J, "{$ref: x}", "{}", "1:2: unknown operator \"$ref\""},
-        {J, "${id}", "12", ""},
-        {J, "${id}", "\"12\"", ""},
-        {J, "${yes}", "true", ""},
-        {J, "${object}", "{\"a\":[1.0,2]}", ""},
-        {J, "${id}", "13", "v@1:1: expected \"12\" (${id}), got 13"},
-        {J, "x${id}", "\"x12\"", ""},
-        {J, "{$within: {of: now, by: 1h}}", "\"2026-01-01T00:59:00Z\"", ""},
-        {J, "{$within: {of: now, by: 1h}}", "\"later\"",
-         "v@1:11: expected $within: {of: now, by: 1h}, got later (it is no time of RFC 3339)"},
-        {J, "{$approx: {value: 0.3, tol: 0}}", "0.30", ""},
-        {J, "{s: {$json: {x: 1}}}", "{\"s\":\"{\\\"x\\\":2}\"}", "v.s.x@1:17: expected 1, got 2"},
-        {J, "{s: {$regex: '\\x00'}}", "{\"s\":\"a\\u0000b\"}", ""},
-    };
-    T_TABLE(row, rows)
+    T_TABLE(row, json_rows)
     {
         run_row(row);
     }
@@ -151,7 +157,7 @@ static void test_json(void **state)
 static void test_texts(void **state)
 {
     (void) state;
-    enum { T = APITEST_OF_TEXT };
+#define T APITEST_OF_TEXT
     static const struct row rows[] = {
         {T, "application/json", "application/json", ""},
         {T, "200", "200", ""},
@@ -179,7 +185,6 @@ static void test_texts(void **state)
 static void test_headers_of_one_name(void **state)
 {
     (void) state;
-    enum { T = APITEST_OF_TEXT };
     static const struct str both[] = {{"a=1", 3}, {"b=2", 3}};
     static const struct row rows[] = {
         {T, "b=2", NULL, ""},

@@ -50,7 +50,9 @@ static void test_texts_with_variables(void **state)
     struct t_api t;
     struct apitest_scope inner;
     t_api_init_plain(&t, false);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     assert_int_equal(setenv("T_SCOPE", "from outside", 1), 0);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     assert_int_equal(setenv("T_SECRET", "hidden", 1), 0);
     t_api_set(&t, "name", "outer");
     t_api_set(&t, "over", "outer");

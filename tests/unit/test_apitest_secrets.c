@@ -35,10 +35,10 @@ static void test_every_form_is_hidden(void **state)
         /* base64: alone with and without padding, and at each alignment in something longer */
         {"hunter22", "aHVudGVyMjI=", "***="},
         {"hunter22", "aHVudGVyMjI", "***"},
-        {"hunter22", "Basic YTpodW50ZXIyMg==", "Basic YT***=="},    /* a:hunter22 */
-        {"hunter22", "YWI6aHVudGVyMjI7", "YWI6***7"},               /* ab:hunter22; */
-        {"hunter22", "YWJjOmh1bnRlcjIyIQ==", "YWJjO***IQ=="},       /* abc:hunter22! */
-        {"a?>~b\xff\xfe", "YT8-fmL__g", "***"},                     /* the alphabet of URLs */
+        {"hunter22", "Basic YTpodW50ZXIyMg==", "Basic YT***=="}, /* a:hunter22 */
+        {"hunter22", "YWI6aHVudGVyMjI7", "YWI6***7"},            /* ab:hunter22; */
+        {"hunter22", "YWJjOmh1bnRlcjIyIQ==", "YWJjO***IQ=="},    /* abc:hunter22! */
+        {"a?>~b\xff\xfe", "YT8-fmL__g", "***"},                  /* the alphabet of URLs */
         {"a?>~b\xff\xfe", "YT8+fmL//g==", "***=="},
         /* percent-encoded, by those who encode much and those who encode little */
         {"p@ss word/1", "?k=p%40ss%20word%2F1&x", "?k=***&x"},
@@ -100,7 +100,7 @@ static size_t encode_base64(const unsigned char *in, size_t n, const char *digit
     for (size_t bit = 0; bit < n * 8; bit += 6) {
         unsigned six = 0;
         for (size_t i = bit; i < bit + 6; i++) {
-            six = six << 1 | (i < n * 8 ? in[i / 8] >> (7 - i % 8) & 1u : 0);
+            six = six << 1 | (i < n * 8 ? (unsigned) in[i / 8] >> (7 - i % 8) & 1u : 0u);
         }
         out[len++] = digits[six];
     }
@@ -205,10 +205,13 @@ static void test_a_file_gives_names_and_values(void **state)
     assert_str(value, " value");
     assert_int_equal(unlink(path), 0);
     /* of the environment: first with the prefix */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     assert_int_equal(setenv("POUROVER_SECRET_T_ENV", "with-prefix", 1), 0);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     assert_int_equal(setenv("T_ENV", "without", 1), 0);
     assert_int_equal(apitest_secrets_get(&secrets, STR("T_ENV"), &value, &err), 0);
     assert_str(value, "with-prefix");
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     assert_int_equal(unsetenv("POUROVER_SECRET_T_ENV"), 0);
     assert_int_equal(apitest_secrets_get(&secrets, STR("T_ENV"), &value, &err), 0);
     assert_str(value, "without");
@@ -234,7 +237,8 @@ static void test_bad_files_are_refused(void **state)
     assert_err(apitest_secrets_read(&secrets, path, &err), &err, ERR_INVALID, wanted);
     assert_int_equal(unlink(path), 0);
     write_file(path, "A=value\n", 0662);
-    (void) snprintf(wanted, sizeof wanted, "%s may be written by others: chmod go-w %s", path, path);
+    (void) snprintf(wanted, sizeof wanted, "%s may be written by others: chmod go-w %s", path,
+                    path);
     assert_err(apitest_secrets_read(&secrets, path, &err), &err, ERR_DENIED, wanted);
     assert_int_equal(unlink(path), 0);
     (void) snprintf(wanted, sizeof wanted, "%s: No such file or directory", path);

@@ -56,17 +56,20 @@ static void test_counts_and_order(void **state)
          "responses@1:1: expected 2 messages, got 3 messages (more than expected: [2] {sku: C})"},
         {"[{sku: A}, {sku: B}]", false, "AC", "responses[1].sku@1:18: expected B, got C"},
         {"[{sku: A}, {sku: B}]", false, "BA",
-         "responses@1:1: expected [{sku: A}, {sku: B}], got [{sku: B}, {sku: A}] (the same messages "
+         "responses@1:1: expected [{sku: A}, {sku: B}], got [{sku: B}, {sku: A}] (the same "
+         "messages "
          "in another order: match: unordered would match)"},
         {"[{sku: A}, {sku: B}]", true, "BA", ""},
         {"[{sku: A}, {}]", true, "AA", ""},
         {"[{sku: A}, {sku: B}]", true, "BAC",
-         "responses[2]@1:1: expected no more messages, got {sku: C} (2 expectations for 3 messages, "
+         "responses[2]@1:1: expected no more messages, got {sku: C} (2 expectations for 3 "
+         "messages, "
          "and none is left for this)"},
         {"[{sku: A}, {sku: A}]", true, "AC",
          "responses@1:12: expected {sku: A}, got [{sku: A}, {sku: C}] ([0] matches, but it is the "
          "message of expectation 1: {sku: A}; every expectation needs its own)\n"
-         "responses[1]@1:1: expected no more messages, got {sku: C} (2 expectations for 2 messages, "
+         "responses[1]@1:1: expected no more messages, got {sku: C} (2 expectations for 2 "
+         "messages, "
          "and none is left for this)"},
         {"[{sku: A}, $rest: any]", false, "ABC", ""},
         {"[{sku: A}, $rest: any]", false, "A", ""},
@@ -137,7 +140,8 @@ static void test_mistakes(void **state)
         {"[{$repeat: {min: 3}}]", false, NULL, "1:12: $repeat needs \"of\": what each of them is"},
         {"[{$repeat: {of: {}}}]", true, NULL,
          "1:1: $repeat has no place in match: unordered: write each message, or $rest"},
-        {"[{$repeat: {of: {}}, sku: A}]", false, NULL, "1:2: $repeat has to stand alone in its item"},
+        {"[{$repeat: {of: {}}, sku: A}]", false, NULL,
+         "1:2: $repeat has to stand alone in its item"},
         {"[null]", false, NULL, "1:2: null for a message shop.Item: an element is always set"},
     };
     T_TABLE(row, rows)
@@ -180,7 +184,7 @@ static void test_long_streams(void **state)
 {
     (void) state;
     enum { N = 100000 };
-    struct proto_msg **msg = calloc(N, sizeof(*msg));
+    struct proto_msg **msg = calloc(N, sizeof(struct proto_msg *));
     assert_non_null(msg);
     struct proto_msg *one = t_api_json(&t, t_api_type(&t, "shop.Item"), "{\"sku\":\"A\"}");
     for (size_t i = 0; i < N; i++) {

@@ -4,9 +4,12 @@
 #include "apitest/value.h"
 
 static const char order[] =
-    "{\"id\":\"o 1\",\"state\":\"PAID\",\"createdAt\":\"2026-01-01T00:00:00.5Z\",\"lines\":[{\"sku\":"
-    "\"A\",\"quantity\":2},{\"sku\":\"B\"}],\"labels\":{\"a.b\":\"x\",\"c\":\"true\"},\"byNumber\":{"
-    "\"7\":{\"sku\":\"C\"}},\"big\":\"9007199254740993\",\"ratio\":0.1,\"data\":\"YWJj\",\"count\":0,"
+    "{\"id\":\"o "
+    "1\",\"state\":\"PAID\",\"createdAt\":\"2026-01-01T00:00:00.5Z\",\"lines\":[{\"sku\":"
+    "\"A\",\"quantity\":2},{\"sku\":\"B\"}],\"labels\":{\"a.b\":\"x\",\"c\":\"true\"},\"byNumber\":"
+    "{"
+    "\"7\":{\"sku\":\"C\"}},\"big\":\"9007199254740993\",\"ratio\":0.1,\"data\":\"YWJj\",\"count\":"
+    "0,"
     "\"meta\":{\"list\":[1,{\"k\":null}]},\"took\":\"-1.5s\",\"extra\":{\"@type\":"
     "\"type.googleapis.com/shop.Money\",\"units\":\"5\"},\"numbers\":[1,-2],\"cash\":true,"
     "\"details\":[{\"@type\":\"type.googleapis.com/google.protobuf.Duration\",\"value\":\"1s\"}]}";
@@ -31,58 +34,59 @@ static int teardown(void **state)
     return 0;
 }
 
+static const struct {
+    const char *path, *text; /* text: for a variable, or the error */
+} paths_and_texts_rows[] = {
+    {"id", "o 1"},
+    {"state", "PAID"},
+    {"created_at", "2026-01-01T00:00:00.500Z"},
+    {"createdAt", "2026-01-01T00:00:00.500Z"},
+    {"created_at.seconds", "1767225600"},
+    {"lines[0].sku", "A"},
+    {"lines[1]", "{\"sku\":\"B\"}"},
+    {"lines", "[{\"sku\":\"A\",\"quantity\":2},{\"sku\":\"B\"}]"},
+    {"lines[1].quantity", "0"},
+    {"labels[\"a.b\"]", "x"},
+    {"labels['a.b']", "x"},
+    {"labels.c", "true"},
+    {"labels", "{\"a.b\":\"x\",\"c\":\"true\"}"},
+    {"by_number[\"7\"].sku", "C"},
+    {"by_number.7.sku", "C"},
+    {"big", "9007199254740993"},
+    {"ratio", "0.1"},
+    {"data", "YWJj"},
+    {"count", "0"},
+    {"meta.list[1].k", "null"},
+    {"meta", "{\"list\":[1,{\"k\":null}]}"},
+    {"took", "-1.500s"},
+    {"extra.units", "5"},
+    {"extra.@type", "shop.Money"},
+    {"details[0].value", "1s"},
+    {"numbers", "[1,-2]"},
+    {"numbers[1]", "-2"},
+    {"coupon", "it is not set"},
+    {"parent.id", "parent.id: parent is not set"},
+    {"lines[2]", "lines[2]: there are 2 elements"},
+    {"lines.sku", "lines.sku: lines is a list: say which element, as in [0]"},
+    {"id.x", "id.x: id is a single value: nothing is inside"},
+    {"id[0]", "id[0]: id is a single value: nothing is inside"},
+    {"statee", "statee: no field \"statee\" in shop.Order: did you mean \"state\"?"},
+    {"labels.nope", "labels.nope: there is no key \"nope\""},
+    {"meta.list[7]", "meta.list[7]: there are 2 elements"},
+    {"meta.x", "meta.x: there is no \"x\""},
+    {"extra.sku", "extra.sku: no field \"sku\" in shop.Money"},
+    {"lines[x", "\"lines[x\" is no path: a [ without its ] at character 6; right is "
+                "order.lines[0].sku or labels[\"a.b\"]"},
+    {"lines[-1]", "\"lines[-1]\" is no path: a malformed index (it counts from 0) at character "
+                  "7; right is order.lines[0].sku or labels[\"a.b\"]"},
+    {"id..b", "\"id..b\" is no path: a name is missing at character 4; right is "
+              "order.lines[0].sku or labels[\"a.b\"]"},
+};
+
 static void test_paths_and_texts(void **state)
 {
     (void) state;
-    static const struct {
-        const char *path, *text; /* text: for a variable, or the error */
-    } rows[] = {
-        {"id", "o 1"},
-        {"state", "PAID"},
-        {"created_at", "2026-01-01T00:00:00.500Z"},
-        {"createdAt", "2026-01-01T00:00:00.500Z"},
-        {"created_at.seconds", "1767225600"},
-        {"lines[0].sku", "A"},
-        {"lines[1]", "{\"sku\":\"B\"}"},
-        {"lines", "[{\"sku\":\"A\",\"quantity\":2},{\"sku\":\"B\"}]"},
-        {"lines[1].quantity", "0"},
-        {"labels[\"a.b\"]", "x"},
-        {"labels['a.b']", "x"},
-        {"labels.c", "true"},
-        {"labels", "{\"a.b\":\"x\",\"c\":\"true\"}"},
-        {"by_number[\"7\"].sku", "C"},
-        {"by_number.7.sku", "C"},
-        {"big", "9007199254740993"},
-        {"ratio", "0.1"},
-        {"data", "YWJj"},
-        {"count", "0"},
-        {"meta.list[1].k", "null"},
-        {"meta", "{\"list\":[1,{\"k\":null}]}"},
-        {"took", "-1.500s"},
-        {"extra.units", "5"},
-        {"extra.@type", "shop.Money"},
-        {"details[0].value", "1s"},
-        {"numbers", "[1,-2]"},
-        {"numbers[1]", "-2"},
-        {"coupon", "it is not set"},
-        {"parent.id", "parent.id: parent is not set"},
-        {"lines[2]", "lines[2]: there are 2 elements"},
-        {"lines.sku", "lines.sku: lines is a list: say which element, as in [0]"},
-        {"id.x", "id.x: id is a single value: nothing is inside"},
-        {"id[0]", "id[0]: id is a single value: nothing is inside"},
-        {"statee", "statee: no field \"statee\" in shop.Order: did you mean \"state\"?"},
-        {"labels.nope", "labels.nope: there is no key \"nope\""},
-        {"meta.list[7]", "meta.list[7]: there are 2 elements"},
-        {"meta.x", "meta.x: there is no \"x\""},
-        {"extra.sku", "extra.sku: no field \"sku\" in shop.Money"},
-        {"lines[x", "\"lines[x\" is no path: a [ without its ] at character 6; right is "
-                    "order.lines[0].sku or labels[\"a.b\"]"},
-        {"lines[-1]", "\"lines[-1]\" is no path: a malformed index (it counts from 0) at character "
-                      "7; right is order.lines[0].sku or labels[\"a.b\"]"},
-        {"id..b", "\"id..b\" is no path: a name is missing at character 4; right is "
-                 "order.lines[0].sku or labels[\"a.b\"]"},
-    };
-    T_TABLE(row, rows)
+    T_TABLE(row, paths_and_texts_rows)
     {
         struct apitest_value value;
         struct err err = {0};
@@ -123,7 +127,7 @@ static void test_paths_are_checked_before_there_is_anything(void **state)
         int r = apitest_path_check(t_api_type(&t, "shop.Order"), str_of(row->path), &last, &err);
         char name[64] = "";
         if (r == 0 && last != NULL) {
-            (void) snprintf(name, sizeof name, STR_FMT, STR_ARG(last->name));
+            buf_print(name, sizeof name, STR_FMT, STR_ARG(last->name));
         }
         t_same(r < 0 ? err.msg : name, row->last, row->path);
     }
@@ -162,11 +166,11 @@ static void test_values_are_shown_short(void **state)
     static const struct {
         const char *text, *shown;
     } texts[] = {
-        {"plain", "plain"},      {"", "\"\""},           {"5", "\"5\""},
-        {"true", "\"true\""},    {"NO", "\"NO\""},       {"absent", "\"absent\""},
-        {"a: b", "\"a: b\""},    {"a\nb", "\"a\\nb\""},  {"Hello hoge!", "Hello hoge!"},
-        {" x", "\" x\""},        {"#x", "\"#x\""},       {"caf\xc3\xa9", "\"caf\xc3\xa9\""},
-        {"{}", "\"{}\""},        {"/a/b", "/a/b"},       {"it's", "\"it's\""},
+        {"plain", "plain"},   {"", "\"\""},          {"5", "\"5\""},
+        {"true", "\"true\""}, {"NO", "\"NO\""},      {"absent", "\"absent\""},
+        {"a: b", "\"a: b\""}, {"a\nb", "\"a\\nb\""}, {"Hello hoge!", "Hello hoge!"},
+        {" x", "\" x\""},     {"#x", "\"#x\""},      {"caf\xc3\xa9", "\"caf\xc3\xa9\""},
+        {"{}", "\"{}\""},     {"/a/b", "/a/b"},      {"it's", "\"it's\""},
     };
     T_TABLE(row, texts)
     {

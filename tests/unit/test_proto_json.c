@@ -164,6 +164,7 @@ static void test_fields_go_by_both_names(void **state)
         {"{\"wrong\":{\"a\":[1,{}]},\"quantity\":1}", "{\"quantity\":1}"},
         {"{\"state\":\"NEW\",\"states\":[\"NEW\",\"PAID\"],\"flags\":{\"true\":\"NEW\"}}",
          "{\"states\":[\"PAID\"]}"},
+        {"{\"state\":\"\\u004eEW\",\"states\":[\"\\u0050AID\"]}", "{\"states\":[\"PAID\"]}"},
         {"{\"wrong\":[}", "1:11: expected a value"},
     };
     check_flags("shop.Order", unknown, T_LEN(unknown), PROTO_JSON_IGNORE_UNKNOWN);
@@ -245,6 +246,7 @@ static void test_well_known_types(void **state)
                               "as a string"},
         {"{\"mask\":\"fooBar.baz,qux\"}", NULL},
         {"{\"mask\":\"\"}", NULL},
+        {"{\"mask\":\"a\\\"b\\n\\u0000c\"}", NULL},
         {"{\"mask\":\"foo_bar\"}", "1:9: \"foo_bar\" is no field mask: write fooBar for foo_bar"},
         {"{\"mask\":\"a,,b\"}", "1:9: \"\" is no field mask: a path between two commas is empty"},
         {"{\"int64Value\":\"5\",\"stringValue\":\"\"}", NULL},
@@ -253,6 +255,13 @@ static void test_well_known_types(void **state)
         {"{\"struct\":{\"a\":[1,\"b\",true,null,{}],\"b\":{\"c\":1.5}}}", NULL},
         {"{\"struct\":[]}", "1:11: a list where a google.protobuf.Struct belongs: write it in { }"},
         {"{\"value\":\"x\",\"list\":[1,[],[[]]],\"empty\":{}}", NULL},
+        {"{\"list\":{}}",
+         "1:9: an object where a google.protobuf.ListValue belongs: write it in [ ]"},
+        {"{\"list\":[1,x]}", "1:12: expected a value"},
+        {"{\"value\":[\"\\udc00\"]}", "1:11: half of a surrogate pair: \\ud800 to \\udbff and "
+                                      "\\udc00 to \\udfff stand for a character together only"},
+        {"{\"took\":\"\\udc00\"}", "1:9: half of a surrogate pair: \\ud800 to \\udbff and \\udc00 "
+                                   "to \\udfff stand for a character together only"},
         {"{\"empty\":{\"a\":1}}", "1:11: no field \"a\" in google.protobuf.Empty"},
     };
     check("shop.Order", rows, T_LEN(rows));
@@ -292,6 +301,22 @@ static void test_any(void **state)
         {ANY(LINE "\",\"sku\":1"), "1:55: shop.Line.sku: 1 is no string: write it in quotes"},
     };
     check("shop.Order", rows, T_LEN(rows));
+    const struct row more[] = {
+        {"{\"any\":[]}", "1:8: a list where a google.protobuf.Any belongs: write it in { }"},
+        {"{\"any\":{\"a\":[}}}", "1:14: expected a value"},
+        {"{\"any\":{\"a\" 1}}", "1:13: expected ':' after the key"},
+        {ANY("old.Thing\",\"name\":\"a\""), NULL},
+        {ANY("old.Thing\",\"color\":\"RED\""), "1:42: old.Thing.name: is required and not set"},
+        {ANY(GOOGLE "Duration\",\"\\u0076alue\":\"1s\""),
+         ANY(GOOGLE "Duration\",\"value\":\"1s\"")},
+    };
+    check("shop.Order", more, T_LEN(more));
+    const struct row unknown[] = {
+        {ANY(GOOGLE "Duration\",\"x\":[1],\"value\":\"1s\""),
+         ANY(GOOGLE "Duration\",\"value\":\"1s\"")},
+        {ANY(LINE "\",\"x\":[1],\"sku\":\"a\""), ANY(LINE "\",\"sku\":\"a\"")},
+    };
+    check_flags("shop.Order", unknown, T_LEN(unknown), PROTO_JSON_IGNORE_UNKNOWN);
 }
 
 static void test_proto2(void **state)
@@ -354,6 +379,21 @@ static void write_wire(const char *type, struct str bytes, unsigned flags, struc
     buf_add_cstr(ret, rc < 0 ? err.msg : text.ptr);
     buf_done(&text);
     arena_done(&arena);
+}
+
+static void test_bad_utf8_of_proto2_is_shown(void **state)
+{
+    (void) state;
+    struct buf got;
+    buf_init(&got, 1 << 16);
+    write_wire("old.Thing",
+               STR("\x22\x01x\x2a\x03"
+                   "a\xff"
+                   "b"),
+               0, &got);
+    assert_string_equal(got.ptr, "{\"name\":\"x\",\"raw\":\"a\xef\xbf\xbd"
+                                 "b\"}");
+    buf_done(&got);
 }
 
 static void test_what_has_no_json_form(void **state)
@@ -427,6 +467,34 @@ static void test_nesting_is_bounded(void **state)
     }
 }
 
+/* An Any in an Any in an Any: little bytes, much depth. */
+static void test_nesting_of_any_is_bounded(void **state)
+{
+    (void) state;
+    const struct str url = STR("google.protobuf.Any");
+    struct buf bytes, outer, got;
+    buf_init(&bytes, 1 << 16);
+    buf_init(&outer, 1 << 16);
+    buf_init(&got, 1 << 16);
+    for (size_t depth = 1; depth <= 200; depth++) {
+        buf_clear(&outer);
+        /* A length may have two bytes where one would do. */
+        char length[] = {(char) (uint8_t) (0x80 | (bytes.len & 0x7f)), (char) (bytes.len >> 7)};
+        buf_addf(&outer, "\x0a%c" STR_FMT "\x12", (int) url.len, STR_ARG(url));
+        buf_add(&outer, length, sizeof length);
+        buf_add_str(&outer, buf_str(&bytes));
+        buf_clear(&bytes);
+        buf_add_str(&bytes, buf_str(&outer));
+        buf_clear(&got);
+        write_wire("google.protobuf.Any", buf_str(&bytes), 0, &got);
+        bool refused = strcmp(got.ptr, "more than 100 messages in each other") == 0;
+        t_check(refused == (depth > 99), "%zu: %s", depth, got.ptr);
+    }
+    buf_done(&bytes);
+    buf_done(&outer);
+    buf_done(&got);
+}
+
 /* What does not fit into the message's arena, or into the text's buffer, is refused. */
 static void test_memory_is_bounded(void **state)
 {
@@ -494,8 +562,10 @@ int main(void)
         cmocka_unit_test(test_any),
         cmocka_unit_test(test_proto2),
         cmocka_unit_test(test_flags_of_writing),
+        cmocka_unit_test(test_bad_utf8_of_proto2_is_shown),
         cmocka_unit_test(test_what_has_no_json_form),
         cmocka_unit_test(test_nesting_is_bounded),
+        cmocka_unit_test(test_nesting_of_any_is_bounded),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_a_text_is_merged_into_the_message),
     };
