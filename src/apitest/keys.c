@@ -76,7 +76,8 @@ const struct conf_key apitest_step_keys[] = {
 const struct conf_key apitest_detail_keys[] = {
     {"requests", CONF_WANT_LIST, 0,
      "messages to send; nothing: one empty message, for client streams none", NULL},
-    {"responses", CONF_WANT_LIST, 0, "messages that must come, all of them and in this order", NULL},
+    {"responses", CONF_WANT_LIST, 0, "messages that must come, all of them and in this order",
+     NULL},
     {"match", CONF_WANT_TEXT, 0,
      "ordered or unordered: how responses are compared; ordered when it is not written", NULL},
     {"error", CONF_WANT_ANY, 0, "the status that must come when it is not OK: NOT_FOUND, or a map",
