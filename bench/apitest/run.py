@@ -38,8 +38,15 @@ def server():
     return child, int(child.stdout.readline())
 
 
+def peak_mib(command):
+    """Greatest resident set of its process, by time(1): what wait4 tells of a child holds this script's own, too."""
+    done = subprocess.run(["/usr/bin/time", "-q", "-f", "%M", *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True, check=True)
+    return int(done.stderr.split()[-1]) / 1024
+
+
 def measure(command):
-    """Runs it; returns wall seconds, CPU seconds, greatest resident set in MiB."""
+    """Runs it; returns wall seconds and CPU seconds."""
     start = time.monotonic()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output = child.stdout.read()
@@ -48,7 +55,7 @@ def measure(command):
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         sys.exit(f"{' '.join(command)} ended with {child.returncode}:\n{output.decode()}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return wall, usage.ru_utime + usage.ru_stime
 
 
 class Tool:
@@ -56,17 +63,16 @@ class Tool:
 
     def __init__(self, name, kind, calls, command):
         self.name, self.kind, self.calls, self.command = name, kind, calls, command
-        self.wall, self.cpu, self.rss = [], [], []
+        self.wall, self.cpu, self.mib = [], [], 0
 
     def run(self):
-        wall, cpu, rss = measure(self.command)
+        wall, cpu = measure(self.command)
         self.wall.append(wall)
         self.cpu.append(cpu)
-        self.rss.append(rss)
 
     def figures(self):
         wall, cpu = statistics.median(self.wall), statistics.median(self.cpu)
-        return self.calls / wall, cpu / self.calls * 1e6, wall * 1e3, max(self.rss)
+        return self.calls / wall, cpu / self.calls * 1e6, wall * 1e3, self.mib
 
 
 def find(name, peers):
@@ -94,8 +100,10 @@ def tools(program, port, calls, peers):
             grpcurl, "-plaintext", "-import-path", str(INTEROP), "-proto", "testing.proto", "-d", "{}", target, METHOD]))
     if buf:
         found.append(Tool("buf curl", "one call", 1, [
-            buf, "curl", "--protocol", "grpc", "--http2-prior-knowledge", "--schema", str(ROOT / "build/interop/testing.pb"),
+            buf, "curl", "--protocol", "grpc", "--http2-prior-knowledge", "--schema", str(ROOT / "build/interop/testing.binpb"),
             "-d", "{}", f"http://{target}/{METHOD}"]))
+        # buf goes by the end of the name.
+        shutil.copy(ROOT / "build/interop/testing.pb", ROOT / "build/interop/testing.binpb")
     missing = [name for name, path in (("ghz", ghz), ("grpcurl", grpcurl), ("buf", buf)) if not path]
     return found, missing
 
@@ -151,6 +159,8 @@ def main():
     child, port = server()
     try:
         found, missing = tools(os.path.abspath(args.program), port, args.calls, args.peers)
+        for tool in found:
+            tool.mib = peak_mib(tool.command)
         for _ in range(args.rounds):
             for tool in found:
                 for _ in range(10 if tool.calls == 1 else 1):

@@ -217,7 +217,9 @@ void attempt_begin(struct running *running)
      * ended. */
     struct apitest_attempt *out = &result->attempt[result->attempts - 1];
     vec_done(&out->diffs.list);
-    *out = (struct apitest_attempt){.diffs = {.arena = &result->arena, .now_ms = clock_wall_ms()}};
+    *out = (struct apitest_attempt){.diffs = {.arena = &result->arena,
+                                              .now_ms = clock_wall_ms(),
+                                              .secrets = runner->options.load->secrets}};
     struct attempt *attempt = mem_zalloc(sizeof *attempt);
     running->attempt = attempt;
     attempt->running = running;

@@ -10,6 +10,7 @@
  * call, which ends it.  A script without `end` cancels what still runs behind its last step.
  */
 #include "apitest/run_int.h"
+#include "apitest/value_int.h"
 
 #include <stdio.h>
 
@@ -115,7 +116,7 @@ static enum walk walk_quiet(struct attempt *attempt, const struct apitest_step *
                                       .proto.msg = attempt->replies.ptr[attempt->next_reply]};
         struct buf b;
         buf_init(&b, 1000);
-        apitest_value_show(&value, 400, &b);
+        apitest_value_show_safe(attempt->runner->options.load->secrets, &value, 400, &b);
         (void) fails(attempt, "no message", b.ptr);
         buf_done(&b);
         return WALK_FAILED;
@@ -149,7 +150,7 @@ static enum walk walk_end(struct attempt *attempt, const struct apitest_step *st
         struct buf b;
         buf_init(&b, 1000);
         buf_add_cstr(&b, "a further message: ");
-        apitest_value_show(&value, 400, &b);
+        apitest_value_show_safe(attempt->runner->options.load->secrets, &value, 400, &b);
         (void) fails(attempt, "the end of the stream", b.ptr);
         buf_done(&b);
         return WALK_FAILED;

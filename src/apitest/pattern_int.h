@@ -222,6 +222,12 @@ bool apitest_operand_now(struct match *m, const struct apitest_pattern *p, const
 bool apitest_differs(struct match *m, const struct apitest_pattern *p,
                      const struct apitest_value *v, const char *expected, const char *got,
                      const char *note, ...) __attribute__((format(printf, 6, 7)));
+/*
+ * It cannot be found out: tells why, also in a silent run, and the whole match fails, so that not
+ * even $not passes on it.
+ */
+bool apitest_give_up(struct match *m, const struct apitest_pattern *p,
+                     const struct apitest_value *v, const char *why);
 /* "[i]" behind the path; returns the length before, for apitest_path_back. */
 size_t apitest_path_index(struct match *m, size_t i);
 void apitest_path_back(struct match *m, size_t len);

@@ -115,8 +115,8 @@ bool apitest_differs(struct match *m, const struct apitest_pattern *p,
     return false;
 }
 
-static bool give_up(struct match *m, const struct apitest_pattern *p, const struct apitest_value *v,
-                    const char *why)
+bool apitest_give_up(struct match *m, const struct apitest_pattern *p,
+                     const struct apitest_value *v, const char *why)
 {
     bool silent = m->silent;
     if (!m->broken) {
@@ -142,8 +142,9 @@ bool apitest_operand_now(struct match *m, const struct apitest_pattern *p, const
         apitest_scalar_read(s, operand->node, m->scope, &m->arena, &diags, ret, &known, &constant);
     if (r < 0 || !known) {
         static const struct apitest_value nothing = {.kind = APITEST_ABSENT};
-        (void) give_up(m, p, &nothing,
-                       diags.list.len > 0 ? diags.list.ptr[0].msg : "a variable has no value yet");
+        (void) apitest_give_up(m, p, &nothing,
+                               diags.list.len > 0 ? diags.list.ptr[0].msg
+                                                  : "a variable has no value yet");
     } else if (s->kind == SUBJECT_INSTANT && ret->now) {
         int64_t nanos = ret->nanos + (int64_t) (m->diffs->now_ms % 1000) * 1000000;
         ret->number += (int64_t) (m->diffs->now_ms / 1000) + nanos / 1000000000;
@@ -282,7 +283,8 @@ static bool match_some(struct match *m, const struct apitest_pattern *p,
             return true;
         }
     }
-    return apitest_differs(m, p, v, NULL, NULL, "none of %zu matches", p->children);
+    return m->broken ? false
+                     : apitest_differs(m, p, v, NULL, NULL, "none of %zu matches", p->children);
 }
 
 static bool match_not(struct match *m, const struct apitest_pattern *p,
@@ -573,7 +575,7 @@ bool apitest_pattern_match(struct match *m, const struct apitest_pattern *p,
         return false;
     }
     if (++m->steps > STEPS_MAX || m->arena.used_bytes > MATCH_BYTES_MAX / 2) {
-        return give_up(m, p, given, "given up: the comparison takes too many steps");
+        return apitest_give_up(m, p, given, "given up: the comparison takes too many steps");
     }
     if (!apitest_adapt(m, &p->subject, given, &value)) {
         return apitest_differs(m, p, given, NULL, NULL, "%s", "the value is out of its range");

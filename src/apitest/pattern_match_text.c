@@ -68,9 +68,8 @@ static bool match_regex(struct match *m, const struct apitest_pattern *p,
         }
         regex = apitest_regex_compile(pattern.text, &m->arena, &err, &at);
         if (regex == NULL) {
-            m->broken = true;
-            m->silent = false;
-            return apitest_differs(m, p, v, NULL, NULL, "$regex: %s", err.msg);
+            (void) err_wrap(&err, "$regex");
+            return apitest_give_up(m, p, v, err.msg);
         }
         apitest_made_put(m, p, (void *) (uintptr_t) regex);
     }
@@ -78,11 +77,10 @@ static bool match_regex(struct match *m, const struct apitest_pattern *p,
     if (r < 0) {
         /* Neither yes nor no: not even $not may pass on it. */
         PCRE2_UCHAR message[128];
+        char why[192];
         (void) pcre2_get_error_message(r, message, sizeof message);
-        m->broken = true;
-        m->silent = false;
-        return apitest_differs(m, p, v, NULL, NULL, "$regex was given up: %s",
-                               (const char *) message);
+        (void) snprintf(why, sizeof why, "$regex was given up: %s", (const char *) message);
+        return apitest_give_up(m, p, v, why);
     }
     return r == 1 || apitest_differs(m, p, v, NULL, NULL, "%s", "");
 }
@@ -119,7 +117,7 @@ static bool match_element(struct match *m, const struct apitest_pattern *p,
             return true;
         }
     }
-    return apitest_differs(m, p, v, NULL, NULL, "none of %zu elements", len);
+    return m->broken ? false : apitest_differs(m, p, v, NULL, NULL, "none of %zu elements", len);
 }
 
 /* Characters of a text (bytes of what is no UTF-8), bytes of bytes, elements, keys. */

@@ -18,13 +18,13 @@ enum proto_row_kind {
 enum { PROTO_ROW_PACKED = 1, PROTO_ROW_DEPRECATED = 2 }; /* options of a field */
 
 struct proto_row {
-    enum proto_row_kind kind;
     const char *name;
-    int32_t number, end;   /* end: behind the last number of a range */
-    uint8_t type, label;   /* as in FieldDescriptorProto */
-    uint8_t option;        /* 0: none */
     const char *type_name; /* within google.protobuf */
     const char *fallback;  /* default_value */
+    enum proto_row_kind kind;
+    int32_t number, end; /* end: behind the last number of a range */
+    uint8_t type, label; /* as in FieldDescriptorProto */
+    uint8_t option;      /* 0: none */
 };
 
 extern const struct proto_row proto_rows[];

@@ -32,7 +32,7 @@ const struct proto_msg *link_options(struct linker *l, const struct proto_msg *s
 {
     struct proto_msg *options = proto_at(source, number).msg;
     if (options != NULL && options->unknown.len > 0) {
-        vec_push(&l->options, options);
+        vec_push(&l->options, options); /* NOLINT(bugprone-sizeof-expression): of pointers */
     }
     return options;
 }
@@ -44,6 +44,10 @@ static int read_syntax(struct linker *l)
         l->file->syntax = PROTO_SYNTAX_2;
     } else if (str_eq_cstr(syntax, "proto3")) {
         l->file->syntax = PROTO_SYNTAX_3;
+    } else if (str_eq_cstr(syntax, "editions")) {
+        return link_fail(l, (struct str){NULL, 0},
+                         "is written in an edition of protobuf, which is not supported; supported "
+                         "are proto2 and proto3");
     } else {
         return link_fail(l, (struct str){NULL, 0},
                          "has syntax \"" STR_FMT "\"; known are proto2 and proto3",
@@ -66,7 +70,7 @@ static bool is_weak(const struct linker *l, size_t import)
 static int read_imports(struct linker *l)
 {
     size_t n = proto_len_at(l->source, FILE_DEPENDENCY);
-    const struct proto_file_desc **list = link_array(l, n, sizeof *list);
+    const struct proto_file_desc **list = link_array(l, n, sizeof(void *));
     if (list == NULL) {
         return link_full(l);
     }
@@ -116,11 +120,11 @@ static void commit_extensions(struct linker *l)
             before = index->known.len;
         }
         if (proto_extension_of(field->parent, field->number) == NULL) {
-            vec_push(&index->known, field);
+            vec_push(&index->known, field); /* NOLINT(bugprone-sizeof-expression): of pointers */
         }
         bool last = i + 1 == l->extension.len || l->extension.ptr[i + 1]->parent != field->parent;
         if (last && before > 0) {
-            qsort(index->known.ptr, index->known.len, sizeof index->known.ptr[0], by_number);
+            qsort(index->known.ptr, index->known.len, sizeof(void *), by_number);
         }
     }
 }

@@ -90,7 +90,7 @@ static int declare_field(struct linker *l, struct link_field made, bool is_exten
     if (is_extension) {
         symbol.kind = PROTO_SYMBOL_EXTENSION;
         symbol.is.extension = field;
-        vec_push(&l->extension, field);
+        vec_push(&l->extension, field); /* NOLINT(bugprone-sizeof-expression): of pointers */
     }
     vec_push(&l->field, made);
     return add_symbol(l, field->full_name, symbol);
@@ -126,7 +126,7 @@ static int declare_values(struct linker *l, struct proto_enum_desc *desc, struct
     desc->values = n;
     for (size_t i = 0; i < n; i++) {
         const struct proto_msg *one = proto_item_at(source, ENUM_VALUE, i).msg;
-        struct str full_name;
+        struct str full_name = {NULL, 0};
         value[i].name = proto_str(one, VALUE_NAME);
         value[i].number = proto_at(one, VALUE_NUMBER).i32;
         value[i].options = link_options(l, one, VALUE_OPTIONS);
@@ -146,7 +146,7 @@ static int declare_enums(struct linker *l, const struct proto_msg *source, uint3
                          struct str scope, const struct proto_enum_desc *const **ret, size_t *ret_n)
 {
     size_t n = proto_len_at(source, number);
-    const struct proto_enum_desc **list = link_array(l, n, sizeof *list);
+    const struct proto_enum_desc **list = link_array(l, n, sizeof(void *));
     struct proto_enum_desc *desc = link_array(l, n, sizeof *desc);
     if (list == NULL || desc == NULL) {
         return link_full(l);
@@ -199,7 +199,7 @@ static int declare_members(struct linker *l, struct link_message *made)
     }
     for (size_t i = 0; i < proto_len_at(made->source, MESSAGE_ONEOF); i++) {
         const struct proto_msg *one = proto_item_at(made->source, MESSAGE_ONEOF, i).msg;
-        struct str full_name;
+        struct str full_name = {NULL, 0};
         (void) link_options(l, one, ONEOF_OPTIONS);
         int status = make_name(l, desc->full_name, proto_str(one, ONEOF_NAME), &full_name);
         if (status == 0) {
@@ -263,7 +263,7 @@ static int declare_messages(struct linker *l, const struct proto_message_desc *p
     if (depth > PROTO_DEPTH_MAX) {
         return link_fail(l, parent->full_name, "is nested more than %d deep", PROTO_DEPTH_MAX);
     }
-    const struct proto_message_desc **list = link_array(l, n, sizeof *list);
+    const struct proto_message_desc **list = link_array(l, n, sizeof(void *));
     struct proto_message_desc *desc = link_array(l, n, sizeof *desc);
     if (list == NULL || desc == NULL) {
         return link_full(l);
@@ -312,7 +312,7 @@ static int declare_methods(struct linker *l, struct proto_service_desc *service,
 static int declare_services(struct linker *l)
 {
     size_t n = proto_len_at(l->source, FILE_SERVICE);
-    const struct proto_service_desc **list = link_array(l, n, sizeof *list);
+    const struct proto_service_desc **list = link_array(l, n, sizeof(void *));
     struct proto_service_desc *desc = link_array(l, n, sizeof *desc);
     if (list == NULL || desc == NULL) {
         return link_full(l);
@@ -344,7 +344,7 @@ static int declare_services(struct linker *l)
 /* Each of a, a.b, a.b.c of package a.b.c. */
 static int declare_package(struct linker *l)
 {
-    struct str package = l->file->package, head, rest = package;
+    struct str package = l->file->package, head = package, rest = package;
     if (package.len > LINK_NAME_MAX) {
         return link_fail(l, (struct str){NULL, 0}, "its package has more than %d bytes",
                          LINK_NAME_MAX);

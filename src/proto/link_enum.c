@@ -21,16 +21,16 @@ static int index_enum(struct linker *l, const struct link_enum *made, bool alias
 {
     struct proto_enum_desc *desc = made->desc;
     struct proto_enum_index *index = link_array(l, 1, sizeof *index);
-    const struct proto_enum_value_desc **names = link_array(l, desc->values, sizeof *names);
-    const struct proto_enum_value_desc **numbers = link_array(l, desc->values, sizeof *numbers);
+    const struct proto_enum_value_desc **names = link_array(l, desc->values, sizeof(void *));
+    const struct proto_enum_value_desc **numbers = link_array(l, desc->values, sizeof(void *));
     if (index == NULL || names == NULL || numbers == NULL) {
         return link_full(l);
     }
     for (size_t i = 0; i < desc->values; i++) {
         names[i] = numbers[i] = &desc->value[i];
     }
-    qsort(names, desc->values, sizeof names[0], by_name);
-    qsort(numbers, desc->values, sizeof numbers[0], by_number);
+    qsort(names, desc->values, sizeof(void *), by_name);
+    qsort(numbers, desc->values, sizeof(void *), by_number);
     size_t n = 0;
     for (size_t i = 0; i < desc->values; i++) {
         if (n > 0 && numbers[n - 1]->number == numbers[i]->number) {

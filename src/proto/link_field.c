@@ -85,22 +85,46 @@ static int check_map(struct linker *l, const struct link_field *made)
     return 0;
 }
 
+/* What name means is the type; given: the type that the descriptor says, 0 for none. */
+static int use_symbol(struct linker *l, const struct link_field *made, int32_t given,
+                      const struct proto_symbol *symbol)
+{
+    struct proto_field_desc *field = made->desc;
+    if (symbol->kind == PROTO_SYMBOL_MESSAGE && given != PROTO_ENUM) {
+        field->type = given == PROTO_GROUP ? PROTO_GROUP : PROTO_MESSAGE;
+        field->message = symbol->is.message;
+        return field->message->is_map_entry ? check_map(l, made) : 0;
+    }
+    if (symbol->kind == PROTO_SYMBOL_ENUM && (given == 0 || given == PROTO_ENUM)) {
+        field->type = PROTO_ENUM;
+        field->enumeration = symbol->is.enumeration;
+        if (!field->enumeration->closed || l->file->syntax != PROTO_SYNTAX_3) {
+            return 0;
+        }
+        return link_fail(l, field->full_name,
+                         "has type " STR_FMT ", an enum of proto2; proto3 can only use open enums",
+                         STR_ARG(field->enumeration->full_name));
+    }
+    return link_fail(l, field->full_name, "type \"" STR_FMT "\" is no %s",
+                     STR_ARG(proto_str(made->source, FIELD_TYPE_NAME)),
+                     given == PROTO_ENUM ? "enum" : "message");
+}
+
 static int resolve_type(struct linker *l, const struct link_field *made)
 {
     struct proto_field_desc *field = made->desc;
     struct str name = proto_str(made->source, FIELD_TYPE_NAME);
-    bool known = proto_has_at(made->source, FIELD_TYPE);
-    int32_t type = proto_at(made->source, FIELD_TYPE).i32;
-    bool named = type == PROTO_MESSAGE || type == PROTO_GROUP || type == PROTO_ENUM;
-    if (known && !named) {
-        field->type = (enum proto_type) type;
+    int32_t given =
+        proto_has_at(made->source, FIELD_TYPE) ? proto_at(made->source, FIELD_TYPE).i32 : 0;
+    if (given != 0 && given != PROTO_MESSAGE && given != PROTO_GROUP && given != PROTO_ENUM) {
+        field->type = (enum proto_type) given;
         return name.len == 0 ? 0
                              : link_fail(l, field->full_name,
                                          "has a scalar type and also type name \"" STR_FMT "\"",
                                          STR_ARG(name));
     }
     if (name.len == 0) {
-        return link_fail(l, field->full_name, "has no %s", known ? "type name" : "type");
+        return link_fail(l, field->full_name, "has no %s", given != 0 ? "type name" : "type");
     }
     const struct proto_symbol *symbol = link_find(l, made->scope, name);
     if (symbol == NULL) {
@@ -108,24 +132,7 @@ static int resolve_type(struct linker *l, const struct link_field *made)
                          "type \"" STR_FMT "\" is not in this file nor in what it imports",
                          STR_ARG(name));
     }
-    if (symbol->kind == PROTO_SYMBOL_MESSAGE && (!known || type != PROTO_ENUM)) {
-        field->type = type == PROTO_GROUP && known ? PROTO_GROUP : PROTO_MESSAGE;
-        field->message = symbol->is.message;
-        return field->message->is_map_entry ? check_map(l, made) : 0;
-    }
-    if (symbol->kind == PROTO_SYMBOL_ENUM && (!known || type == PROTO_ENUM)) {
-        field->type = PROTO_ENUM;
-        field->enumeration = symbol->is.enumeration;
-        if (field->enumeration->closed && l->file->syntax == PROTO_SYNTAX_3) {
-            return link_fail(l, field->full_name,
-                             "has type " STR_FMT ", an enum of proto2; proto3 can only use open "
-                             "enums",
-                             STR_ARG(field->enumeration->full_name));
-        }
-        return 0;
-    }
-    return link_fail(l, field->full_name, "type \"" STR_FMT "\" is no %s", STR_ARG(name),
-                     known && type == PROTO_ENUM ? "enum" : "message");
+    return use_symbol(l, made, given, symbol);
 }
 
 bool proto_json_name(struct arena *arena, struct str name, struct str *ret)
@@ -146,7 +153,10 @@ bool proto_json_name(struct arena *arena, struct str name, struct str *ret)
             capital = true;
             continue;
         }
-        text[len++] = capital && c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
+        if (capital && c >= 'a' && c <= 'z') {
+            c = (char) (c & ~0x20);
+        }
+        text[len++] = c;
         capital = false;
     }
     *ret = (struct str){text, len};

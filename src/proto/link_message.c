@@ -67,7 +67,7 @@ static int check_numbers(struct linker *l, const struct link_message *made)
     size_t ranges = proto_len_at(made->source, MESSAGE_EXTENSION_RANGE);
     size_t n = desc->fields + reserved + ranges;
     struct span *span = link_array(l, n, sizeof *span);
-    const struct proto_field_desc **numbers = link_array(l, desc->fields, sizeof *numbers);
+    const struct proto_field_desc **numbers = link_array(l, desc->fields, sizeof(void *));
     struct proto_range *range = link_array(l, ranges, sizeof *range);
     if (span == NULL || numbers == NULL || range == NULL) {
         return link_full(l);
@@ -202,7 +202,7 @@ static int check_oneofs(struct linker *l, const struct link_message *made)
         if (branch[i].synthetic) {
             continue;
         }
-        branch[i].field = link_array(l, branch[i].members, sizeof *branch[i].field);
+        branch[i].field = link_array(l, branch[i].members, sizeof(void *));
         if (branch[i].field == NULL) {
             return link_full(l);
         }
@@ -227,14 +227,19 @@ static int check_oneofs(struct linker *l, const struct link_message *made)
     return status;
 }
 
+static bool is_part_of_entry(const struct proto_field_desc *field, uint32_t number,
+                             const char *name)
+{
+    return field->number == number && str_eq_cstr(field->name, name) && !field->repeated &&
+           !field->required && field->type != PROTO_GROUP;
+}
+
 static int check_map_entry(struct linker *l, const struct link_message *made)
 {
     const struct proto_message_desc *desc = made->desc;
     const struct proto_field_desc *key = made->field, *value = key + 1;
-    if (desc->fields != 2 || desc->oneofs > 0 || made->index->ranges > 0 || key->number != 1 ||
-        value->number != 2 || key->repeated || value->repeated || key->required ||
-        value->required || !str_eq_cstr(key->name, "key") || !str_eq_cstr(value->name, "value") ||
-        value->type == PROTO_GROUP || desc->parent == NULL) {
+    if (desc->fields != 2 || desc->oneofs > 0 || made->index->ranges > 0 || desc->parent == NULL ||
+        !is_part_of_entry(key, 1, "key") || !is_part_of_entry(value, 2, "value")) {
         return link_fail(
             l, desc->full_name,
             "is no entry of a map: that has the optional fields key = 1 and value = 2, "

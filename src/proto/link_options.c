@@ -13,7 +13,7 @@ static void find_visible(const struct proto_pool *pool, struct proto_file_desc *
 {
     VEC(const struct proto_file_desc *) todo = {0};
     for (size_t i = 0; i < of->imports; i++) {
-        vec_push(&todo, of->import[i]);
+        vec_push(&todo, of->import[i]); /* NOLINT(bugprone-sizeof-expression): of pointers */
     }
     (void) map_put(visible, of->name, of);
     while (todo.len > 0) {
@@ -26,8 +26,8 @@ static void find_visible(const struct proto_pool *pool, struct proto_file_desc *
             int32_t at = proto_item_at(file->source, FILE_PUBLIC_DEPENDENCY, i).i32;
             struct str name = proto_item_at(file->source, FILE_DEPENDENCY, (size_t) at).bytes;
             known = map_get(&pool->file, name);
-            if (known != NULL) { /* a weak one may be missing */
-                vec_push(&todo, known);
+            if (known != NULL) {        /* a weak one may be missing */
+                vec_push(&todo, known); /* NOLINT(bugprone-sizeof-expression): of pointers */
             }
         }
     }

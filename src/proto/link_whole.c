@@ -47,7 +47,7 @@ static int check_extension(struct linker *l, const struct proto_field_desc *fiel
 int link_extensions(struct linker *l)
 {
     size_t n = l->extension.len;
-    const struct proto_field_desc **list = link_array(l, n, sizeof *list);
+    const struct proto_field_desc **list = link_array(l, n, sizeof(void *));
     if (list == NULL) {
         return link_full(l);
     }
@@ -63,7 +63,7 @@ int link_extensions(struct linker *l)
     if (n == 0) {
         return 0;
     }
-    qsort(l->extension.ptr, n, sizeof l->extension.ptr[0], by_extendee);
+    qsort(l->extension.ptr, n, sizeof(void *), by_extendee);
     for (size_t i = 1; i < n; i++) {
         const struct proto_field_desc *a = l->extension.ptr[i - 1], *b = l->extension.ptr[i];
         if (a->parent == b->parent && a->number == b->number) {
@@ -122,7 +122,7 @@ int link_required(struct linker *l)
                                  (type != NULL && type->file != l->file && type->has_required);
         }
         if (desc->has_required) {
-            vec_push(&todo, desc);
+            vec_push(&todo, desc); /* NOLINT(bugprone-sizeof-expression): of pointers */
         }
     }
     if (edge.len > 0) {
@@ -132,9 +132,10 @@ int link_required(struct linker *l)
         const struct proto_message_desc *desc = todo.ptr[--todo.len];
         for (size_t i = find_edge(edge.ptr, edge.len, desc); i < edge.len && edge.ptr[i].to == desc;
              i++) {
-            if (!edge.ptr[i].from->has_required) {
-                edge.ptr[i].from->has_required = true;
-                vec_push(&todo, edge.ptr[i].from);
+            struct proto_message_desc *from = edge.ptr[i].from;
+            if (!from->has_required) {
+                from->has_required = true;
+                vec_push(&todo, from); /* NOLINT(bugprone-sizeof-expression): of pointers */
             }
         }
     }
@@ -147,7 +148,7 @@ int link_required(struct linker *l)
 struct shape {
     const char *name;
     enum proto_wkt wkt;
-    size_t fields;
+    unsigned fields;
     struct {
         uint8_t type;
         bool repeated;

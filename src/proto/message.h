@@ -32,7 +32,7 @@ struct proto_msg {
     struct proto_extension_value *extension; /* set ones, by number */
     size_t extensions, extensions_cap;
     struct str unknown; /* fields that are not known, as on the wire, in their order */
-    char *unknown_mem; /* private */
+    char *unknown_mem;  /* private */
     size_t unknown_cap;
 };
 

@@ -5,7 +5,12 @@
  *
  * google/protobuf/descriptor.proto is there from the start (a pool begins with a table of it), the
  * other files of google/protobuf/ and google/rpc/ are built in and come when they are imported or
- * looked for (builtin.h).
+ * looked for (builtin.h).  So a look-up in a const pool may add files, though it changes none: a
+ * pool belongs to one thread.
+ *
+ * Types are found in the whole pool; that a file imports what it uses is for its compiler to check.
+ * Where a set has its own version of a built-in file, the one that came first stays.  Editions are
+ * refused: a file is of proto2 or proto3.
  */
 #include "base/err.h"
 #include "proto/desc.h"
@@ -23,14 +28,18 @@ struct arena *proto_pool_arena(struct proto_pool *pool);
  * Links one file; its imports have to be in the pool or built in.  file: of type
  * google.protobuf.FileDescriptorProto, in the pool's arena (proto_pool_file_new).  The same file
  * twice (equal) is fine; another of that name is ERR_CONFLICT.  ERR_INVALID: what is wrong, with
- * the file's name in the message.  Nothing is added on failure.
+ * the file's name in the message.  ERR_NOT_FOUND: an import is not there.  Nothing is added on
+ * failure, but what was used of the pool's memory stays used.
  */
 int proto_pool_add(struct proto_pool *pool, const struct proto_msg *file, struct err *err)
     __attribute__((warn_unused_result));
 /* A new empty FileDescriptorProto in the pool's arena.  NULL: full. */
 struct proto_msg *proto_pool_file_new(struct proto_pool *pool);
 
-/* Files of a set in any order, duplicates allowed.  bytes: a serialized FileDescriptorSet. */
+/*
+ * Files of a set in any order, duplicates allowed.  bytes: a serialized FileDescriptorSet, copied.
+ * On failure the files that were linked before the wrong one stay.
+ */
 int proto_pool_add_set(struct proto_pool *pool, struct str bytes, struct err *err)
     __attribute__((warn_unused_result));
 /* The same with the serialized FileDescriptorProto of each (reflection); n of them. */

@@ -127,7 +127,7 @@ static int step(struct batch *batch)
             return cycle(batch, import);
         }
         import->state = OPEN;
-        vec_push(&batch->open, import);
+        vec_push(&batch->open, import); /* NOLINT(bugprone-sizeof-expression): of pointers */
         return 0;
     }
     top->state = DONE;
@@ -149,7 +149,7 @@ static int add_batch(struct batch *batch)
             continue;
         }
         file->state = OPEN;
-        vec_push(&batch->open, file);
+        vec_push(&batch->open, file); /* NOLINT(bugprone-sizeof-expression): of pointers */
         while (batch->open.len > 0) {
             int status = step(batch);
             if (status != 0) {
@@ -189,7 +189,7 @@ int proto_pool_add_set(struct proto_pool *pool, struct str bytes, struct err *er
 {
     const struct proto_message_desc *type =
         proto_pool_message(pool, STR("google.protobuf.FileDescriptorSet"));
-    struct proto_msg *set;
+    struct proto_msg *set = NULL;
     int status = read_copy(pool, bytes, type, &set, err);
     if (status != 0) {
         return err == NULL ? status : err_wrap(err, "not a descriptor set (FileDescriptorSet)");
@@ -207,7 +207,7 @@ int proto_pool_add_files(struct proto_pool *pool, const struct str *bytes, size_
 {
     struct waiting *file = mem_array(n + 1, sizeof *file);
     for (size_t i = 0; i < n; i++) {
-        struct proto_msg *msg;
+        struct proto_msg *msg = NULL;
         int status = read_copy(pool, bytes[i], pool->file_type, &msg, err);
         if (status != 0) {
             mem_free(file);

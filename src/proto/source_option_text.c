@@ -149,6 +149,10 @@ static int read_scalar(struct text *t, const struct option_field *field, struct 
         return option_put_scalar(t->r, field, &value, b);
     }
     bool is_float = field->type == PROTO_FLOAT || field->type == PROTO_DOUBLE;
+    if (is_float && t->lex.token.kind == LEX_INT && text.len > 1 && text.ptr[0] == '0') {
+        return lex_fail(&t->lex, start, "a float is written in decimal, not as \"%.*s\"",
+                        text.len > 40 ? 40 : (int) text.len, text.ptr);
+    }
     bool whole =
         t->lex.token.kind == LEX_INT &&
         lex_int_value(text, minus ? (uint64_t) INT64_MAX + 1 : UINT64_MAX, &value.u64) == 0;

@@ -7,7 +7,7 @@
 #include "proto/source_option_int.h"
 #include "proto/wire.h"
 
-#define OPTIONS_PER_ELEMENT_MAX 4096u /* their cost is quadratic */
+#define OPTIONS_PER_ELEMENT_MAX 1024u /* their cost is quadratic */
 #define PATH_MAX_PARTS          32u
 #define OPTION_BYTES_MAX        ((size_t) 64 * 1024 * 1024)
 
@@ -27,10 +27,32 @@ static int unknown_option(struct resolve *r, const struct option_type *type, str
                     meant == NULL ? "" : "\"?");
 }
 
+/* A field by its full name in parentheses, which protoc takes too. */
+static bool field_by_full_name(const struct resolve *r, const struct option_type *type,
+                               struct str name, struct str scope, struct option_field *ret)
+{
+    size_t dot = name.len;
+    while (dot > 0 && name.ptr[dot - 1] != '.') {
+        dot--;
+    }
+    if (dot < 2) {
+        return false;
+    }
+    const struct source_symbol *message =
+        source_symbol_look(r, (struct str){name.ptr, dot - 1}, scope, true);
+    return message != NULL && message->kind == SOURCE_MESSAGE &&
+           str_eq(message->name, type->name) &&
+           option_type_field(r, type, (struct str){name.ptr + dot, name.len - dot}, ret);
+}
+
 static int extension_part(struct resolve *r, const struct option_type *type, struct str name,
                           struct str scope, struct option_field *ret)
 {
     const struct source_symbol *symbol = source_symbol_look(r, name, scope, false);
+    if ((symbol == NULL || symbol->kind == SOURCE_FIELD) &&
+        field_by_full_name(r, type, name, scope, ret)) {
+        return 0;
+    }
     if (symbol == NULL) {
         return source_symbol_unknown(r, name, scope, "option", name.ptr);
     }

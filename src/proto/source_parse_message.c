@@ -1,4 +1,5 @@
 /* Messages and enums of .proto files. */
+#include "base/cleanup.h"
 #include "proto/source_int.h"
 
 static int parse_extensions(struct source *s, struct proto_msg *message)
@@ -161,18 +162,31 @@ static void finish_ranges(struct source *s, struct proto_msg *message, uint32_t 
     }
 }
 
-static bool name_is_taken(const struct proto_msg *message, struct str name)
+static void note_names(struct map *names, const struct proto_msg *message, uint32_t number)
 {
-    for (uint32_t list_number = MESSAGE_FIELD; list_number <= MESSAGE_ONEOF;
-         list_number += MESSAGE_ONEOF - MESSAGE_FIELD) {
-        const struct proto_field_desc *list = proto_field_of(message, list_number);
-        for (size_t i = 0; i < proto_len(message, list); i++) {
-            if (str_eq(proto_str(proto_item(message, list, i).msg, FIELD_NAME), name)) {
-                return true;
-            }
-        }
+    const struct proto_field_desc *list = proto_field_of(message, number);
+    for (size_t i = 0; i < proto_len(message, list); i++) {
+        struct proto_msg *item = proto_item(message, list, i).msg;
+        (void) map_put(names, proto_str(item, FIELD_NAME), item);
     }
-    return false;
+}
+
+static int add_synthetic_oneof(struct source *s, struct proto_msg *message, struct proto_msg *field,
+                               struct map *names)
+{
+    struct str plain = proto_str(field, FIELD_NAME);
+    const char *name = arena_printf(s->arena, "_" STR_FMT, STR_ARG(plain));
+    while (name != NULL && map_get(names, str_of(name)) != NULL) {
+        name = arena_printf(s->arena, "X%s", name);
+    }
+    struct proto_msg *oneof = NULL;
+    TRY(name == NULL ? source_full(s) : 0);
+    size_t index = proto_len(message, proto_field_of(message, MESSAGE_ONEOF));
+    source_set_i32(s, field, FIELD_ONEOF_INDEX, (int32_t) index);
+    TRY(source_add_message(s, message, MESSAGE_ONEOF, &oneof));
+    source_set_str(s, oneof, ONEOF_NAME, str_of(name));
+    (void) map_put(names, str_of(name), oneof);
+    return 0;
 }
 
 /* Each optional field of proto3 has a oneof of its own, "_" and its name, behind the written ones.
@@ -180,22 +194,18 @@ static bool name_is_taken(const struct proto_msg *message, struct str name)
 static int add_synthetic_oneofs(struct source *s, struct proto_msg *message)
 {
     const struct proto_field_desc *fields = proto_field_of(message, MESSAGE_FIELD);
-    const struct proto_field_desc *oneofs = proto_field_of(message, MESSAGE_ONEOF);
+    _cleanup_(map_done) struct map names = {0}; /* filled when there is a first one */
     for (size_t i = 0; i < proto_len(message, fields); i++) {
         struct proto_msg *field = proto_item(message, fields, i).msg;
         if (!proto_has(field, proto_field_of(field, FIELD_PROTO3_OPTIONAL))) {
             continue;
         }
-        struct str plain = proto_str(field, FIELD_NAME);
-        const char *name = arena_printf(s->arena, "_" STR_FMT, STR_ARG(plain));
-        while (name != NULL && name_is_taken(message, str_of(name))) {
-            name = arena_printf(s->arena, "X%s", name);
+        if (names.len == 0) {
+            map_init(&names);
+            note_names(&names, message, MESSAGE_FIELD);
+            note_names(&names, message, MESSAGE_ONEOF);
         }
-        struct proto_msg *oneof = NULL;
-        TRY(name == NULL ? source_full(s) : 0);
-        source_set_i32(s, field, FIELD_ONEOF_INDEX, (int32_t) proto_len(message, oneofs));
-        TRY(source_add_message(s, message, MESSAGE_ONEOF, &oneof));
-        source_set_str(s, oneof, ONEOF_NAME, str_of(name));
+        TRY(add_synthetic_oneof(s, message, field, &names));
     }
     return 0;
 }

@@ -189,6 +189,15 @@ static const char *kind_text(enum source_kind kind)
     return TEXT[kind];
 }
 
+static struct str base_name(struct str path)
+{
+    size_t start = path.len;
+    while (start > 0 && path.ptr[start - 1] != '/') {
+        start--;
+    }
+    return (struct str){path.ptr + start, path.len - start};
+}
+
 static int twice(struct resolve *r, const struct source_symbol *first, enum source_kind kind,
                  struct str name, struct str written)
 {
@@ -198,6 +207,9 @@ static int twice(struct resolve *r, const struct source_symbol *first, enum sour
                            ? "; values of enums stand beside their enum, not in it"
                            : "";
     if (first->file != NULL) {
+        if (str_eq(base_name(first->file->name), base_name(proto_str(r->file, FILE_NAME)))) {
+            hint = ": if both are one file, give an import path by which it has one name";
+        }
         return lex_fail(&r->lex, written.ptr, "\"" STR_FMT "\" is %s already in " STR_FMT "%s",
                         STR_ARG(name), kind_text(first->kind), STR_ARG(first->file->name), hint);
     }

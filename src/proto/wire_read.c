@@ -177,7 +177,7 @@ static size_t count_numbers(struct str bytes, unsigned type)
 static int read_packed(struct reader *r, struct proto_msg *msg,
                        const struct proto_field_desc *field, unsigned type)
 {
-    struct str bytes;
+    struct str bytes = {NULL, 0};
     int status = read_bytes(r, field->full_name, &bytes);
     if (status != 0 || bytes.len == 0) {
         return status;
@@ -261,7 +261,7 @@ static bool lost_value(const struct proto_msg *entry)
 static int read_entry(struct reader *r, struct proto_msg *msg, const struct proto_field_desc *field,
                       const uint8_t *start)
 {
-    struct str bytes;
+    struct str bytes = {NULL, 0};
     int status = read_bytes(r, field->full_name, &bytes);
     if (status != 0) {
         return status;
@@ -296,7 +296,7 @@ static struct proto_msg *target(struct proto_msg *msg, const struct proto_field_
 static int read_message(struct reader *r, struct proto_msg *msg,
                         const struct proto_field_desc *field)
 {
-    struct str bytes;
+    struct str bytes = {NULL, 0};
     int status = read_bytes(r, field->full_name, &bytes);
     if (status != 0) {
         return status;
@@ -324,7 +324,7 @@ static int read_group(struct reader *r, struct proto_msg *msg, const struct prot
 static int read_string(struct reader *r, struct proto_msg *msg,
                        const struct proto_field_desc *field)
 {
-    struct str bytes;
+    struct str bytes = {NULL, 0};
     union proto_value value = PROTO_ZERO;
     int status = read_bytes(r, field->full_name, &bytes);
     if (status == 0 && field->check_utf8 && !str_is_utf8(bytes)) {

@@ -184,12 +184,12 @@ static int put_entry(struct writer *w, const struct proto_field_desc *field,
 static int put_map(struct writer *w, const struct proto_field_desc *field,
                    const struct proto_list *list)
 {
-    const struct proto_msg **entry = mem_array(list->len, sizeof *entry);
+    const struct proto_msg **entry = mem_array(list->len, sizeof(void *));
     int status = 0;
     for (size_t i = 0; i < list->len; i++) {
         entry[i] = list->item[i].msg;
     }
-    qsort(entry, list->len, sizeof entry[0], by_key);
+    qsort(entry, list->len, sizeof(void *), by_key);
     for (size_t i = list->len; status == 0 && i > 0; i--) {
         status = put_entry(w, field, entry[i - 1]);
     }

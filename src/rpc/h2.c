@@ -463,8 +463,8 @@ static bool greets(struct rpc_link *link, struct str bytes)
                bytes.ptr[1] == 3 && link->secure == NULL;
     if (tls || asks) {
         rpc_conn_hint(conn, true, hint, sizeof hint);
-        rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE, "%s answered with TLS: write %s",
-                       conn->where, hint);
+        rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE, "%s %s TLS: write %s", conn->where,
+                       tls ? "answered with" : "wants", hint);
         return false;
     }
     size_t n = bytes.len < FRAME_HEAD ? bytes.len : FRAME_HEAD;

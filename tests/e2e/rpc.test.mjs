@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -234,6 +236,32 @@ describe('evil server, what it saw of the client', () => {
       assert.match(end.message, /within 0\.2 s$/);
     }
   });
+});
+
+describe('servers that answer in another way', () => {
+  for (const [name, answer, says] of [
+    ['an alert of TLS', Buffer.from('15030100020246', 'hex'), /answered with TLS: write grpcs:\/\/127\.0\.0\.1:\d+$/],
+    ['a page about HTTPS', 'HTTP/1.1 400 Bad Request\r\n\r\n<center>The plain HTTP request was sent to HTTPS port</center>', /wants TLS: write grpcs:\/\/127/],
+    ['HTTP/1.1', 'HTTP/1.1 505 HTTP Version Not Supported\r\n\r\n', /speaks HTTP\/1 here, gRPC needs HTTP\/2: it answered "HTTP\/1\.1 505 HTTP Version Not Supported"/],
+    ['one byte', 'H', /speaks no HTTP\/2: it answered "H"/],
+    ['half of its SETTINGS', Buffer.from('000000040000', 'hex'), /closed the connection/],
+  ]) {
+    test(name, async () => {
+      const server = net.createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () => socket.end(answer));
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      try {
+        const [{ end }] = await drive(`127.0.0.1:${server.address().port}`, '/a.B/C', [['m', ''], ['u'], ['d', 5000]]);
+        assert.deepEqual([end.code, end.origin, end.conn.connects], ['UNAVAILABLE', 'connect', 1], end.message);
+        assert.match(end.message, says);
+      } finally {
+        server.close();
+      }
+    });
+  }
 });
 
 for (const name of SERVERS) {

@@ -13,9 +13,9 @@ static inline struct str rich_text(struct t_random *random, struct arena *arena,
     size_t n = 0;
     for (uint64_t count = t_random_below(random, 8); count > 0; count--) {
         const char *piece = pieces[t_random_below(random, T_LEN(pieces))];
-        size_t len = strlen(piece);
-        memcpy(mem + n, piece, len);
-        n += len;
+        for (; *piece != '\0'; piece++) {
+            mem[n++] = *piece;
+        }
     }
     if (!utf8 && n > 0) {
         mem[t_random_below(random, n)] = (char) (uint8_t) t_random(random);
@@ -81,6 +81,10 @@ static inline void rich_set(struct t_random *random, struct proto_msg *msg,
         if (!field->is_map) {
             assert_true(proto_add(msg, field, rich_value(random, msg, field, depth)));
             continue;
+        }
+        if (field->message == NULL) {
+            fail_msg("a map without a type");
+            return;
         }
         const struct proto_field_desc *value = proto_map_value(field);
         struct proto_msg *entry =

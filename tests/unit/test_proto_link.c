@@ -19,7 +19,10 @@ struct refused {
 
 static const struct refused refusals[] = {
     {"{'name':'a.proto','syntax':'editions'}",
-     "a.proto: has syntax \"editions\"; known are proto2 and proto3"},
+     "a.proto: is written in an edition of protobuf, which is not supported; supported are proto2 "
+     "and proto3"},
+    {"{'name':'a.proto','syntax':'proto4'}",
+     "a.proto: has syntax \"proto4\"; known are proto2 and proto3"},
     {"{'name':'a.proto','package':'p..q'}",
      "a.proto: p..q: is no package: names with dots between them make one"},
     {"{'name':'a.proto','messageType':[{}]}",

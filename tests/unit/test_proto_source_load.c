@@ -145,6 +145,28 @@ static void test_a_file_that_is_there_already_is_taken(void **state)
     proto_pool_free(pool);
 }
 
+static void test_one_file_under_two_names_is_told(void **state)
+{
+    (void) state;
+    static const struct file FILES[] = {
+        {"shop/v1/a.proto", "syntax = \"proto3\"; package shop.v1; message A {}"},
+        {"shop/v1/b.proto", "syntax = \"proto3\"; import \"shop/v1/a.proto\";"},
+    };
+    struct disk disk = DISK(FILES);
+    struct proto_source_options options = {.read = read_disk, .ctx = &disk};
+    struct proto_pool *pool = proto_pool_new();
+    const struct proto_file_desc *file = NULL;
+    struct err err = {0};
+    assert_int_equal(proto_source_load(pool, "shop/v1/a.proto", &options, &file, &err), 0);
+    assert_str(file->name, "a.proto");
+    assert_err(
+        proto_source_load(pool, "shop/v1/b.proto", &options, &file, &err), &err, ERR_INVALID,
+        "\"shop.v1.A\" is a message already in a.proto: if both are one file, give an import "
+        "path by which it has one name");
+    assert_string_equal(err.pos.file, "shop/v1/a.proto");
+    proto_pool_free(pool);
+}
+
 /* "head body*n tail" as one file. */
 static int load_repeated(const char *head, const char *body, size_t n, const char *tail,
                          struct err *err)
@@ -321,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_imports_are_found_in_paths_then_above_the_file_then_built_in),
         cmocka_unit_test(test_a_missing_import_says_where_it_was_looked_for),
         cmocka_unit_test(test_a_file_that_is_there_already_is_taken),
+        cmocka_unit_test(test_one_file_under_two_names_is_told),
         cmocka_unit_test(test_depth_and_sizes_are_bounded),
         cmocka_unit_test(test_a_long_chain_of_imports_needs_no_stack),
         cmocka_unit_test(test_what_is_no_file_on_the_disk_is_refused),
