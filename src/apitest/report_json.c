@@ -205,7 +205,8 @@ static void tap_name(const struct apitest_run *run, struct buf *b, struct str te
         if (c == '#' || c == '\\') {
             buf_add_char(b, '\\');
         }
-        buf_add_char(b, (unsigned char) c < 0x20 ? ' ' : c);
+        bool control = (unsigned char) c < 0x20;
+        buf_add(b, control ? " " : &plain.ptr[i], 1);
     }
 }
 
