@@ -214,7 +214,7 @@ static void tap_lines(struct buf *b, struct str text)
 {
     struct str line;
     while (str_cut(&text, '\n', &line)) {
-        buf_addf(b, "# " STR_FMT "\n", STR_ARG(line));
+        buf_addf(b, "#%s" STR_FMT "\n", line.len > 0 ? " " : "", STR_ARG(line));
     }
 }
 

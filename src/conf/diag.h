@@ -12,7 +12,7 @@
 #include "base/vec.h"
 #include "conf/node.h"
 
-#define CONF_DIAGS_MAX 50 /* more are counted, not kept */
+#define CONF_DIAGS_MAX 50 /* more are counted, not kept; the same at the same place is one */
 
 enum conf_severity { CONF_ERROR, CONF_WARNING };
 

@@ -321,7 +321,7 @@ message Out { string name = 1; }\nservice Many {\n${methods.join('\n')}\n}\n`);
   assert.equal(written.code, 0, written.err);
   const checked = await pourover(['check', place]);
   assert.equal(checked.code, 0, checked.err);
-  assert.match(checked.out, /1 tests, 50 cases/);
+  assert.match(checked.out, /1 test, 50 cases/);
   const result = await tests([place]); // the shop has no such service: every method says so
   assert.equal(result.code, 1);
   assert.equal(result.out.match(/UNIMPLEMENTED/g).length >= 50, true);
