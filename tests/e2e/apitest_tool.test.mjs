@@ -339,6 +339,22 @@ test('a recorded call passes when it is run', async () => {
   assert.equal(result.code, 0, result.out + result.err + readFileSync(place, 'utf8'));
 });
 
+test('a recorded call has the name of a secret, not the secret, and texts that look like variables', async () => {
+  const place = path.join(dir, 'recorded_secret.yaml');
+  const args = ['--target', target, '--proto', path.join(dir, 'order.proto'), '--header', 'authorization: Bearer ${secret.TOKEN}', '--output', place];
+  const recorded = await pourover(['test', 'record', 'OrderService/Get', ...args, '--data', '{"id": "${x} $${y} $z"}'], { TOKEN });
+  assert.equal(recorded.code, 0, recorded.err);
+  const text = readFileSync(place, 'utf8');
+  assert.ok(!text.includes(TOKEN));
+  assert.match(text, /authorization: Bearer \$\{secret\.TOKEN\}\n[^]*code: NOT_FOUND/);
+  writeFileSync(place, text.replace(path.join(dir, 'order.proto'), 'order.proto'));
+  const again = await tests([place], { TOKEN });
+  assert.equal(again.code, 0, again.out + again.err);
+  const unknown = await pourover(['test', 'call', 'OrderService/Get', '--target', target, '--header', 'a: ${nobody}']);
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.err, /--header a: unknown variable "nobody"/);
+});
+
 test('one call prints the reply as JSON; many print a summary', async () => {
   const one = await pourover(['test', 'call', 'HelloService/SayHello', '--target', target, '--data', '{"name": "x"}']);
   assert.deepEqual([one.code, JSON.parse(one.out)], [0, { msg: 'Hello x!' }]);
