@@ -139,6 +139,14 @@ static int add_with_line(struct conf_diags *diags, const struct err *err, struct
     return (int) err->code;
 }
 
+int conf_error_elsewhere(struct conf_diags *diags, const struct err *err)
+{
+    _cleanup_(buf_done) struct buf text = {.ptr = NULL};
+    bool has_line = err->pos.file != NULL && err->pos.line > 0 &&
+                    conf_text_read(err->pos.file, &text, NULL) == 0;
+    return has_line ? add_with_line(diags, err, buf_str(&text)) : conf_error_err(diags, err);
+}
+
 int conf_load_text(struct conf_diags *diags, const char *name, struct str text,
                    struct conf_file *ret)
 {
