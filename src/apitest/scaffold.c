@@ -25,6 +25,26 @@ static void key_text(struct yaml_writer *w, const char *name, struct str text)
 
 /* --- values --- */
 
+/* What looks like a variable in a recorded text is none: "${" is written as "$${". */
+static void add_literal(struct buf *b, struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '$' && i + 1 < text.len && text.ptr[i + 1] == '{') {
+            buf_add_char(b, '$');
+        }
+        buf_add_char(b, text.ptr[i]);
+    }
+}
+
+static void put_text(struct yaml_writer *w, struct str text)
+{
+    struct buf b;
+    buf_init(&b, TEXT_MAX);
+    add_literal(&b, text);
+    yaml_text(w, buf_str(&b));
+    buf_done(&b);
+}
+
 static void put_message(struct yaml_writer *w, const struct proto_msg *msg);
 
 static bool is_text(enum proto_type type)
@@ -45,7 +65,7 @@ static void put_scalar(struct yaml_writer *w, const struct proto_field_desc *fie
                       : text.ptr[0] == '-'     ? STR("-.inf")
                                                : STR(".inf"));
     } else if (is_text(field->type)) {
-        yaml_text(w, text);
+        put_text(w, text);
     } else {
         yaml_plain(w, text);
     }
@@ -101,15 +121,18 @@ static void put_field(struct yaml_writer *w, const struct proto_field_desc *fiel
 /* Messages whose YAML is not their fields: what JSON has for them is YAML, too. */
 static void put_as_json(struct yaml_writer *w, const struct proto_msg *msg)
 {
-    struct buf b;
+    struct buf b, text;
     struct err err = {0};
     buf_init(&b, TEXT_MAX);
+    buf_init(&text, TEXT_MAX);
     if (proto_json_write(msg, PROTO_JSON_PROTO_NAMES | PROTO_JSON_ANY_RAW, &b, &err) == 0) {
-        yaml_plain(w, buf_str(&b));
+        add_literal(&text, buf_str(&b));
+        yaml_plain(w, buf_str(&text));
     } else {
         yaml_map_begin(w);
         yaml_map_end(w);
     }
+    buf_done(&text);
     buf_done(&b);
 }
 
@@ -419,7 +442,8 @@ static void recorded_detail(struct yaml_writer *w, const struct apitest_recorded
         key(w, "error");
         yaml_map_begin(w);
         key_text(w, "code", str_of(rpc_code_name(call->code)));
-        key_text(w, "message", call->message);
+        key(w, "message");
+        put_text(w, call->message);
         yaml_map_end(w);
     }
     yaml_map_end(w);

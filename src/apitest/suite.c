@@ -62,7 +62,7 @@ static void read_cases(struct suite_reader *r, const struct conf_node *list, enu
     if (list == NULL || list->kind != CONF_LIST) {
         return;
     }
-    struct apitest_case **cases = suite_alloc(r, list->len, sizeof *cases);
+    struct apitest_case **cases = suite_alloc(r, list->len, sizeof(struct apitest_case *));
     size_t n = 0;
     for (size_t i = 0; i < list->len; i++) {
         struct apitest_case *c = suite_case(r, list->item[i], role, scope);

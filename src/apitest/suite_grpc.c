@@ -121,7 +121,7 @@ static void read_requests(struct suite_reader *r, struct apitest_case *c,
         conf_error(r->diags, list, STR_FMT " is %s: it takes one request, here are %zu",
                    STR_ARG(c->method->name), proto_method_kind(c->method), n);
     }
-    const struct conf_node **request = suite_alloc(r, n + 1, sizeof *request);
+    const struct conf_node **request = suite_alloc(r, n + 1, sizeof(struct conf_node *));
     for (size_t i = 0; i < n; i++) {
         request[i] = list->item[i];
         check_message(r, c, request[i], scope);

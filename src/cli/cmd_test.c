@@ -423,8 +423,9 @@ static enum exit_code run_check(struct cli *cli)
         }
     }
     if (code == EXIT_DONE && !cli->quiet) {
-        out_printf("%zu file%s, %zu tests, %zu cases: right\n", files.path.len,
-                   files.path.len == 1 ? "" : "s", tests, cases);
+        out_printf("%zu file%s, %zu test%s, %zu case%s: right\n", files.path.len,
+                   files.path.len == 1 ? "" : "s", tests, tests == 1 ? "" : "s", cases,
+                   cases == 1 ? "" : "s");
     }
     suites_done(&suites);
     suites = (struct suites){0};
