@@ -13,19 +13,39 @@
 #define ATTEMPT_BYTES_MAX ((size_t) 512 * 1024 * 1024)
 #define EVENTS_MAX        1000 /* of a transcript */
 #define EVENT_TEXT_MAX    2000
+#define REASON_MAX        1200
+#define FORMAT_MAX        32768 /* of a text before it is cut */
 #define ATTEMPTS_KEPT     100
+
+/*
+ * Text of bounded length in an arena.  Secrets are hidden before it is cut: half of one would not
+ * be known again.
+ */
+static struct str formatted(struct attempt *attempt, struct arena *arena, size_t max,
+                            const char *fmt, va_list ap)
+{
+    char text[FORMAT_MAX];
+    int len = vsnprintf(text, sizeof text, fmt, ap);
+    struct buf b;
+    buf_init(&b, FORMAT_MAX * 4);
+    apitest_redact_cut(attempt->runner->options.load->secrets, str_of(text),
+                       len >= 0 && (size_t) len < sizeof text, max, &b);
+    struct str copy = str_of(arena_strdup(arena, b.len == 0 ? STR("") : buf_str(&b)));
+    buf_done(&b);
+    return copy;
+}
 
 void attempt_reason(struct attempt *attempt, const char *fmt, ...)
 {
-    char text[1200];
     va_list ap;
     if (attempt->out->reason.len > 0) {
         return;
     }
     va_start(ap, fmt);
-    (void) vsnprintf(text, sizeof text, fmt, ap);
+    struct str text = formatted(attempt, attempt->text, REASON_MAX, fmt, ap);
     va_end(ap);
-    attempt->out->reason = str_of(arena_strdup(&attempt->running->result->arena, str_of(text)));
+    /* Without a word it would be no reason, and the attempt a good one. */
+    attempt->out->reason = text.len > 0 ? text : STR("(no memory is left for the reason)");
 }
 
 void attempt_reason_diags(struct attempt *attempt, struct conf_diags *diags)
@@ -49,12 +69,10 @@ void attempt_event(struct attempt *attempt, char direction, const struct proto_m
         return;
     }
     if (fmt != NULL) {
-        char text[EVENT_TEXT_MAX];
         va_list ap;
         va_start(ap, fmt);
-        (void) vsnprintf(text, sizeof text, fmt, ap);
+        event.text = formatted(attempt, &attempt->arena, EVENT_TEXT_MAX, fmt, ap);
         va_end(ap);
-        event.text = str_of(arena_strdup(&attempt->arena, str_of(text)));
     }
     vec_push(&attempt->events, event);
 }
@@ -194,25 +212,23 @@ static void render(const struct event *event, struct buf *b)
 static void render_events(struct attempt *attempt)
 {
     struct apitest_attempt *out = attempt->out;
-    struct arena *arena = &attempt->running->result->arena;
-    out->event = arena_alloc(arena, attempt->events.len * sizeof *out->event + 1);
+    out->event = arena_alloc(attempt->text, attempt->events.len * sizeof *out->event + 1);
     for (size_t i = 0; out->event != NULL && i < attempt->events.len; i++) {
         const struct event *event = &attempt->events.ptr[i];
-        struct buf b;
+        struct buf b, cut;
         buf_init(&b, (size_t) 16 * 1024 * 1024);
+        buf_init(&cut, (size_t) 64 * 1024 * 1024);
         render(event, &b);
-        struct str text = buf_str(&b);
-        bool cut = text.len > EVENT_TEXT_MAX;
-        text.len = cut ? EVENT_TEXT_MAX : text.len;
-        /* A character may be cut in half: take its bytes away. */
-        while (cut && text.len > 0 && ((unsigned char) text.ptr[text.len - 1] & 0xC0) == 0x80) {
-            text.len--;
+        apitest_redact_cut(attempt->runner->options.load->secrets,
+                           b.len == 0 ? STR("") : buf_str(&b), !b.failed, EVENT_TEXT_MAX, &cut);
+        if (b.len > EVENT_TEXT_MAX) {
+            buf_addf(&cut, " (%zu bytes)", b.len);
         }
-        char *copy = cut ? arena_printf(arena, STR_FMT "... (%zu bytes)", STR_ARG(text), b.len)
-                         : arena_strdup(arena, text);
+        char *copy = arena_strdup(attempt->text, cut.len == 0 ? STR("") : buf_str(&cut));
         out->event[out->events++] =
             (struct apitest_event){event->at_us, event->direction, str_of(copy)};
         buf_done(&b);
+        buf_done(&cut);
     }
 }
 
@@ -223,11 +239,18 @@ void attempt_begin(struct running *running)
     if (result->attempts < ATTEMPTS_KEPT) {
         result->attempts++;
     }
-    /* Beyond ATTEMPTS_KEPT the last one is written over: the first tell how it began, this how it
-     * ended. */
+    /* Beyond ATTEMPTS_KEPT the last one is written over, its texts too: the first tell how it
+     * began, this how it ended. */
     struct apitest_attempt *out = &result->attempt[result->attempts - 1];
+    struct arena *text = &result->arena;
+    if (result->attempts == ATTEMPTS_KEPT) {
+        result->checks += out->diffs.checks;
+        text = &result->last;
+        arena_done(text);
+        arena_init(text, RESULT_BYTES_MAX);
+    }
     vec_done(&out->diffs.list);
-    *out = (struct apitest_attempt){.diffs = {.arena = &result->arena,
+    *out = (struct apitest_attempt){.diffs = {.arena = text,
                                               .now_ms = clock_wall_ms(),
                                               .secrets = runner->options.load->secrets}};
     struct attempt *attempt = mem_zalloc(sizeof *attempt);
@@ -236,6 +259,7 @@ void attempt_begin(struct running *running)
     attempt->c = running->c;
     attempt->runner = runner;
     attempt->out = out;
+    attempt->text = text;
     attempt->scope = &running->scope;
     attempt->to = unit_connections(running->unit, running->c);
     arena_init(&attempt->arena, ATTEMPT_BYTES_MAX);

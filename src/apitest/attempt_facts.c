@@ -135,6 +135,25 @@ static bool conn_fact(const struct rpc_conn_facts *facts, struct str name,
     return true;
 }
 
+/*
+ * A fact of TLS where there is none: only who wants it absent gets what he wants.  Else "the
+ * version is not 1.0" would hold for plaintext.
+ */
+static bool lacks_tls(struct attempt *attempt, const struct apitest_named *named,
+                      const char *tls_version)
+{
+    const struct conf_node *node = named->node;
+    if (tls_version != NULL || !str_starts_with(named->name, STR("tls.")) || conf_is_null(node) ||
+        conf_get(node, "$absent") != NULL || conf_get(node, "$present") != NULL) {
+        return false;
+    }
+    char path[64];
+    buf_print(path, sizeof path, "wire." STR_FMT, STR_ARG(named->name));
+    attempt->out->diffs.checks++;
+    attempt_differs(attempt, path, node->pos, "a connection over TLS", "plaintext");
+    return true;
+}
+
 static bool all_compressed(const struct attempt *attempt)
 {
     bool all = attempt->reply_compressed.len > 0;
@@ -197,6 +216,8 @@ static void grpc_wire(struct attempt *attempt)
         const struct apitest_named *named = &list->item[i];
         if (str_eq_cstr(named->name, "tls.minVersion")) {
             match_min_version(attempt, named, attempt->result->conn.tls_version);
+        } else if (lacks_tls(attempt, named, attempt->result->conn.tls_version)) {
+            continue;
         } else if (str_eq_cstr(named->name, "compressed") && named->node->kind == CONF_LIST) {
             match_flags(attempt, named);
         } else {
@@ -266,6 +287,9 @@ void attempt_http_facts(struct attempt *attempt)
         struct apitest_value value = {.kind = APITEST_ABSENT};
         if (str_eq_cstr(named->name, "tls.minVersion")) {
             match_min_version(attempt, named, result->conn.tls_version);
+            continue;
+        }
+        if (lacks_tls(attempt, named, result->conn.tls_version)) {
             continue;
         }
         if (str_eq_cstr(named->name, "httpStatus")) {

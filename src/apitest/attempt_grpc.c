@@ -93,12 +93,11 @@ static void on_end(struct rpc_call *call, const struct rpc_result *result, void 
     hide_secrets(attempt);
     attempt->out->reached |= result->origin == RPC_FROM_SERVER || result->origin == RPC_FROM_HTTP ||
                              result->conn.protocol != NULL;
-    attempt->out->peer =
-        str_of(arena_strdup(&attempt->running->result->arena, str_of(result->conn.peer)));
-    attempt->out->status = str_of(
-        arena_printf(&attempt->running->result->arena, "%s%s" STR_FMT, name == NULL ? "?" : name,
-                     result->message.len > 0 ? ": " : "", STR_ARG(result->message)));
-    attempt->out->message = str_of(arena_strdup(&attempt->running->result->arena, result->message));
+    attempt->out->peer = str_of(arena_strdup(attempt->text, str_of(result->conn.peer)));
+    attempt->out->status =
+        str_of(arena_printf(attempt->text, "%s%s" STR_FMT, name == NULL ? "?" : name,
+                            result->message.len > 0 ? ": " : "", STR_ARG(result->message)));
+    attempt->out->message = str_of(arena_strdup(attempt->text, result->message));
     attempt_event(attempt, '<', NULL, "end " STR_FMT, STR_ARG(attempt->out->status));
     if (attempt->given_up) {
         attempt_end(attempt, APITEST_FAILED);

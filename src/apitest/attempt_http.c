@@ -134,6 +134,16 @@ static void take_cookies(struct attempt *attempt)
     }
 }
 
+/* The beginning of a text, without secrets. */
+static void add_beginning(struct attempt *attempt, struct str text, size_t max, struct buf *b)
+{
+    const struct apitest_secrets *secrets = attempt->runner->options.load->secrets;
+    size_t room = max + 2 * apitest_secrets_longest(secrets);
+    bool whole = text.len <= room;
+    struct str begin = {text.len == 0 ? "" : text.ptr, whole ? text.len : room};
+    apitest_redact_cut(secrets, begin, whole, max, b);
+}
+
 static void match_body(struct attempt *attempt, struct apitest_value *json)
 {
     const struct apitest_case *c = attempt->c;
@@ -151,11 +161,12 @@ static void match_body(struct attempt *attempt, struct apitest_value *json)
         return;
     }
     if (apitest_json_parse(result->body, &attempt->arena, &json->json, &err) != 0) {
-        char got[700];
-        size_t shown = result->body.len < 200 ? result->body.len : 200;
-        buf_print(got, sizeof got, "no JSON (%u:%u: %s): %.*s", err.pos.line, err.pos.col, err.msg,
-                  (int) shown, result->body.ptr == NULL ? "" : result->body.ptr);
-        attempt_differs(attempt, "json", c->pos, "JSON", got);
+        struct buf got;
+        buf_init(&got, 4096);
+        buf_addf(&got, "no JSON (%u:%u: %s): ", err.pos.line, err.pos.col, err.msg);
+        add_beginning(attempt, result->body, 200, &got);
+        attempt_differs(attempt, "json", c->pos, "JSON", got.ptr);
+        buf_done(&got);
         return;
     }
     json->kind = APITEST_JSON;
@@ -241,7 +252,7 @@ static enum apitest_outcome no_answer(struct attempt *attempt)
 static void on_answer(struct rpc_http *http, const struct rpc_http_result *result, void *ctx)
 {
     struct attempt *attempt = ctx;
-    struct arena *arena = &attempt->running->result->arena;
+    struct arena *arena = attempt->text;
     const struct apitest_case *c = attempt->c;
     (void) http;
     attempt->http_result = result;
@@ -264,8 +275,11 @@ static void on_answer(struct rpc_http *http, const struct rpc_http_result *resul
     match_body(attempt, &json);
     attempt_http_facts(attempt);
     if (attempt->out->diffs.total > 0 && result->body.len > 0) {
-        size_t shown = result->body.len < 1000 ? result->body.len : 1000;
-        attempt_event(attempt, '<', NULL, "body %.*s", (int) shown, result->body.ptr);
+        struct buf shown;
+        buf_init(&shown, 65536);
+        add_beginning(attempt, result->body, 1000, &shown);
+        attempt_event(attempt, '<', NULL, "body %s", shown.ptr);
+        buf_done(&shown);
     }
     enum apitest_outcome outcome = APITEST_PASSED;
     if (attempt->out->diffs.total == 0) {

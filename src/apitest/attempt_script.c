@@ -53,9 +53,12 @@ static enum walk fails(struct attempt *attempt, const char *expected, const char
 /* How the call ended, for a step that waited for something else. */
 static enum walk fails_by_end(struct attempt *attempt, const char *expected)
 {
-    char got[800];
-    buf_print(got, sizeof got, "the call ended: " STR_FMT, STR_ARG(attempt->out->status));
-    return fails(attempt, expected, got);
+    struct buf got; /* whole: half of a secret in it would not be known again */
+    buf_init(&got, attempt->out->status.len + 64);
+    buf_addf(&got, "the call ended: " STR_FMT, STR_ARG(attempt->out->status));
+    enum walk walk = fails(attempt, expected, got.ptr);
+    buf_done(&got);
+    return walk;
 }
 
 static bool step_save(struct attempt *attempt, const struct apitest_step *step,

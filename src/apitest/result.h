@@ -47,7 +47,7 @@ struct apitest_case_result {
     bool flaky; /* passed after a failed attempt */
     bool over;  /* outcome is final; PENDING then means not chosen */
     uint64_t reconnects;
-    struct arena arena;
+    struct arena arena, last; /* last: of an attempt that was written over others */
 };
 
 struct apitest_totals {

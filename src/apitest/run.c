@@ -10,10 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SCOPE_BYTES_MAX  ((size_t) 64 * 1024 * 1024)
-#define RESULT_BYTES_MAX ((size_t) 64 * 1024 * 1024)
-#define GRACE_MS         10000 /* for teardown when the budget is used up */
-#define CASE_NAME_MAX    1000
+#define SCOPE_BYTES_MAX ((size_t) 64 * 1024 * 1024)
+#define GRACE_MS        10000 /* for teardown when the budget is used up */
+#define CASE_NAME_MAX   1000
 
 static bool has_tag(const struct apitest_case *c, struct str tag)
 {
@@ -542,6 +541,7 @@ static void results_free(struct apitest_case_result *result, size_t n)
             vec_done(&result[i].attempt[a].diffs.list);
         }
         arena_done(&result[i].arena);
+        arena_done(&result[i].last);
     }
 }
 

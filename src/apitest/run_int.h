@@ -20,6 +20,8 @@
 #include "rpc/call.h"
 #include "rpc/http.h"
 
+#define RESULT_BYTES_MAX ((size_t) 64 * 1024 * 1024) /* of texts of a case */
+
 struct unit;
 struct running;
 
@@ -52,6 +54,7 @@ struct attempt {
     const struct apitest_case *c;
     struct apitest_runner *runner;
     struct apitest_attempt *out;
+    struct arena *text;              /* what of out is text */
     struct apitest_scope *scope;     /* of the case */
     struct apitest_scope step_scope; /* what steps saved */
     struct connections *to;

@@ -18,7 +18,8 @@ static int read_target(struct test_world *w, const char *given, bool may_name,
     const char *address = given;
     const char *equals = strchr(given, '=');
     ret->name = "";
-    if (may_name && equals != NULL) {
+    /* "NAME=ADDRESS"; in unix:/a=b it is part of the address. */
+    if (may_name && equals != NULL && strcspn(given, ":/") > (size_t) (equals - given)) {
         char *name = mem_strdup_str((struct str){given, (size_t) (equals - given)});
         vec_push(&w->text, name);
         ret->name = name;
@@ -60,6 +61,23 @@ static int read_cross(struct test_world *w, struct err *err)
     return 0;
 }
 
+/* Two with the same name, or two without: one of them would never be called. */
+static int check_names(const struct test_world *w, struct err *err)
+{
+    for (size_t i = 0; i < w->targets; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(w->target[i].name, w->target[k].name) == 0) {
+                return err_set(err, ERR_INVALID,
+                               "--target %s and --target %s%s%s: give each a name of its own, "
+                               "NAME=ADDRESS, that a test says as target: NAME",
+                               w->target[k].text, w->target[i].text,
+                               w->target[i].name[0] == '\0' ? "" : " are both ", w->target[i].name);
+            }
+        }
+    }
+    return 0;
+}
+
 static int read_targets(struct test_world *w, bool need_target, struct err *err)
 {
     const struct cli_test *o = &w->cli->test;
@@ -69,6 +87,9 @@ static int read_targets(struct test_world *w, bool need_target, struct err *err)
         if (read_target(w, o->targets.ptr[i], true, &w->target[w->targets++], err) != 0) {
             return err_wrap(err, "--target");
         }
+    }
+    if (check_names(w, err) != 0) {
+        return (int) err->code;
     }
     if (w->targets == 0 && env != NULL && env[0] != '\0') {
         if (read_target(w, env, true, &w->target[w->targets++], err) != 0) {
@@ -114,12 +135,20 @@ static int reflect(struct str name, const struct proto_pool **ret, struct err *e
     }
     struct proto_pool *pool = map_get(&w->reflected, str_of(target->text));
     if (pool == NULL) {
+        const struct err *before = map_get(&w->silent, str_of(target->text));
         if (w->loop == NULL) {
             return err_set(err, ERR_INTERNAL, "reflection without a loop");
         }
-        int status = apitest_reflect(w->loop, &target->conn, REFLECT_MS, &pool, err);
-        if (status != 0) {
-            return err_wrap(err, "%s", target->text);
+        if (before != NULL) {
+            *err = *before; /* many tests would wait many times */
+            return (int) err->code;
+        }
+        if (apitest_reflect(w->loop, &target->conn, REFLECT_MS, &pool, err) != 0) {
+            (void) err_wrap(err, "%s", target->text);
+            struct err *kept = mem_zalloc(sizeof *kept);
+            *kept = *err;
+            (void) map_put(&w->silent, str_of(target->text), kept);
+            return (int) err->code;
         }
         (void) map_put(&w->reflected, str_of(target->text), pool);
     }
@@ -143,6 +172,7 @@ int test_world_init(struct test_world *w, struct cli *cli, bool need_target, str
     apitest_secrets_init(&w->secrets);
     apitest_load_init(&w->load, &w->secrets);
     map_init(&w->reflected);
+    map_init(&w->silent);
     w->load.import_path = cli->test.import_paths.ptr;
     w->load.n_import_paths = cli->test.import_paths.len;
     if (cli->test.secrets != NULL &&
@@ -167,6 +197,10 @@ void test_world_done(struct test_world *w)
         proto_pool_free(w->reflected.entry[i].value);
     }
     map_done(&w->reflected);
+    for (size_t i = 0; i < w->silent.len; i++) {
+        mem_free(w->silent.entry[i].value);
+    }
+    map_done(&w->silent);
     apitest_load_done(&w->load);
     apitest_secrets_done(&w->secrets);
     for (size_t i = 0; i < w->text.len; i++) {

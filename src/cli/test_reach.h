@@ -14,6 +14,7 @@ struct test_world {
     size_t targets;                /* of --target only */
     const struct apitest_target *baseline, *cross_a, *cross_b;
     struct map reflected; /* target name to struct proto_pool * */
+    struct map silent;    /* the same to struct err *: asked in vain, not asked again */
     VEC(char *) text;     /* owned copies */
 };
 
