@@ -178,8 +178,7 @@ static void read_requires(struct suite_reader *r, const struct conf_node *node)
                                        : node->kind == CONF_LIST ? node->item[i]
                                                                  : node;
         struct apitest_named *named = &suite->requires.item[suite->requires.len];
-        if (name->kind != CONF_SCALAR || name->text.len == 0) {
-            conf_error(r->diags, name, "requires: write names of variables, such as [TENANT]");
+        if (suite_variable(r->diags, name) != 0) {
             continue;
         }
         named->name = name->text;
