@@ -137,6 +137,16 @@ bool attempt_metadata(struct attempt *attempt, struct rpc_headers *ret)
     return true;
 }
 
+void attempt_hide(struct attempt *attempt, const struct apitest_value *value)
+{
+    struct buf b;
+    buf_init(&b, CONF_BYTES_MAX);
+    if (apitest_value_text(value, &b, NULL) == 0 && b.len > 0) {
+        (void) apitest_secrets_add(attempt->runner->options.load->secrets, buf_str(&b), NULL);
+    }
+    buf_done(&b);
+}
+
 bool attempt_save(struct attempt *attempt, const struct apitest_save *save,
                   const struct apitest_value *value)
 {

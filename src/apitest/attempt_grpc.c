@@ -6,12 +6,47 @@
 
 #include <stdio.h>
 
+#define HIDDEN_REPLIES_MAX 1000 /* of a script that are looked through for secrets */
+
+static bool value_at(struct attempt *attempt, const struct apitest_save *save,
+                     struct apitest_value *ret, struct err *err);
+
+/*
+ * What a case saves as a secret is one from when it comes, whether the case passes or not: what is
+ * compared and shown of it is hidden already.
+ */
+static void hide_secrets(struct attempt *attempt)
+{
+    const struct apitest_case *c = attempt->c;
+    for (size_t i = 0; i < c->saves; i++) {
+        const struct apitest_save *save = &c->save[i];
+        struct apitest_value value;
+        bool of_reply = str_starts_with(save->path, STR("responses["));
+        if (save->secret && (of_reply ? attempt->replies.len > 0 : attempt->result != NULL) &&
+            value_at(attempt, save, &value, NULL)) {
+            attempt_hide(attempt, &value);
+        }
+    }
+    size_t n = attempt->replies.len;
+    for (size_t s = 0; n > 0 && n <= HIDDEN_REPLIES_MAX && s < c->steps; s++) {
+        struct apitest_value value,
+            root = {.kind = APITEST_MESSAGE, .proto.msg = attempt->replies.ptr[n - 1]};
+        for (size_t i = 0; i < c->step[s].saves; i++) {
+            const struct apitest_save *save = &c->step[s].save[i];
+            if (save->secret && apitest_path_get(&root, save->path, &value, NULL) == 0) {
+                attempt_hide(attempt, &value);
+            }
+        }
+    }
+}
+
 static void on_headers(struct rpc_call *call, struct rpc_headers headers, void *ctx)
 {
     struct attempt *attempt = ctx;
     (void) call;
     attempt->headers = headers;
     attempt->has_headers = true;
+    attempt->out->reached = true;
     attempt_event(attempt, '<', NULL, "headers");
     attempt_script(attempt);
 }
@@ -22,6 +57,7 @@ static void on_message(struct rpc_call *call, const struct rpc_message *message,
     struct attempt *attempt = ctx;
     struct err err = {0};
     (void) call;
+    attempt->out->reached = true;
     if (attempt->given_up) {
         return;
     }
@@ -43,6 +79,7 @@ static void on_message(struct rpc_call *call, const struct rpc_message *message,
     vec_push(&attempt->replies, msg);
     vec_push(&attempt->reply_at_us, message->at_us);
     vec_push(&attempt->reply_compressed, message->compressed);
+    hide_secrets(attempt);
     attempt_event(attempt, '<', msg, NULL);
     attempt_script(attempt);
 }
@@ -53,6 +90,9 @@ static void on_end(struct rpc_call *call, const struct rpc_result *result, void 
     const char *name = rpc_code_name(result->code);
     (void) call;
     attempt->result = result;
+    hide_secrets(attempt);
+    attempt->out->reached |= result->origin == RPC_FROM_SERVER || result->origin == RPC_FROM_HTTP ||
+                             result->conn.protocol != NULL;
     attempt->out->peer =
         str_of(arena_strdup(&attempt->running->result->arena, str_of(result->conn.peer)));
     attempt->out->status = str_of(
@@ -190,6 +230,11 @@ enum apitest_outcome attempt_status(struct attempt *attempt, const struct apites
     if (result->origin == RPC_FROM_CONNECT) {
         return wrong_status(attempt, error); /* nothing answered: that never is what was wanted */
     }
+    /* That this side did not wait longer is an answer only for those who say so. */
+    bool late = result->origin == RPC_FROM_CLIENT && result->code == RPC_DEADLINE_EXCEEDED;
+    if (late && error != NULL && !error->names_deadline) {
+        return wrong_status(attempt, error);
+    }
     if (error == NULL || error->wants_ok) {
         return is_ok ? APITEST_PASSED : wrong_status(attempt, error);
     }
@@ -254,61 +299,19 @@ static void save_all(struct attempt *attempt)
     }
 }
 
-/* The baseline's reply of the same case. */
-static void compare_with_baseline(struct attempt *attempt)
+enum apitest_outcome attempt_grpc_rest(struct attempt *attempt)
 {
-    const struct unit *unit = attempt->running->unit;
-    size_t i = (size_t) (attempt->running->result - unit->result);
-    const struct kept_reply *kept = unit->baseline == NULL ? NULL : &unit->baseline->kept[i];
-    if (kept == NULL || !kept->there) {
-        return;
+    enum apitest_outcome outcome = APITEST_PASSED;
+    attempt_grpc_facts(attempt);
+    if (attempt->out->diffs.total == 0) {
+        outcome = baseline_compare(attempt);
     }
-    const struct apitest_case *c = attempt->c;
-    const char *ignore[64];
-    size_t ignores = 0;
-    for (; ignores < c->ignores && ignores < 64; ignores++) {
-        ignore[ignores] = c->ignore[ignores].ptr;
+    if (outcome == APITEST_PASSED && attempt->out->diffs.total == 0) {
+        save_all(attempt);
     }
-    if (kept->code != attempt->result->code) {
-        attempt_differs(attempt, "status (baseline)", c->pos, rpc_code_name(kept->code),
-                        attempt->out->status.ptr);
-    }
-    if (kept->n != attempt->replies.len) {
-        char a[64], b[64];
-        buf_print(a, sizeof a, "%zu messages", kept->n);
-        buf_print(b, sizeof b, "%zu messages", attempt->replies.len);
-        attempt_differs(attempt, "responses (baseline)", c->pos, a, b);
-        return;
-    }
-    for (size_t k = 0; k < kept->n; k++) {
-        char path[64];
-        buf_print(path, sizeof path, "responses[%zu] (baseline)", k);
-        (void) apitest_compare(kept->msg[k], attempt->replies.ptr[k], ignore, ignores, path,
-                               &attempt->out->diffs);
-    }
-}
-
-/* A baseline's replies are kept with their memory until the fresh target has answered. */
-static void keep_for_comparison(struct attempt *attempt)
-{
-    struct unit *unit = attempt->running->unit;
-    if (!unit->is_baseline) {
-        return;
-    }
-    struct kept_reply *kept = &unit->kept[attempt->running->result - unit->result];
-    arena_done(&kept->arena);
-    *kept = (struct kept_reply){
-        .n = attempt->replies.len, .code = attempt->result->code, .there = true};
-    kept->msg = arena_alloc(&attempt->arena, (kept->n + 1) * sizeof(struct proto_msg *));
-    for (size_t i = 0; i < kept->n; i++) {
-        kept->msg[i] = attempt->replies.ptr[i];
-    }
-    /* The messages go on pointing to this arena: it moves, its blocks stay. */
-    kept->arena = attempt->arena;
-    for (size_t i = 0; i < kept->n; i++) {
-        kept->msg[i]->arena = &kept->arena;
-    }
-    attempt->arena = (struct arena){0};
+    baseline_keep(attempt);
+    bool good = attempt->out->diffs.total == 0 && attempt->out->reason.len == 0;
+    return outcome != APITEST_PASSED ? outcome : good ? APITEST_PASSED : APITEST_FAILED;
 }
 
 enum apitest_outcome attempt_verdict(struct attempt *attempt, const struct apitest_error *error)
@@ -325,14 +328,5 @@ enum apitest_outcome attempt_verdict(struct attempt *attempt, const struct apite
         (void) apitest_sequence_match(c->responses, attempt->replies.ptr, attempt->replies.len,
                                       attempt->scope, &attempt->out->diffs);
     }
-    attempt_grpc_facts(attempt);
-    if (attempt->out->diffs.total == 0) {
-        compare_with_baseline(attempt);
-    }
-    if (attempt->out->diffs.total == 0) {
-        save_all(attempt);
-    }
-    bool good = attempt->out->diffs.total == 0 && attempt->out->reason.len == 0;
-    keep_for_comparison(attempt);
-    return good ? APITEST_PASSED : APITEST_FAILED;
+    return attempt_grpc_rest(attempt);
 }

@@ -206,6 +206,28 @@ static void save_all(struct attempt *attempt, const struct apitest_value *json)
     }
 }
 
+/* As of a gRPC call: what is saved as a secret is hidden before anything is compared. */
+static void hide_secrets(struct attempt *attempt)
+{
+    struct apitest_value json = {.kind = APITEST_ABSENT}, value;
+    bool any = false;
+    for (size_t i = 0; i < attempt->c->saves; i++) {
+        any |= attempt->c->save[i].secret;
+    }
+    if (any && apitest_json_parse(attempt->http_result->body, &attempt->arena, &json.json, NULL) ==
+                   0) {
+        json.kind = APITEST_JSON;
+    }
+    for (size_t i = 0; any && i < attempt->c->saves; i++) {
+        const struct apitest_save *save = &attempt->c->save[i];
+        bool of_json = str_starts_with(save->path, STR("json"));
+        if (save->secret && (!of_json || json.kind == APITEST_JSON) &&
+            value_at(attempt, &json, save->path, &value, NULL)) {
+            attempt_hide(attempt, &value);
+        }
+    }
+}
+
 static enum apitest_outcome no_answer(struct attempt *attempt)
 {
     const struct rpc_http_result *result = attempt->http_result;
@@ -231,6 +253,8 @@ static void on_answer(struct rpc_http *http, const struct rpc_http_result *resul
     }
     attempt->out->status = str_of(arena_printf(arena, "%u", result->status));
     attempt_event(attempt, '<', NULL, "%u, %zu bytes", result->status, result->body.len);
+    attempt->out->reached = true;
+    hide_secrets(attempt);
     take_cookies(attempt);
     struct apitest_value status = {.kind = APITEST_NUMBER, .number = result->status};
     struct apitest_value json = {.kind = APITEST_ABSENT};
@@ -243,11 +267,18 @@ static void on_answer(struct rpc_http *http, const struct rpc_http_result *resul
         size_t shown = result->body.len < 1000 ? result->body.len : 1000;
         attempt_event(attempt, '<', NULL, "body %.*s", (int) shown, result->body.ptr);
     }
+    enum apitest_outcome outcome = APITEST_PASSED;
     if (attempt->out->diffs.total == 0) {
+        outcome = baseline_compare(attempt);
+    }
+    if (outcome == APITEST_PASSED && attempt->out->diffs.total == 0) {
         save_all(attempt, &json);
     }
+    baseline_keep(attempt);
     bool good = attempt->out->diffs.total == 0 && attempt->out->reason.len == 0;
-    attempt_end(attempt, good ? APITEST_PASSED : APITEST_FAILED);
+    attempt_end(attempt, outcome != APITEST_PASSED ? outcome
+                         : good                    ? APITEST_PASSED
+                                                   : APITEST_FAILED);
 }
 
 void attempt_http_begin(struct attempt *attempt)

@@ -298,17 +298,39 @@ static bool compare_messages(struct walk *w, const struct proto_msg *base,
     return same;
 }
 
-bool apitest_compare(const struct proto_msg *base, const struct proto_msg *fresh,
-                     const char *const *ignore, size_t n_ignore, const char *path,
-                     struct apitest_diffs *diffs)
+static struct walk walk_begin(const char *const *ignore, size_t n_ignore, const char *path,
+                              struct apitest_diffs *diffs)
 {
     struct walk w = {.diffs = diffs, .ignore = ignore, .n_ignore = n_ignore};
     buf_init(&w.path, PATH_BYTES);
     arena_init(&w.arena, ARENA_MAX);
     buf_add_cstr(&w.path, path);
     w.prefix = w.path.len;
+    return w;
+}
+
+static void walk_end(struct walk *w)
+{
+    buf_done(&w->path);
+    arena_done(&w->arena);
+}
+
+bool apitest_compare(const struct proto_msg *base, const struct proto_msg *fresh,
+                     const char *const *ignore, size_t n_ignore, const char *path,
+                     struct apitest_diffs *diffs)
+{
+    struct walk w = walk_begin(ignore, n_ignore, path, diffs);
     bool same = compare_messages(&w, base, fresh);
-    buf_done(&w.path);
-    arena_done(&w.arena);
+    walk_end(&w);
+    return same;
+}
+
+bool apitest_compare_json(const struct apitest_json *base, const struct apitest_json *fresh,
+                          const char *const *ignore, size_t n_ignore, const char *path,
+                          struct apitest_diffs *diffs)
+{
+    struct walk w = walk_begin(ignore, n_ignore, path, diffs);
+    bool same = compare_json(&w, base, fresh);
+    walk_end(&w);
     return same;
 }

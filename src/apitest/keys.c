@@ -45,7 +45,7 @@ const struct conf_key apitest_timing_keys[] = {
     {"total", CONF_WANT_ANY, 0, "from the start to the end of the call: {$lt: 300ms}", NULL},
     {"headers", CONF_WANT_ANY, 0, "from the start to the answer's headers", NULL},
     {"firstMessage", CONF_WANT_ANY, 0, "from the start to the first message", NULL},
-    {"gap", CONF_WANT_ANY, 0, "between two messages; has to hold for each gap", NULL},
+    {"gap", CONF_WANT_ANY, 0, "between two messages; has to hold for each gap, and there has to be one", NULL},
     END,
 };
 

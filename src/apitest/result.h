@@ -29,6 +29,7 @@ struct apitest_attempt {
     struct str reason; /* of everything that is no difference: one sentence */
     struct apitest_event *event;
     size_t events, events_cap;
+    bool reached;       /* there was a connection for it */
     struct str peer;    /* "10.0.0.7:443" */
     struct str status;  /* "OK", "INVALID_ARGUMENT: quantity", "200" */
     struct str message; /* of a gRPC status */
@@ -51,6 +52,7 @@ struct apitest_case_result {
 
 struct apitest_totals {
     size_t passed, failed, unreachable, late, skipped, not_run, checks, flaky;
+    size_t tested; /* passed ones that are neither setup nor teardown */
     uint64_t took_us;
 };
 

@@ -194,7 +194,8 @@ static void check_side_effects(const struct apitest_runner *runner, const struct
                                                   strcmp(c->http_method, "HEAD") == 0 ||
                                                   strcmp(c->http_method, "OPTIONS") == 0
                                             : c->method->idempotency == PROTO_NO_SIDE_EFFECTS;
-        bool chosen = c->role != APITEST_ROLE_TEST || runner_chooses(runner, c);
+        bool chosen = c->role != APITEST_ROLE_TEST || test->role != APITEST_ROLE_TEST ||
+                      runner_chooses(runner, c);
         if (chosen && !safe && !c->allow_side_effects && c->skip.len == 0) {
             conf_error(
                 diags, c->node,
@@ -476,7 +477,9 @@ static void count_coverage(struct apitest_run *run)
         const struct apitest_case_result *result = &run->result[i];
         bool called = result->outcome == APITEST_PASSED || result->outcome == APITEST_FAILED;
         if (called && result->c->method != NULL) {
-            coverage_of(run, result->c->method)->calls += result->attempts;
+            for (size_t a = 0; a < result->attempts; a++) {
+                coverage_of(run, result->c->method)->calls += result->attempt[a].reached;
+            }
         }
     }
     for (size_t i = 0; i < run->methods; i++) {
@@ -502,6 +505,9 @@ static void count(struct apitest_run *run)
         if (counts[result->outcome] != NULL) {
             (*counts[result->outcome])++;
         }
+        totals->tested += result->outcome == APITEST_PASSED &&
+                          result->c->role == APITEST_ROLE_TEST &&
+                          result->c->test->role == APITEST_ROLE_TEST;
         totals->checks += result->checks;
         totals->flaky += result->flaky;
     }

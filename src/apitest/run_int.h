@@ -28,7 +28,8 @@ struct kept_reply {
     struct arena arena;
     struct proto_msg **msg;
     size_t n;
-    uint32_t code;
+    struct str body; /* of HTTP */
+    uint32_t code;   /* of HTTP its status */
     bool there;
 };
 
@@ -69,7 +70,8 @@ struct attempt {
     const struct rpc_result *result; /* the call has ended */
     struct rpc_headers headers;      /* initial ones; valid with has_headers */
     bool has_headers;
-    bool given_up; /* told why; the call is being cancelled */
+    bool cancelled; /* a script is through, but the call was not */
+    bool given_up;  /* told why; the call is being cancelled */
     bool over;
 
     struct rpc_http *http;
@@ -161,6 +163,13 @@ bool attempt_metadata(struct attempt *attempt, struct rpc_headers *ret);
 bool attempt_save(struct attempt *attempt, const struct apitest_save *save,
                   const struct apitest_value *value);
 
+/* What it says is never shown from now on. */
+void attempt_hide(struct attempt *attempt, const struct apitest_value *value);
+
+/* attempt_baseline.c: both kinds.  compare: PASSED when there is none; else its outcome, told. */
+enum apitest_outcome baseline_compare(struct attempt *attempt);
+void baseline_keep(struct attempt *attempt);
+
 /* attempt_grpc.c */
 void attempt_grpc_begin(struct attempt *attempt);
 /* Messages to send, built and encoded.  False: told. */
@@ -169,6 +178,8 @@ bool attempt_send(struct attempt *attempt, const struct conf_node *node, bool co
 enum apitest_outcome attempt_status(struct attempt *attempt, const struct apitest_error *error);
 /* What the whole call is compared with, after its end. */
 enum apitest_outcome attempt_verdict(struct attempt *attempt, const struct apitest_error *error);
+/* Headers, trailers, wire, timing, the baseline, saves: when status and messages were right. */
+enum apitest_outcome attempt_grpc_rest(struct attempt *attempt);
 
 /* attempt_script.c: goes on with the script as far as it can; at the end the attempt is over. */
 void attempt_script(struct attempt *attempt);

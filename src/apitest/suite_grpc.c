@@ -42,6 +42,16 @@ static bool is_operator(const struct conf_node *node)
            node->entry[0].key->text.ptr[0] == '$';
 }
 
+/* As deep as a file may be nested. */
+static bool names_deadline(const struct conf_node *node)
+{
+    bool found = node->kind == CONF_SCALAR && str_eq_cstr(node->text, "DEADLINE_EXCEEDED");
+    for (size_t i = 0; !found && node->kind != CONF_SCALAR && i < node->len; i++) {
+        found = names_deadline(node->kind == CONF_LIST ? node->item[i] : node->entry[i].value);
+    }
+    return found;
+}
+
 static void read_code(struct suite_reader *r, const struct conf_node *node,
                       const struct apitest_scope *scope, struct apitest_error *error)
 {
@@ -60,8 +70,10 @@ static void read_code(struct suite_reader *r, const struct conf_node *node,
         error->wants_ok = code == RPC_OK;
         error->has_code = true;
         error->one_code = code;
+        error->names_deadline = code == RPC_DEADLINE_EXCEEDED;
         return;
     }
+    error->names_deadline = names_deadline(node);
     error->code = apitest_pattern_compile(node, type, scope, r->suite->arena, r->diags);
 }
 

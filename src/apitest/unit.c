@@ -111,12 +111,25 @@ static void settle(struct unit *unit)
     }
 }
 
-/* A test of which no case is chosen needs no setup. */
+static bool test_has_chosen(const struct apitest_runner *runner, const struct apitest_test *test)
+{
+    bool any = false;
+    for (size_t i = 0; test->role == APITEST_ROLE_TEST && i < test->n_cases; i++) {
+        any |= runner_chooses(runner, test->cases[i]);
+    }
+    return any;
+}
+
+/* A test, or a file, of which no case is chosen needs no setup. */
 static bool has_chosen(const struct unit *unit)
 {
-    bool any = unit->test->role != APITEST_ROLE_TEST;
-    for (size_t i = 0; i < unit->test->n_cases; i++) {
-        any |= runner_chooses(unit->runner, unit->test->cases[i]);
+    const struct apitest_suite *suite = unit->suite->suite;
+    if (unit->test->role == APITEST_ROLE_TEST) {
+        return test_has_chosen(unit->runner, unit->test);
+    }
+    bool any = false;
+    for (size_t i = 0; !any && i < suite->tests; i++) {
+        any = test_has_chosen(unit->runner, suite->test[i]);
     }
     return any;
 }

@@ -220,7 +220,7 @@ static enum exit_code verdict(const struct apitest_run *run)
     if (t->not_run > 0) {
         return EXIT_FAILED;
     }
-    if (t->passed == 0 || t->checks == 0) {
+    if (t->tested == 0 || t->checks == 0) {
         out_complain("nothing was tested: %s",
                      t->skipped > 0 ? "all chosen cases were skipped" : "no case was chosen");
         return EXIT_NOTHING;
