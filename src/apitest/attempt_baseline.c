@@ -119,8 +119,7 @@ static void compare_answers(struct attempt *attempt, const struct kept_reply *ke
     if (kept->code != attempt->http_result->status) {
         char a[16];
         buf_print(a, sizeof a, "%u", kept->code);
-        attempt_differs(attempt, "status (baseline)", attempt->c->pos, a,
-                        attempt->out->status.ptr);
+        attempt_differs(attempt, "status (baseline)", attempt->c->pos, a, attempt->out->status.ptr);
         return;
     }
     compare_bodies(attempt, kept);

@@ -214,8 +214,8 @@ static void hide_secrets(struct attempt *attempt)
     for (size_t i = 0; i < attempt->c->saves; i++) {
         any |= attempt->c->save[i].secret;
     }
-    if (any && apitest_json_parse(attempt->http_result->body, &attempt->arena, &json.json, NULL) ==
-                   0) {
+    if (any &&
+        apitest_json_parse(attempt->http_result->body, &attempt->arena, &json.json, NULL) == 0) {
         json.kind = APITEST_JSON;
     }
     for (size_t i = 0; any && i < attempt->c->saves; i++) {

@@ -7,8 +7,8 @@
  * its time; a message within it fails it end       for the end of the call; a message that no step
  * has taken fails it, `within` too Every event of the call (headers, message, end) and every timer
  * comes here; the script goes on as far as it can.  All waits are bounded by the deadline of the
- * call, which ends it.  A script without `end` cancels what still runs behind its last step; what is
- * wanted beside it (headers, wire, timing, save) is compared then.
+ * call, which ends it.  A script without `end` cancels what still runs behind its last step; what
+ * is wanted beside it (headers, wire, timing, save) is compared then.
  */
 #include "apitest/run_int.h"
 #include "apitest/value_int.h"

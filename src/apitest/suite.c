@@ -101,10 +101,6 @@ static int read_kind(struct suite_reader *r, const struct conf_node *node)
     if (scheme != NULL && scheme->kind == CONF_SCALAR) {
         test->https = str_eq_cstr(scheme->text, "https");
         test->http_plain = str_eq_cstr(scheme->text, "http");
-        if (!test->https && !test->http_plain) {
-            return conf_error(r->diags, scheme, "scheme \"" STR_FMT "\": write http or https",
-                              STR_ARG(scheme->text));
-        }
     }
     return 0;
 }
