@@ -77,8 +77,8 @@ struct apitest_step {
 /* A wanted status: `error: {code: NOT_FOUND, ..}`, `end: {code: OK}`. */
 struct apitest_error {
     struct pos pos;
-    bool has_code; /* one code is said; without it and code: anything but OK */
-    bool wants_ok; /* `end: {code: OK}` */
+    bool has_code;       /* one code is said; without it and code: anything but OK */
+    bool wants_ok;       /* `end: {code: OK}` */
     bool names_deadline; /* DEADLINE_EXCEEDED is among what is wanted: our own does then, too */
     enum rpc_code one_code;
     struct apitest_pattern *code;    /* an operator on the name, as text; or NULL */

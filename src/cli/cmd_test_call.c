@@ -126,7 +126,7 @@ static int add_request(struct caller *c, struct str json, struct err *err)
     }
     struct str encoded = {arena_strdup(&c->arena, buf_str(&b)), b.len};
     buf_done(&b);
-    vec_push(&c->request, msg);
+    vec_push(&c->request, msg); /* NOLINT(bugprone-sizeof-expression): of pointers */
     vec_push(&c->encoded, encoded);
     return 0;
 }
@@ -293,7 +293,7 @@ static void one_message(struct rpc_call *call, const struct rpc_message *message
         return;
     }
     if (c->recording) {
-        vec_push(&c->response, msg);
+        vec_push(&c->response, msg); /* NOLINT(bugprone-sizeof-expression): of pointers */
         return;
     }
     print_message(c, msg);

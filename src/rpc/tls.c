@@ -171,10 +171,10 @@ static void describe_certificate(struct rpc_secure *secure, int error, X509 *cer
     subject_text(cert, text, sizeof text);
     switch (error) {
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-        (void) snprintf(
-            out, size,
-            "the certificate is self-signed (%s): name it as the CA file (--cacert) to trust it",
-            text);
+        (void) snprintf(out, size,
+                        "the certificate is self-signed (%s): name it as the CA file (--cacert) "
+                        "to trust it",
+                        text);
         return;
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
         (void) snprintf(out, size,
