@@ -21,8 +21,8 @@
  * Text of bounded length in an arena.  Secrets are hidden before it is cut: half of one would not
  * be known again.
  */
-static struct str formatted(struct attempt *attempt, struct arena *arena, size_t max,
-                            const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static struct str
+formatted(struct attempt *attempt, struct arena *arena, size_t max, const char *fmt, va_list ap)
 {
     char text[FORMAT_MAX];
     int len = vsnprintf(text, sizeof text, fmt, ap);
