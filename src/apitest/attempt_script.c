@@ -130,7 +130,8 @@ static enum walk walk_quiet(struct attempt *attempt, const struct apitest_step *
     if (attempt->result != NULL) {
         return fails_by_end(attempt, "an open stream without a message");
     }
-    if (attempt->timer_fired) {
+    if (attempt->timer_fired || step->within_ms == 0) {
+        attempt->out->diffs.checks++;
         return WALK_ON;
     }
     start_timer(attempt, step->within_ms);

@@ -39,7 +39,8 @@ struct dialogue {
     struct err err;
     uint32_t code;
     enum rpc_origin origin;
-    bool ended, answered;
+    size_t answers;
+    bool ended;
 };
 
 static void ask(struct dialogue *d, uint32_t field, struct str text)
@@ -163,7 +164,7 @@ static void on_message(struct rpc_call *call, const struct rpc_message *message,
 {
     struct dialogue *d = ctx;
     struct proto_msg *response = proto_msg_new(&d->arena, d->response);
-    d->answered = true;
+    d->answers++;
     if (response == NULL) {
         (void) err_set(&d->err, ERR_FULL, "reflection: too much for its memory");
     } else if (proto_wire_read(message->bytes, response, 0, &d->err) != 0) {
@@ -183,7 +184,16 @@ static void on_end(struct rpc_call *call, const struct rpc_result *result, void 
     d->ended = true;
     d->code = result->code;
     d->origin = result->origin;
-    if (d->err.code != ERR_NONE || (result->code == RPC_OK && d->asked == d->question.len)) {
+    if (d->err.code != ERR_NONE) {
+        return;
+    }
+    if (result->code == RPC_OK) {
+        if (d->answers < d->question.len) {
+            (void) err_set(&d->err, ERR_REMOTE,
+                           "reflection: the server ended the stream after %zu answers, %zu were "
+                           "asked for",
+                           d->answers, d->question.len);
+        }
         return;
     }
     const char *name = rpc_code_name(result->code);
@@ -273,7 +283,7 @@ static bool try_older(const struct dialogue *d)
 {
     bool kind =
         d->code == RPC_UNIMPLEMENTED || d->code == RPC_UNAVAILABLE || d->code == RPC_UNKNOWN;
-    return !d->answered && kind && d->origin != RPC_FROM_CONNECT;
+    return d->answers == 0 && kind && d->origin != RPC_FROM_CONNECT;
 }
 
 int apitest_reflect(struct io_loop *loop, const struct rpc_conn_options *options,

@@ -161,7 +161,9 @@ static void add_units(struct apitest_runner *runner, struct suite_run *suite,
                       const struct apitest_test *test, struct conf_diags *diags)
 {
     const struct apitest_options *options = &runner->options;
-    const struct apitest_target *a = options->cross_a, *b = options->cross_b;
+    /* A test that names its target goes there: what is crossed and compared is the default one. */
+    bool named = test->target.len > 0;
+    const struct apitest_target *a = named ? NULL : options->cross_a, *b = options->cross_b;
     if (a != NULL && test->role == APITEST_ROLE_TEST) {
         /* A session that hops: from a to b and back, then the other way round. */
         bool hops = test->n_cases > 1 && !test->parallel;
@@ -174,7 +176,7 @@ static void add_units(struct apitest_runner *runner, struct suite_run *suite,
         return;
     }
     struct unit *baseline = NULL;
-    if (options->baseline != NULL && test->role == APITEST_ROLE_TEST) {
+    if (options->baseline != NULL && test->role == APITEST_ROLE_TEST && !named) {
         baseline = unit_add(runner, suite, test, options->baseline, options->baseline);
         baseline->is_baseline = true;
         baseline->kept = mem_array(baseline->results + 1, sizeof *baseline->kept);

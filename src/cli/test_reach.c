@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "proto/source.h"
+#include "rpc/http.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,11 @@ static int read_target(struct test_world *w, const char *given, bool may_name,
         .connect_timeout_ms = o->connect_timeout_ms,
         .max_message_bytes = (size_t) o->max_message_bytes,
     };
+    const struct rpc_http_request said = {.method = "GET", .path = "/", .authority = o->authority};
+    if (o->authority != NULL && (o->authority[0] == '\0' || rpc_http_check(&said, err) != 0)) {
+        return err_set(err, ERR_INVALID, "--authority \"%s\" is no HOST or HOST:PORT",
+                       o->authority);
+    }
     return rpc_target_parse(str_of(address), &ret->conn.target, err);
 }
 
