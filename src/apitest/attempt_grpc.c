@@ -76,7 +76,7 @@ static void on_message(struct rpc_call *call, const struct rpc_message *message,
         rpc_call_cancel(attempt->call);
         return;
     }
-    vec_push(&attempt->replies, msg);
+    vec_push(&attempt->replies, msg); /* NOLINT(bugprone-sizeof-expression): of pointers */
     vec_push(&attempt->reply_at_us, message->at_us);
     vec_push(&attempt->reply_compressed, message->compressed);
     hide_secrets(attempt);

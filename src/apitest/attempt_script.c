@@ -15,6 +15,8 @@
 
 #include <stdio.h>
 
+#define CONNECT_LOOK_MS 1
+
 enum walk { WALK_ON, WALK_WAIT, WALK_FAILED };
 
 static const char *const step_names[] = {"send",   "expect",  "quiet", "close",
@@ -173,6 +175,21 @@ static enum walk walk_end(struct attempt *attempt, const struct apitest_step *st
     return attempt_status(attempt, step->error) == APITEST_PASSED ? WALK_ON : WALK_FAILED;
 }
 
+/* A call is cancelled once there is a connection for it: before, the server would never hear of it.
+ */
+static enum walk walk_cancel(struct attempt *attempt)
+{
+    struct rpc_conn_facts facts;
+    rpc_conn_facts(connections_get(attempt->to, attempt->runner, attempt->c), &facts);
+    if (facts.protocol == NULL && attempt->result == NULL) {
+        attempt->timer_fired = false; /* looks again and again, until the deadline at most */
+        start_timer(attempt, CONNECT_LOOK_MS);
+        return WALK_WAIT;
+    }
+    rpc_call_cancel(attempt->call);
+    return WALK_ON;
+}
+
 static enum walk walk(struct attempt *attempt, const struct apitest_step *step)
 {
     switch (step->kind) {
@@ -182,8 +199,7 @@ static enum walk walk(struct attempt *attempt, const struct apitest_step *step)
         rpc_call_close_send(attempt->call);
         return WALK_ON;
     case APITEST_CANCEL:
-        rpc_call_cancel(attempt->call);
-        return WALK_ON;
+        return walk_cancel(attempt);
     case APITEST_EXPECT:
         return walk_expect(attempt, step);
     case APITEST_QUIET:

@@ -58,13 +58,30 @@ const struct conf_key apitest_error_keys[] = {
     END,
 };
 
+static const struct conf_key close_choices[] = {
+    {"send", CONF_WANT_ANY, 0, "nothing more is sent (half-close)", NULL},
+    {"cancel", CONF_WANT_ANY, 0, "the call is cancelled", NULL},
+    END,
+};
+
+static const struct conf_key match_choices[] = {
+    {"ordered", CONF_WANT_ANY, 0, "in the order of the list, which is the default", NULL},
+    {"unordered", CONF_WANT_ANY, 0, "in any order", NULL},
+    END,
+};
+
+static const struct conf_key scheme_choices[] = {
+    {"http", CONF_WANT_ANY, 0, "plaintext", NULL},
+    {"https", CONF_WANT_ANY, 0, "TLS", NULL},
+    END,
+};
+
 const struct conf_key apitest_step_keys[] = {
     {"send", CONF_WANT_ANY, 0, "a message to send", NULL},
     {"expect", CONF_WANT_ANY, 0, "the next message must be like this", NULL},
     {"headers", CONF_WANT_MAP, 0, "wait for the answer's headers; they must be like this", NULL},
     {"quiet", CONF_WANT_DURATION, 0, "no message may come for so long", NULL},
-    {"close", CONF_WANT_TEXT, 0,
-     "send: nothing more is sent (half-close); cancel: the call is cancelled", NULL},
+    {"close", CONF_WANT_CHOICE, 0, "this side of the call ends", close_choices},
     {"cancel", CONF_WANT_ANY, 0, "true: the call is cancelled; the same as close: cancel", NULL},
     {"end", CONF_WANT_ANY, 0, "no further message, and this status: {code: OK}",
      apitest_error_keys},
@@ -79,8 +96,7 @@ const struct conf_key apitest_detail_keys[] = {
      "messages to send; nothing: one empty message, for client streams none", NULL},
     {"responses", CONF_WANT_LIST, 0, "messages that must come, all of them and in this order",
      NULL},
-    {"match", CONF_WANT_TEXT, 0,
-     "ordered or unordered: how responses are compared; ordered when it is not written", NULL},
+    {"match", CONF_WANT_CHOICE, 0, "how responses are compared", match_choices},
     {"error", CONF_WANT_ANY, 0, "the status that must come when it is not OK: NOT_FOUND, or a map",
      apitest_error_keys},
     {"metadata", CONF_WANT_MAP, 0, "headers to send; of names in -bin the value is base64", NULL},
@@ -149,7 +165,7 @@ const struct conf_key apitest_defaults_keys[] = {
 };
 
 const struct conf_key apitest_http_keys[] = {
-    {"scheme", CONF_WANT_TEXT, 0, "http or https; the target's when it is not written", NULL},
+    {"scheme", CONF_WANT_CHOICE, 0, "the target's when it is not written", scheme_choices},
     END,
 };
 

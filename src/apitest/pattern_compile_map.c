@@ -221,8 +221,9 @@ struct apitest_pattern *apitest_compile_map(struct compiler *c, const struct con
         return compile_fields(c, node, s.desc, s.element,
                               NULL); /* Timestamps and wrappers by their fields */
     }
-    (void) conf_error(c->diags, node, "a map for %s: write %s, or operators such as {$ne: ..}",
-                      apitest_subject_text(&s, what),
-                      s.kind == SUBJECT_LIST ? "a list" : "a value");
+    bool list = s.kind == SUBJECT_LIST;
+    (void) conf_error(c->diags, node, "a map for %s: write %s, or operators such as %s",
+                      apitest_subject_text(&s, what), list ? "a list" : "a value",
+                      list ? "{$contains: [..]}" : "{$ne: ..}");
     return NULL;
 }

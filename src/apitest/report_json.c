@@ -205,7 +205,8 @@ static void tap_name(const struct apitest_run *run, struct buf *b, struct str te
         if (c == '#' || c == '\\') {
             buf_add_char(b, '\\');
         }
-        buf_add_char(b, (unsigned char) c < 0x20 ? ' ' : c);
+        bool control = (unsigned char) c < 0x20;
+        buf_add(b, control ? " " : &plain.ptr[i], 1);
     }
 }
 
@@ -213,7 +214,7 @@ static void tap_lines(struct buf *b, struct str text)
 {
     struct str line;
     while (str_cut(&text, '\n', &line)) {
-        buf_addf(b, "# " STR_FMT "\n", STR_ARG(line));
+        buf_addf(b, "#%s" STR_FMT "\n", line.len > 0 ? " " : "", STR_ARG(line));
     }
 }
 

@@ -168,6 +168,16 @@ static void redact_into(const struct apitest_run *run, const struct buf *raw, st
     apitest_redact(run->secrets, buf_str(raw), b);
 }
 
+/* Without the message when that is the reason, which follows on its own line. */
+static struct str short_status(const struct apitest_attempt *attempt)
+{
+    struct str status = attempt->status, reason = attempt->reason;
+    if (reason.len > 0 && status.len > reason.len + 2 && str_ends_with(status, reason)) {
+        status.len -= reason.len + 2; /* ": " */
+    }
+    return status;
+}
+
 void apitest_report_failure(const struct apitest_run *run, const struct apitest_case_result *result,
                             bool color, struct buf *b)
 {
@@ -193,7 +203,7 @@ void apitest_report_failure(const struct apitest_run *run, const struct apitest_
         if (last->peer.len > 0 || last->status.len > 0) {
             buf_addf(&raw, "  %s " STR_FMT ", status ",
                      c->method == NULL ? "HTTP" : c->method->path, STR_ARG(last->peer));
-            report_plain(run, last->status, &raw);
+            report_plain(run, short_status(last), &raw);
             buf_add_char(&raw, '\n');
         }
         add_attempt(run, result, last, color, &raw);
@@ -264,7 +274,7 @@ void apitest_report_summary(const struct apitest_run *run, bool color, struct bu
     add_count(&line, t->not_run, "not run", false);
     add_count(&line, t->flaky, "passed only after a failure", false);
     paint(b, color, bad ? "31;1" : "32;1", buf_str(&line));
-    buf_addf(b, "; %zu checks in ", t->checks);
+    buf_addf(b, "; %zu check%s in ", t->checks, t->checks == 1 ? "" : "s");
     add_us(b, t->took_us);
     buf_add_char(b, '\n');
 }

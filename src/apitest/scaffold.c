@@ -1,6 +1,5 @@
 #include "apitest/scaffold.h"
 
-#include "base/base64.h"
 #include "base/mem.h"
 #include "conf/emit.h"
 #include "proto/json.h"
@@ -18,20 +17,6 @@ static void key(struct yaml_writer *w, const char *name)
     yaml_key(w, str_of(name));
 }
 
-/* Text that stands for itself: "${" would begin a variable. */
-static void put_literal(struct yaml_writer *w, struct str text)
-{
-    struct buf b;
-    buf_init(&b, TEXT_MAX);
-    for (size_t i = 0; i < text.len; i++) {
-        bool variable = text.ptr[i] == '$' && i + 1 < text.len && text.ptr[i + 1] == '{';
-        buf_add_cstr(&b, variable ? "$" : "");
-        buf_add_char(&b, text.ptr[i]);
-    }
-    yaml_text(w, b.len == 0 ? STR("") : buf_str(&b));
-    buf_done(&b);
-}
-
 static void key_text(struct yaml_writer *w, const char *name, struct str text)
 {
     key(w, name);
@@ -39,6 +24,26 @@ static void key_text(struct yaml_writer *w, const char *name, struct str text)
 }
 
 /* --- values --- */
+
+/* What looks like a variable in a recorded text is none: "${" is written as "$${". */
+static void add_literal(struct buf *b, struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '$' && i + 1 < text.len && text.ptr[i + 1] == '{') {
+            buf_add_char(b, '$');
+        }
+        buf_add_char(b, text.ptr[i]);
+    }
+}
+
+static void put_text(struct yaml_writer *w, struct str text)
+{
+    struct buf b;
+    buf_init(&b, TEXT_MAX);
+    add_literal(&b, text);
+    yaml_text(w, buf_str(&b));
+    buf_done(&b);
+}
 
 static void put_message(struct yaml_writer *w, const struct proto_msg *msg);
 
@@ -60,7 +65,7 @@ static void put_scalar(struct yaml_writer *w, const struct proto_field_desc *fie
                       : text.ptr[0] == '-'     ? STR("-.inf")
                                                : STR(".inf"));
     } else if (is_text(field->type)) {
-        put_literal(w, text);
+        put_text(w, text);
     } else {
         yaml_plain(w, text);
     }
@@ -116,15 +121,18 @@ static void put_field(struct yaml_writer *w, const struct proto_field_desc *fiel
 /* Messages whose YAML is not their fields: what JSON has for them is YAML, too. */
 static void put_as_json(struct yaml_writer *w, const struct proto_msg *msg)
 {
-    struct buf b;
+    struct buf b, text;
     struct err err = {0};
     buf_init(&b, TEXT_MAX);
+    buf_init(&text, TEXT_MAX);
     if (proto_json_write(msg, PROTO_JSON_PROTO_NAMES | PROTO_JSON_ANY_RAW, &b, &err) == 0) {
-        yaml_plain(w, buf_str(&b));
+        add_literal(&text, buf_str(&b));
+        yaml_plain(w, buf_str(&text));
     } else {
         yaml_map_begin(w);
         yaml_map_end(w);
     }
+    buf_done(&text);
     buf_done(&b);
 }
 
@@ -413,45 +421,46 @@ static void messages(struct yaml_writer *w, const char *name, struct proto_msg *
     yaml_list_end(w);
 }
 
-static bool contains(struct str text, struct str part)
+static bool contains(struct str text, const char *part)
 {
+    size_t len = strlen(part);
     bool found = false;
-    for (size_t i = 0; !found && i + part.len <= text.len; i++) {
-        found = memcmp(text.ptr + i, part.ptr, part.len) == 0;
+    for (size_t i = 0; !found && i + len <= text.len; i++) {
+        found = memcmp(text.ptr + i, part, len) == 0;
+    }
+    return found;
+}
+
+static bool is_credential(struct str name)
+{
+    static const char *const words[] = {"authorization", "cookie",  "token", "secret",
+                                        "password",      "api-key", "apikey"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        found |= contains(name, words[i]);
     }
     return found;
 }
 
 /*
  * Files of tests are shared: what lets somebody in is not written into them but asked for as a
- * secret.  Bytes are base64, as in every file.
+ * secret, unless the author has named one already.
  */
 static void put_metadata(struct yaml_writer *w, const struct rpc_header *header)
 {
-    static const char *const names[] = {"authorization", "cookie",  "token", "secret",
-                                        "password",      "api-key", "apikey"};
     struct str value = header->value;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (contains(header->name, str_of(names[i]))) {
-            size_t blank = str_find_char(value, ' ');
-            bool scheme = str_eq_cstr(header->name, "authorization") && blank < value.len;
-            struct buf b;
-            buf_init(&b, TEXT_MAX);
-            buf_add(&b, value.ptr, scheme ? blank + 1 : 0);
-            buf_add_cstr(&b, "${secret.TOKEN}");
-            yaml_text(w, buf_str(&b));
-            buf_done(&b);
-            return;
-        }
-    }
-    if (str_ends_with(header->name, STR("-bin"))) {
-        char *text = mem_alloc(base64_encoded_len(value.len, true) + 1);
-        size_t len = base64_encode(value, true, text);
-        yaml_text(w, (struct str){text, len});
-        mem_free(text);
+    if (!is_credential(header->name) || contains(value, "${")) {
+        yaml_text(w, value);
         return;
     }
-    put_literal(w, value);
+    size_t blank = str_find_char(value, ' ');
+    bool scheme = contains(header->name, "authorization") && blank < value.len;
+    struct buf b;
+    buf_init(&b, TEXT_MAX);
+    buf_add(&b, value.ptr, scheme ? blank + 1 : 0);
+    buf_add_cstr(&b, "${secret.TOKEN}");
+    yaml_text(w, buf_str(&b));
+    buf_done(&b);
 }
 
 static void recorded_detail(struct yaml_writer *w, const struct apitest_recorded *call)
@@ -476,7 +485,7 @@ static void recorded_detail(struct yaml_writer *w, const struct apitest_recorded
         yaml_map_begin(w);
         key_text(w, "code", str_of(rpc_code_name(call->code)));
         key(w, "message");
-        put_literal(w, call->message);
+        put_text(w, call->message);
         yaml_map_end(w);
     }
     yaml_map_end(w);

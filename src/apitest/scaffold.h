@@ -30,7 +30,7 @@ struct apitest_recorded {
     size_t responses;
     uint32_t code;
     struct str message;
-    struct rpc_headers metadata;
+    struct rpc_headers metadata; /* as it stands in a file: with variables, -bin as base64 */
 };
 void apitest_scaffold_recorded(const struct apitest_recorded *call,
                                const struct apitest_source *source, struct buf *b);

@@ -62,7 +62,7 @@ static void read_cases(struct suite_reader *r, const struct conf_node *list, enu
     if (list == NULL || list->kind != CONF_LIST) {
         return;
     }
-    struct apitest_case **cases = suite_alloc(r, list->len, sizeof *cases);
+    struct apitest_case **cases = suite_alloc(r, list->len, sizeof(struct apitest_case *));
     size_t n = 0;
     for (size_t i = 0; i < list->len; i++) {
         struct apitest_case *c = suite_case(r, list->item[i], role, scope);
@@ -101,10 +101,6 @@ static int read_kind(struct suite_reader *r, const struct conf_node *node)
     if (scheme != NULL && scheme->kind == CONF_SCALAR) {
         test->https = str_eq_cstr(scheme->text, "https");
         test->http_plain = str_eq_cstr(scheme->text, "http");
-        if (!test->https && !test->http_plain) {
-            return conf_error(r->diags, scheme, "scheme \"" STR_FMT "\": write http or https",
-                              STR_ARG(scheme->text));
-        }
     }
     return 0;
 }
@@ -178,8 +174,7 @@ static void read_requires(struct suite_reader *r, const struct conf_node *node)
                                        : node->kind == CONF_LIST ? node->item[i]
                                                                  : node;
         struct apitest_named *named = &suite->requires.item[suite->requires.len];
-        if (name->kind != CONF_SCALAR || name->text.len == 0) {
-            conf_error(r->diags, name, "requires: write names of variables, such as [TENANT]");
+        if (suite_variable(r->diags, name) != 0) {
             continue;
         }
         named->name = name->text;

@@ -24,7 +24,9 @@ static struct str lower_case(struct suite_reader *r, struct str name)
 {
     char *lower = arena_strdup(r->suite->arena, name);
     for (char *c = lower; c != NULL && *c != '\0'; c++) {
-        *c = *c >= 'A' && *c <= 'Z' ? (char) (*c + ('a' - 'A')) : *c;
+        if (*c >= 'A' && *c <= 'Z') {
+            *c |= 'a' - 'A';
+        }
     }
     return str_of(lower);
 }

@@ -149,7 +149,7 @@ static int load_one(struct suite_reader *r, struct proto_pool *pool, const struc
     /* The place is in the source; its text lives as long as the pool, which goes: keep the name
      * here. */
     err.pos.file = arena_strdup(r->suite->arena, str_of(err.pos.file));
-    return conf_error_err(r->diags, &err);
+    return conf_error_elsewhere(r->diags, &err);
 }
 
 static int load_all(struct suite_reader *r, struct proto_pool *pool, const struct conf_node *test,

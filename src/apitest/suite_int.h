@@ -40,6 +40,9 @@ int suite_case_http(struct suite_reader *r, struct apitest_case *c,
 /* The key itself of an entry, as a place; NULL: it is not there. */
 const struct conf_node *suite_key(const struct conf_node *map, const char *key);
 
+/* The key of vars or save, or an item of requires: something that ${..} can name. */
+int suite_variable(struct conf_diags *diags, const struct conf_node *name);
+
 /* Shared by both kinds. */
 void suite_meta(struct suite_reader *r, const struct conf_node *map,
                 const struct apitest_scope *scope, struct apitest_meta_list *list);

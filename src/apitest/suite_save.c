@@ -130,7 +130,7 @@ void suite_saves(struct suite_reader *r, const struct conf_node *map,
         int status = path == NULL ? ERR_INVALID
                      : is_step    ? check_inside(r, path, path->text, method->output)
                                   : check_path(r, path, method);
-        if (status == 0) {
+        if (status == 0 && suite_variable(r->diags, key) == 0) {
             save[n++] = (struct apitest_save){key->text, path->text, secret, path->pos};
         }
     }

@@ -18,6 +18,18 @@ static const char *given_value(const struct apitest_load *load, struct str name)
     return value;
 }
 
+int suite_variable(struct conf_diags *diags, const struct conf_node *name)
+{
+    char seen[64];
+    return name->kind == CONF_SCALAR && conf_is_variable(name->text)
+               ? 0
+               : conf_error(diags, name,
+                            "%s is no name of a variable: it begins with a letter or _, and has "
+                            "letters, digits, \"_\", \"-\" and \".\"; it cannot begin with env. or "
+                            "secret.",
+                            conf_describe(name, seen));
+}
+
 int apitest_vars_scope(const struct conf_node *vars, struct apitest_scope *scope,
                        struct conf_diags *diags)
 {
@@ -26,6 +38,10 @@ int apitest_vars_scope(const struct conf_node *vars, struct apitest_scope *scope
         const struct conf_node *key = vars->entry[i].key;
         const struct conf_node *value = vars->entry[i].value;
         struct apitest_text text = {0};
+        if (suite_variable(diags, key) != 0) {
+            status = ERR_INVALID;
+            continue;
+        }
         if (value->kind != CONF_SCALAR) {
             char seen[64];
             status = conf_error(diags, value, "variable \"" STR_FMT "\" has to be one text, not %s",

@@ -78,6 +78,17 @@ void buf_add(struct buf *b, const void *ptr, size_t len)
     b->ptr[b->len] = '\0';
 }
 
+void buf_drop_front(struct buf *b, size_t len)
+{
+    if (len > b->len) {
+        BUG("%zu bytes are not in a text of %zu", len, b->len);
+    }
+    if (len > 0) {
+        b->len -= len;
+        memmove(b->ptr, b->ptr + len, b->len + 1);
+    }
+}
+
 void buf_add_str(struct buf *b, struct str s)
 {
     buf_add(b, s.ptr, s.len);

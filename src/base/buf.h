@@ -43,5 +43,9 @@ void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf,
 /* Prints at most size - 1 bytes and a NUL: for texts that may be cut, such as paths in messages. */
 void buf_print(char *out, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* Removes the first len <= b->len bytes; the rest moves to the front.  Keeps the memory and failed.
+ */
+void buf_drop_front(struct buf *b, size_t len);
+
 /* View of the text; valid until the next append, clear or done. */
 struct str buf_str(const struct buf *b);

@@ -129,10 +129,10 @@ extern const struct opt opt_maintenance[];
 extern const struct opt opt_events[];
 extern const struct opt opt_record[];
 extern const struct opt opt_help[];
-extern const struct opt opt_target[];   /* whom API tests call, and how */
-extern const struct opt opt_given[];    /* variables, secrets, import paths */
-extern const struct opt opt_test[];     /* which tests, how many at once, reports */
-extern const struct opt opt_schemas[];  /* where descriptors come from, without a file of tests */
+extern const struct opt opt_target[];  /* whom API tests call, and how */
+extern const struct opt opt_given[];   /* variables, secrets, import paths */
+extern const struct opt opt_test[];    /* which tests, how many at once, reports */
+extern const struct opt opt_schemas[]; /* where descriptors come from, without a file of tests */
 extern const struct opt opt_call[];
 extern const struct opt opt_output[];
 

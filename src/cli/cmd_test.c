@@ -38,7 +38,7 @@ static void print_diags(const struct suites *suites, const struct conf_diags *di
     VEC(const struct conf_file *) files = {0};
     for (size_t i = 0; i < suites->list.len; i++) {
         const struct conf_file *file = &suites->list.ptr[i]->file;
-        vec_push(&files, file);
+        vec_push(&files, file); /* NOLINT(bugprone-sizeof-expression): of pointers */
     }
     buf_init(&raw, OUT_MAX);
     buf_init(&b, OUT_MAX);
@@ -56,7 +56,7 @@ static void load(struct suites *suites, struct test_world *w, const struct test_
         struct apitest_suite *suite =
             apitest_suite_load(&w->load, files->path.ptr[i], &suites->diags);
         if (suite != NULL) {
-            vec_push(&suites->list, suite);
+            vec_push(&suites->list, suite); /* NOLINT(bugprone-sizeof-expression): of pointers */
         }
     }
 }
@@ -434,8 +434,9 @@ static enum exit_code run_check(struct cli *cli)
         }
     }
     if (code == EXIT_DONE && !cli->quiet) {
-        out_printf("%zu file%s, %zu tests, %zu cases: right\n", files.path.len,
-                   files.path.len == 1 ? "" : "s", tests, cases);
+        out_printf("%zu file%s, %zu test%s, %zu case%s: right\n", files.path.len,
+                   files.path.len == 1 ? "" : "s", tests, tests == 1 ? "" : "s", cases,
+                   cases == 1 ? "" : "s");
     }
     suites_done(&suites);
     suites = (struct suites){0};

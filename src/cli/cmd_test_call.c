@@ -29,6 +29,7 @@ struct caller {
     VEC(struct proto_msg *) request;
     VEC(struct str) encoded; /* of them */
     VEC(struct rpc_header) metadata;
+    VEC(struct rpc_header) as_written; /* the same with variables and base64, for the record */
     struct rpc_call_request call;
 
     /* one call */
@@ -125,7 +126,7 @@ static int add_request(struct caller *c, struct str json, struct err *err)
     }
     struct str encoded = {arena_strdup(&c->arena, buf_str(&b)), b.len};
     buf_done(&b);
-    vec_push(&c->request, msg);
+    vec_push(&c->request, msg); /* NOLINT(bugprone-sizeof-expression): of pointers */
     vec_push(&c->encoded, encoded);
     return 0;
 }
@@ -153,6 +154,30 @@ static int read_requests(struct caller *c, struct err *err)
     return one && c->request.len == 0 ? add_request(c, (struct str){"", 0}, err) : 0;
 }
 
+/* A text of the command line with its variables, as one in a file. */
+static int expand(struct caller *c, struct str text, struct str *ret, struct err *err)
+{
+    struct conf_diags diags = {0};
+    struct apitest_scope scope;
+    struct apitest_text expanded = {0};
+    struct conf_node node = {.kind = CONF_SCALAR, .style = CONF_DOUBLE, .text = text};
+    const struct map *given = &c->w->load.given;
+    apitest_scope_init(&scope, NULL, &c->w->secrets, &c->arena, true);
+    for (size_t i = 0; i < given->len; i++) {
+        (void) apitest_scope_set(&scope, given->entry[i].key, str_of(given->entry[i].value), true,
+                                 false);
+    }
+    int rc = apitest_expand(&scope, &node, &c->arena, &diags, &expanded);
+    if (rc != 0) {
+        rc = err_set(err, ERR_INVALID, "%s",
+                     diags.list.len > 0 ? diags.list.ptr[0].msg : "a text that cannot be read");
+    }
+    *ret = rc == 0 ? expanded.text : text;
+    apitest_scope_done(&scope);
+    conf_diags_done(&diags);
+    return rc;
+}
+
 static int read_metadata(struct caller *c, struct err *err)
 {
     for (size_t i = 0; i < c->cli->test.headers.len; i++) {
@@ -165,15 +190,17 @@ static int read_metadata(struct caller *c, struct err *err)
                            name_len < rest.len || rest.len > 40 ? "..." : "");
         }
         (void) str_cut(&rest, ':', &name);
-        struct rpc_header header = {str_trim(name), str_trim(rest)};
+        struct rpc_header header = {str_trim(name), str_trim(rest)}, written = header;
         bool binary = str_ends_with(header.name, STR("-bin"));
-        if (binary && apitest_bin_decode(str_trim(rest), &c->arena, &header.value, err) != 0) {
+        if (expand(c, written.value, &header.value, err) != 0 ||
+            (binary && apitest_bin_decode(header.value, &c->arena, &header.value, err) != 0)) {
             return err_wrap(err, "--header " STR_FMT, STR_ARG(header.name));
         }
         if (rpc_metadata_check(header.name, header.value, err) != 0) {
             return err_wrap(err, "--header");
         }
         vec_push(&c->metadata, header);
+        vec_push(&c->as_written, written);
     }
     return 0;
 }
@@ -206,6 +233,7 @@ static void caller_done(struct caller *c)
     vec_done(&c->request);
     vec_done(&c->encoded);
     vec_done(&c->metadata);
+    vec_done(&c->as_written);
     vec_done(&c->response);
     arena_done(&c->arena);
     arena_done(&c->reply_arena);
@@ -269,7 +297,7 @@ static void one_message(struct rpc_call *call, const struct rpc_message *message
         return;
     }
     if (c->recording) {
-        vec_push(&c->response, msg);
+        vec_push(&c->response, msg); /* NOLINT(bugprone-sizeof-expression): of pointers */
         return;
     }
     print_message(c, msg);
@@ -449,7 +477,7 @@ static enum exit_code save_recorded(struct caller *c)
         .responses = c->response.len,
         .code = c->status,
         .message = buf_str(&c->message),
-        .metadata = {c->metadata.ptr, c->metadata.len},
+        .metadata = {c->as_written.ptr, c->as_written.len},
     };
     buf_init(&b, DATA_MAX);
     apitest_scaffold_recorded(&call, &source, &b);
@@ -540,8 +568,9 @@ const struct cmd cmd_test_record = {
     .operands_max = 1,
     .option = record_options,
     .details = "Takes the options of test call. An error status is recorded as the wanted one. "
-               "Look the file over: "
-               "times and ids that change want an operator.",
+               "Look the file over: times and ids that change want an operator. A header such as "
+               "'authorization: Bearer ${secret.TOKEN}' is written as it stands, without the "
+               "secret.",
     .example = record_examples,
     .run = run_record,
 };

@@ -117,8 +117,9 @@ bool help_group(const char *group, struct buf *b)
 void help_overview(struct buf *b)
 {
     const char *routers = secure_getenv("POUROVER_ROUTERS");
-    buf_add_cstr(b, "pourover: safe releases: a canary cut by visitor inside NGINX\n\n"
-                    "usage: pourover COMMAND [options]\n\n");
+    buf_add_cstr(
+        b, "pourover: safe releases: a canary cut by visitor inside NGINX, API tests as a gate\n\n"
+           "usage: pourover COMMAND [options]\n\n");
     list_cmds(NULL, b);
     if (routers != NULL && routers[0] != '\0') {
         buf_add_cstr(b, "\nnext: pourover router status\n");

@@ -140,18 +140,52 @@ static void man_cmd(struct buf *b, const struct cmd *cmd)
     }
 }
 
+/* Groups of commands that have a page of their own. */
+static const struct {
+    const char *name, *says;
+} groups[] = {
+    {"router", "the commands on routers"},
+    {"test", "API tests over gRPC and HTTP"},
+};
+
+#define GROUPS (sizeof groups / sizeof groups[0])
+
+static const char *group_says(const char *group)
+{
+    for (size_t i = 0; group != NULL && i < GROUPS; i++) {
+        if (strcmp(groups[i].name, group) == 0) {
+            return groups[i].says;
+        }
+    }
+    return group != NULL ? "a group of commands" : "safe releases behind NGINX";
+}
+
+static void man_see_also(struct buf *b, const char *group)
+{
+    buf_addf(b, ".SH SEE ALSO\n");
+    if (group != NULL) {
+        buf_add_cstr(b, "\\fBpourover\\fR(1)\n");
+        return;
+    }
+    for (size_t i = 0; i < GROUPS; i++) {
+        buf_addf(b, "%s\\fBpourover\\-%s\\fR(1)", i > 0 ? ", " : "", groups[i].name);
+    }
+    buf_add_char(b, '\n');
+}
+
 bool help_man(const char *group, struct buf *b)
 {
     bool found = false;
     buf_addf(b, ".TH POUROVER%s%s 1 \"\" \"pourover %s\"\n.SH NAME\n", group != NULL ? "\\-" : "",
              group != NULL ? group : "", POUROVER_VERSION);
     buf_addf(b, "pourover%s%s \\- %s\n.SH SYNOPSIS\n", group != NULL ? "\\-" : "",
-             group != NULL ? group : "",
-             group != NULL ? "the commands on routers" : "safe releases behind NGINX");
+             group != NULL ? group : "", group_says(group));
     buf_addf(b, "\\fBpourover%s%s\\fR \\fICOMMAND\\fR [\\fIoptions\\fR]\n.SH COMMANDS\n",
              group != NULL ? " " : "", group != NULL ? group : "");
     for (size_t i = 0; cmd_table[i] != NULL; i++) {
-        if (help_in_group(cmd_table[i], group)) {
+        /* `test` is a command and the group of `test new`, too. */
+        bool itself = group != NULL && strcmp(cmd_table[i]->name, group) == 0;
+        if (itself || help_in_group(cmd_table[i], group)) {
             man_cmd(b, cmd_table[i]);
             found = true;
         }
@@ -165,7 +199,7 @@ bool help_man(const char *group, struct buf *b)
         buf_addf(b, ".TP\n\\fB%d\\fR %s\n", (int) exit_table[i].code, exit_table[i].name);
         man_text(b, exit_table[i].meaning);
     }
-    buf_addf(b, ".SH SEE ALSO\n\\fB%s\\fR(1)\n", group != NULL ? "pourover" : "pourover\\-router");
+    man_see_also(b, group);
     return found;
 }
 

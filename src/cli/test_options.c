@@ -216,7 +216,8 @@ const struct opt opt_call[] = {
      "the message, or several as JSON values one after another; @FILE, or @- for standard "
      "input; default: an empty message",
      take_data},
-    {"header", 0, "NAME:VALUE", "metadata to send; repeatable", take_header},
+    {"header", 0, "NAME:VALUE",
+     "metadata to send, with variables such as ${secret.TOKEN}; repeatable", take_header},
     {"deadline", 0, "TIME", "of the call; default 10s", take_deadline},
     {"gzip", 0, NULL, "compress messages", take_gzip},
     {"count", 0, "N", "call so often and print a summary; default once", take_count},

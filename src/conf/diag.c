@@ -31,10 +31,30 @@ void conf_diags_done(struct conf_diags *diags)
     *diags = (struct conf_diags){.errors = 0};
 }
 
+/* The same words about the same place, such as defaults that are read again for each case. */
+static bool is_told(const struct conf_diags *diags, enum conf_severity severity, struct pos pos,
+                    const char *msg)
+{
+    for (size_t i = 0; i < diags->list.len; i++) {
+        const struct conf_diag *diag = &diags->list.ptr[i];
+        bool same_file =
+            diag->pos.file == pos.file ||
+            (diag->pos.file != NULL && pos.file != NULL && strcmp(diag->pos.file, pos.file) == 0);
+        if (same_file && diag->severity == severity && diag->pos.line == pos.line &&
+            diag->pos.col == pos.col && strcmp(diag->msg, msg) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* msg and line are copied; line may be {NULL, 0}. */
 static void add(struct conf_diags *diags, enum conf_severity severity, struct pos pos, size_t width,
                 const char *msg, struct str line)
 {
+    if (is_told(diags, severity, pos, msg)) {
+        return;
+    }
     *(severity == CONF_ERROR ? &diags->errors : &diags->warnings) += 1;
     if (diags->list.len == CONF_DIAGS_MAX) {
         return;
@@ -117,6 +137,14 @@ static int add_with_line(struct conf_diags *diags, const struct err *err, struct
     }
     add(diags, CONF_ERROR, err->pos, 0, err->msg, line);
     return (int) err->code;
+}
+
+int conf_error_elsewhere(struct conf_diags *diags, const struct err *err)
+{
+    _cleanup_(buf_done) struct buf text = {.ptr = NULL};
+    bool has_line = err->pos.file != NULL && err->pos.line > 0 &&
+                    conf_text_read(err->pos.file, &text, NULL) == 0;
+    return has_line ? add_with_line(diags, err, buf_str(&text)) : conf_error_err(diags, err);
 }
 
 int conf_load_text(struct conf_diags *diags, const char *name, struct str text,

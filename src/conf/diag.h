@@ -12,7 +12,7 @@
 #include "base/vec.h"
 #include "conf/node.h"
 
-#define CONF_DIAGS_MAX 50 /* more are counted, not kept */
+#define CONF_DIAGS_MAX 50 /* more are counted, not kept; the same at the same place is one */
 
 enum conf_severity { CONF_ERROR, CONF_WARNING };
 
@@ -39,6 +39,8 @@ void conf_warn(struct conf_diags *diags, const struct conf_node *node, const cha
     __attribute__((format(printf, 3, 4)));
 /* An error that a function left with its place.  Returns err->code. */
 int conf_error_err(struct conf_diags *diags, const struct err *err);
+/* The same for a place in a file that is none of those printed: it is read again for its line. */
+int conf_error_elsewhere(struct conf_diags *diags, const struct err *err);
 
 /*
  * `unknown key "nmae" in a case: did you mean "name"?` or, when none is near, the known ones:

@@ -148,6 +148,32 @@ static int check_texts(struct conf_diags *diags, const struct conf_node *node, c
     return rc;
 }
 
+static const struct conf_key *find_key(const struct conf_key *key, struct str name)
+{
+    for (; key->name != NULL; key++) {
+        if (str_eq_cstr(name, key->name)) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
+/* "ordered or unordered" */
+static int check_choice(struct conf_diags *diags, const struct conf_node *node,
+                        const struct conf_key *key)
+{
+    char list[256];
+    struct buf b;
+    if (node->kind == CONF_SCALAR && find_key(key->inner, node->text) != NULL) {
+        return 0;
+    }
+    buf_init_fixed(&b, list, sizeof list);
+    for (const struct conf_key *k = key->inner; k->name != NULL; k++) {
+        buf_addf(&b, "%s%s", k == key->inner ? "" : k[1].name == NULL ? " or " : ", ", k->name);
+    }
+    return refuse(diags, key->name, node, list, "");
+}
+
 static int check_kind(struct conf_diags *diags, const struct conf_node *node,
                       const struct conf_key *key)
 {
@@ -172,6 +198,8 @@ static int check_kind(struct conf_diags *diags, const struct conf_node *node,
         return node->kind == CONF_MAP ? 0 : refuse(diags, key->name, node, "a map", "");
     case CONF_WANT_TEXTS:
         return check_texts(diags, node, key->name);
+    case CONF_WANT_CHOICE:
+        return check_choice(diags, node, key);
     case CONF_WANT_ANY:
     default:
         return 0;
@@ -210,17 +238,8 @@ static int check_entry(struct conf_diags *diags, const struct conf_entry *entry,
         return conf_error(diags, entry->value, "\"%.64s\" may not be empty: give %s", key->name,
                           key->help == NULL ? "a value" : key->help);
     }
-    return key->inner == NULL ? 0 : check_inner(diags, entry->value, key);
-}
-
-static const struct conf_key *find_key(const struct conf_key *key, struct str name)
-{
-    for (; key->name != NULL; key++) {
-        if (str_eq_cstr(name, key->name)) {
-            return key;
-        }
-    }
-    return NULL;
+    bool has_inner = key->inner != NULL && key->want != CONF_WANT_CHOICE;
+    return has_inner ? check_inner(diags, entry->value, key) : 0;
 }
 
 static int refuse_unknown(struct conf_diags *diags, const struct conf_node *node, const char *what,

@@ -17,7 +17,8 @@ enum conf_want {
     CONF_WANT_DURATION, /* 250ms 10s 5m */
     CONF_WANT_LIST,
     CONF_WANT_MAP,
-    CONF_WANT_TEXTS, /* one text or a list of texts */
+    CONF_WANT_TEXTS,  /* one text or a list of texts */
+    CONF_WANT_CHOICE, /* one of the names of `inner`, whose helps say what they mean */
 };
 
 enum { CONF_REQUIRED = 1, CONF_NOT_EMPTY = 2 };
@@ -27,7 +28,7 @@ struct conf_key {
     enum conf_want want;
     unsigned flags;
     const char *help;             /* a phrase without full stop, for messages and the reference */
-    const struct conf_key *inner; /* of a map, or of the items of a list; or NULL */
+    const struct conf_key *inner; /* of a map, or of the items of a list; choices; or NULL */
 };
 
 /*

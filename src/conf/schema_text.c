@@ -73,6 +73,16 @@ static void write_texts(struct json_writer *w, bool not_empty)
     json_arr_end(w);
 }
 
+static void write_choice(struct json_writer *w, const struct conf_key *key)
+{
+    json_key(w, "enum");
+    json_arr_begin(w);
+    for (const struct conf_key *k = key->inner; k->name != NULL; k++) {
+        json_cstr(w, k->name);
+    }
+    json_arr_end(w);
+}
+
 static void write_table(struct json_writer *w, const struct conf_key *key, struct tables *open);
 
 static void write_list(struct json_writer *w, const struct conf_key *key, struct tables *open)
@@ -133,6 +143,9 @@ static void write_key(struct json_writer *w, const struct conf_key *key, struct 
     case CONF_WANT_TEXTS:
         write_texts(w, not_empty);
         break;
+    case CONF_WANT_CHOICE:
+        write_choice(w, key);
+        break;
     case CONF_WANT_ANY:
     default:
         break;
@@ -189,6 +202,8 @@ static const char *want_text(enum conf_want want)
         return "map";
     case CONF_WANT_TEXTS:
         return "text or list of texts";
+    case CONF_WANT_CHOICE:
+        return "one word";
     case CONF_WANT_ANY:
     default:
         return "any value";
@@ -209,6 +224,11 @@ static void add_cell(struct buf *b, const char *text)
     }
 }
 
+static const struct conf_key *choices_of(const struct conf_key *key)
+{
+    return key->want == CONF_WANT_CHOICE ? key->inner : NULL;
+}
+
 static void add_rows(struct buf *b, const struct conf_key *key, const char *prefix,
                      struct tables *open)
 {
@@ -217,8 +237,13 @@ static void add_rows(struct buf *b, const struct conf_key *key, const char *pref
         buf_addf(b, "| `%s%s` | %s%s | ", prefix, key->name, want_text(key->want),
                  required ? ", required" : "");
         add_cell(b, key->help);
+        for (const struct conf_key *k = choices_of(key); k != NULL && k->name != NULL; k++) {
+            buf_addf(b, "%s`%s`%s", k == key->inner ? "; " : ", ", k->name,
+                     k->help == NULL ? "" : ": ");
+            add_cell(b, k->help);
+        }
         buf_add_cstr(b, " |\n");
-        if (enter(open, key->inner)) {
+        if (choices_of(key) == NULL && enter(open, key->inner)) {
             struct buf inner;
             buf_init(&inner, 1024);
             buf_addf(&inner, "%s%s%s", prefix, key->name,

@@ -26,6 +26,17 @@ static bool is_name_char(char c)
     return is_name_begin(c) || (c >= '0' && c <= '9') || c == '.' || c == '-';
 }
 
+bool conf_is_variable(struct str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (!(i == 0 ? is_name_begin(name.ptr[i]) : is_name_char(name.ptr[i]))) {
+            return false;
+        }
+    }
+    return name.len > 0 && !str_starts_with(name, STR("env.")) &&
+           !str_starts_with(name, STR("secret."));
+}
+
 /* s begins with "${": up to the closing brace, or else the whole of it. */
 static struct str variable_text(struct str s)
 {

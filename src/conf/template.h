@@ -23,6 +23,9 @@ struct conf_part {
     size_t offset;   /* in the source */
 };
 
+/* Whether a variable can have this name: not that of the environment or of secrets, either. */
+bool conf_is_variable(struct str name);
+
 struct conf_template {
     struct conf_part *part;
     size_t len;

@@ -78,6 +78,19 @@ enum {
     OPTION_ALLOW_ALIAS = 2, /* EnumOptions */
     OPTION_DEPRECATED = 33, /* MethodOptions */
     OPTION_IDEMPOTENCY = 34,
+
+    OPTIONS_UNINTERPRETED = 999, /* of every kind of options */
+
+    OPTION_NAME = 2, /* UninterpretedOption */
+    OPTION_IDENTIFIER = 3,
+    OPTION_POSITIVE = 4,
+    OPTION_NEGATIVE = 5,
+    OPTION_DOUBLE = 6,
+    OPTION_STRING = 7,
+    OPTION_AGGREGATE = 8, /* the text between the braces as it was written */
+
+    NAME_PART = 1, /* UninterpretedOption.NamePart */
+    NAME_IS_EXTENSION = 2,
 };
 
 /* The field with that number of a descriptor: its value or default. */

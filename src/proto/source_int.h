@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "proto/builtin.h"
+#include "proto/numbers_int.h"
 #include "proto/source.h"
 #include "proto/source_lex_int.h"
 
@@ -26,91 +27,6 @@ enum {
     SOURCE_NUMBER_RESERVED_LAST = 19999,
     SOURCE_RANGE_MAX =
         -1, /* end of a range until it is known whether the message is a MessageSet */
-};
-
-/* Numbers of the fields in google/protobuf/descriptor.proto. */
-enum {
-    FILE_NAME = 1,
-    FILE_PACKAGE = 2,
-    FILE_DEPENDENCY = 3,
-    FILE_MESSAGE = 4,
-    FILE_ENUM = 5,
-    FILE_SERVICE = 6,
-    FILE_EXTENSION = 7,
-    FILE_OPTIONS = 8,
-    FILE_PUBLIC_DEPENDENCY = 10,
-    FILE_WEAK_DEPENDENCY = 11,
-    FILE_SYNTAX = 12,
-
-    MESSAGE_NAME = 1,
-    MESSAGE_FIELD = 2,
-    MESSAGE_NESTED = 3,
-    MESSAGE_ENUM = 4,
-    MESSAGE_EXTENSION_RANGE = 5,
-    MESSAGE_EXTENSION = 6,
-    MESSAGE_OPTIONS = 7,
-    MESSAGE_ONEOF = 8,
-    MESSAGE_RESERVED_RANGE = 9,
-    MESSAGE_RESERVED_NAME = 10,
-
-    RANGE_START = 1,
-    RANGE_END = 2, /* exclusive in messages, inclusive in enums */
-    RANGE_OPTIONS = 3,
-
-    FIELD_NAME = 1,
-    FIELD_EXTENDEE = 2,
-    FIELD_NUMBER = 3,
-    FIELD_LABEL = 4,
-    FIELD_TYPE = 5,
-    FIELD_TYPE_NAME = 6,
-    FIELD_DEFAULT = 7,
-    FIELD_OPTIONS = 8,
-    FIELD_ONEOF_INDEX = 9,
-    FIELD_JSON_NAME = 10,
-    FIELD_PROTO3_OPTIONAL = 17,
-
-    LABEL_OPTIONAL = 1,
-    LABEL_REQUIRED = 2,
-    LABEL_REPEATED = 3,
-
-    ONEOF_NAME = 1,
-    ONEOF_OPTIONS = 2,
-
-    ENUM_NAME = 1,
-    ENUM_VALUE = 2,
-    ENUM_OPTIONS = 3,
-    ENUM_RESERVED_RANGE = 4,
-    ENUM_RESERVED_NAME = 5,
-
-    VALUE_NAME = 1,
-    VALUE_NUMBER = 2,
-    VALUE_OPTIONS = 3,
-
-    SERVICE_NAME = 1,
-    SERVICE_METHOD = 2,
-    SERVICE_OPTIONS = 3,
-
-    METHOD_NAME = 1,
-    METHOD_INPUT = 2,
-    METHOD_OUTPUT = 3,
-    METHOD_OPTIONS = 4,
-    METHOD_CLIENT_STREAMING = 5,
-    METHOD_SERVER_STREAMING = 6,
-
-    OPTIONS_UNINTERPRETED = 999, /* of every kind of options */
-    MESSAGE_OPTIONS_MESSAGE_SET = 1,
-    MESSAGE_OPTIONS_MAP_ENTRY = 7,
-
-    OPTION_NAME = 2,
-    OPTION_IDENTIFIER = 3,
-    OPTION_POSITIVE = 4,
-    OPTION_NEGATIVE = 5,
-    OPTION_DOUBLE = 6,
-    OPTION_STRING = 7,
-    OPTION_AGGREGATE = 8, /* the text between the braces as it was written */
-
-    NAME_PART = 1,
-    NAME_IS_EXTENSION = 2,
 };
 
 /* One text while it is parsed. */

@@ -134,6 +134,18 @@ static int read_name(struct text *t, struct str *ret, size_t *ret_slash)
     return lex_next(&t->lex);
 }
 
+/* Floats are not written in octal or hexadecimal. */
+static int check_float(struct text *t, const struct option_field *field)
+{
+    struct str text = t->lex.token.text;
+    bool is_float = field->type == PROTO_FLOAT || field->type == PROTO_DOUBLE;
+    if (is_float && t->lex.token.kind == LEX_INT && text.len > 1 && text.ptr[0] == '0') {
+        return lex_fail(&t->lex, text.ptr, "a float is written in decimal, not as \"%.*s\"",
+                        text.len > 40 ? 40 : (int) text.len, text.ptr);
+    }
+    return 0;
+}
+
 static int read_scalar(struct text *t, const struct option_field *field, struct buf *b)
 {
     struct option_value value = {.lenient = true, .at = t->lex.token.text.ptr};
@@ -149,10 +161,7 @@ static int read_scalar(struct text *t, const struct option_field *field, struct 
         return option_put_scalar(t->r, field, &value, b);
     }
     bool is_float = field->type == PROTO_FLOAT || field->type == PROTO_DOUBLE;
-    if (is_float && t->lex.token.kind == LEX_INT && text.len > 1 && text.ptr[0] == '0') {
-        return lex_fail(&t->lex, start, "a float is written in decimal, not as \"%.*s\"",
-                        text.len > 40 ? 40 : (int) text.len, text.ptr);
-    }
+    TRY(check_float(t, field));
     bool whole =
         t->lex.token.kind == LEX_INT &&
         lex_int_value(text, minus ? (uint64_t) INT64_MAX + 1 : UINT64_MAX, &value.u64) == 0;

@@ -181,7 +181,7 @@ static int interpret(struct resolve *r, const struct option_type *type,
         return lex_fail(&r->lex, at, "the option \"" STR_FMT "\" is set twice",
                         STR_ARG(field->name));
     }
-    if (path.len == 1 && type->linked != NULL && field->number == MESSAGE_OPTIONS_MAP_ENTRY &&
+    if (path.len == 1 && type->linked != NULL && field->number == OPTION_MAP_ENTRY &&
         str_eq_cstr(field->name, "map_entry") &&
         str_eq_cstr(proto_str(option, OPTION_IDENTIFIER), "true")) {
         return lex_fail(&r->lex, at, "map_entry is set by protobuf itself: write map<Key, Value>");

@@ -344,7 +344,7 @@ static int add_map_entry(struct source *s, struct field *f)
     source_set_str(s, entry, MESSAGE_NAME, kept);
     struct proto_msg *options = proto_mutable(entry, proto_field_of(entry, MESSAGE_OPTIONS));
     TRY(options == NULL ? source_full(s) : 0);
-    source_set_bool(s, options, MESSAGE_OPTIONS_MAP_ENTRY);
+    source_set_bool(s, options, OPTION_MAP_ENTRY);
     TRY(add_entry_field(s, entry, "key", f->key_type, (struct str){0}));
     TRY(add_entry_field(s, entry, "value", f->value_type, f->value_type_name));
     source_set_i32(s, f->msg, FIELD_TYPE, PROTO_MESSAGE);

@@ -127,7 +127,7 @@ bool source_is_message_set(const struct proto_msg *message)
     if (options == NULL) {
         return false;
     }
-    const struct proto_field_desc *flag = proto_field_of(options, MESSAGE_OPTIONS_MESSAGE_SET);
+    const struct proto_field_desc *flag = proto_field_of(options, OPTION_MESSAGE_SET);
     if (proto_has(options, flag)) {
         return proto_get(options, flag).boolean;
     }

@@ -241,6 +241,10 @@ static void on_take(struct rpc_stream *s, size_t len, struct buf *out)
     if (call->sent == call->send.len) {
         reset_buf(&call->send, SEND_MAX);
         call->sent = 0;
+    } else if (call->sent >= KEEP_BYTES && call->sent >= call->send.len / 2) {
+        /* Who sends without end shall not keep without end. */
+        buf_drop_front(&call->send, call->sent);
+        call->sent = 0;
     }
 }
 

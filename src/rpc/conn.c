@@ -103,14 +103,22 @@ static uint64_t now_ms(void)
 
 static void timer_fires(uv_timer_t *timer);
 
-/* The timer may fire too early (its due was cleared), never too late. */
+/*
+ * The timer may fire too early (its due was cleared), never too late.  What is due now is for the
+ * next turn of the loop: a timer of no delay would fire again and again in this one.
+ */
 static void timer_aim(struct rpc_conn *conn)
 {
     uint64_t at_ms = conn->heap.len > 0 ? conn->heap.ptr[0]->at_ms : UINT64_MAX;
-    if (at_ms < conn->timer_at_ms && conn->timer != NULL) {
-        uint64_t now = now_ms();
+    if (at_ms == UINT64_MAX || conn->timer == NULL) {
+        return;
+    }
+    uint64_t now = now_ms();
+    if (at_ms <= now) {
+        rpc_conn_kick(conn);
+    } else if (at_ms < conn->timer_at_ms) {
         conn->timer_at_ms = at_ms;
-        (void) uv_timer_start(conn->timer, timer_fires, at_ms > now ? at_ms - now : 0, 0);
+        (void) uv_timer_start(conn->timer, timer_fires, at_ms - now, 0);
     }
 }
 
@@ -219,6 +227,8 @@ static void idle_runs(uv_idle_t *idle)
     (void) uv_idle_stop(idle);
     conn->kicked = false;
     rpc_conn_enter(conn);
+    run_due(conn);
+    timer_aim(conn);
     struct rpc_link *next;
     /* Links are added in front and freed only in leave, so that the walk is sound. */
     for (struct rpc_link *link = conn->links; link != NULL; link = next) {

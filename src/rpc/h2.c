@@ -385,6 +385,8 @@ static nghttp2_session *new_session(struct rpc_link *link)
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
     nghttp2_option_set_no_closed_streams(option, 1);
+    /* Servers end a grpc-message with a blank, which gRPC does not encode. */
+    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
     /* Frames of 16 KiB: as many as the limit on headers can fill. */
     nghttp2_option_set_max_continuations(option, o->max_header_bytes / 16384 + 8);
     if (nghttp2_session_client_new2(&session, callbacks, link, option) != 0) {
@@ -450,32 +452,43 @@ static void h2_drop(struct rpc_link *link, struct rpc_stream *s, uint32_t h2_err
     (void) nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, s->id, h2_error);
 }
 
+/* The first bytes are no HTTP/2: says what they are. */
+static void lost_otherwise(struct rpc_link *link, struct str bytes)
+{
+    const struct rpc_conn *conn = link->conn;
+    bool plain = link->secure == NULL;
+    bool h1 = str_starts_with(bytes, STR("HTTP/1."));
+    char hint[400], text[300];
+    rpc_conn_hint(conn, true, hint, sizeof hint);
+    rpc_text_shown((struct str){bytes.ptr, bytes.len < 64 ? bytes.len : 64}, text, sizeof text);
+    if (plain && bytes.len >= 3 && (bytes.ptr[0] == 0x15 || bytes.ptr[0] == 0x16) &&
+        bytes.ptr[1] == 3) {
+        rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE, "%s answered with TLS: write %s",
+                       conn->where, hint);
+    } else if (plain && h1 && memmem(bytes.ptr, bytes.len, "HTTPS", 5) != NULL) {
+        /* Pages of Go's server and others. */
+        rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE, "%s wants TLS: write %s",
+                       conn->where, hint);
+    } else if (h1) {
+        /* nginx answers so on a port of TLS, too, and does not say why. */
+        rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE,
+                       "%s speaks HTTP/1 here, and gRPC needs HTTP/2: it answered %s%s%s",
+                       conn->where, text, plain ? "; if it wants TLS, write " : "",
+                       plain ? hint : "");
+    } else {
+        rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE,
+                       "%s speaks no HTTP/2: it answered %s", conn->where, text);
+    }
+}
+
 /* Do the first bytes look like what they have to be, a SETTINGS frame of stream 0? */
 static bool greets(struct rpc_link *link, struct str bytes)
 {
     static const char rest[5] = {0, 0, 0, 0}; /* flags and stream behind the type */
-    struct rpc_conn *conn = link->conn;
-    char hint[400], text[300];
-    /* What nginx and others say in plaintext when they want TLS. */
-    bool asks = str_starts_with(bytes, STR("HTTP/1.")) &&
-                memmem(bytes.ptr, bytes.len, "HTTPS", 5) != NULL && link->secure == NULL;
-    bool tls = bytes.len >= 3 && (bytes.ptr[0] == 0x15 || bytes.ptr[0] == 0x16) &&
-               bytes.ptr[1] == 3 && link->secure == NULL;
-    if (tls || asks) {
-        rpc_conn_hint(conn, true, hint, sizeof hint);
-        rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE, "%s %s TLS: write %s", conn->where,
-                       tls ? "answered with" : "wants", hint);
-        return false;
-    }
     size_t n = bytes.len < FRAME_HEAD ? bytes.len : FRAME_HEAD;
     if ((n > 3 && bytes.ptr[3] != TYPE_SETTINGS) ||
         (n > 4 && memcmp(bytes.ptr + 4, rest, n - 4) != 0) || (n > 0 && bytes.ptr[0] != 0)) {
-        rpc_text_shown((struct str){bytes.ptr, bytes.len < 64 ? bytes.len : 64}, text, sizeof text);
-        bool h1 = str_starts_with(bytes, STR("HTTP/1."));
-        rpc_link_lostf(link, RPC_FROM_CONNECT, RPC_UNAVAILABLE,
-                       h1 ? "%s speaks HTTP/1 here, gRPC needs HTTP/2: it answered %s"
-                          : "%s speaks no HTTP/2: it answered %s",
-                       conn->where, text);
+        lost_otherwise(link, bytes);
         return false;
     }
     return true;

@@ -72,6 +72,8 @@ static const char *connect_error(int error)
         return "connection refused: nothing listens there";
     case ENOENT:
         return "there is no such socket";
+    case EAGAIN:
+        return "its queue of connections is full"; /* of a unix socket */
     default:
         return strerror(error); /* NOLINT(concurrency-mt-unsafe): one thread */
     }

@@ -98,8 +98,8 @@ static void first_block(struct rpc_call *call, bool last)
     r->content_type = value_of(headers, "content-type");
     r->encoding = value_of(headers, "grpc-encoding");
     call->encoding = encoding_of(r->encoding);
-    bool typed = r->content_type.len > 0;
-    call->page = (typed && !is_grpc_type(r->content_type)) || (!typed && r->http_status != 200);
+    call->page =
+        r->http_status != 200 || (r->content_type.len > 0 && !is_grpc_type(r->content_type));
     if (last) {
         r->trailers_only = true;
         r->trailers = headers;
@@ -271,7 +271,9 @@ static void finish_by_http(struct rpc_call *call)
     } else {
         buf_add_cstr(&call->message, "without content-type");
     }
-    buf_add_cstr(&call->message, call->page ? ", not gRPC's" : ", and no grpc-status");
+    buf_add_cstr(&call->message, is_grpc_type(r->content_type) || !call->page
+                                     ? ", and no grpc-status"
+                                     : ", not gRPC's");
     if (text.len > 0) {
         buf_addf(&call->message, ": " STR_FMT, STR_ARG(text));
     }
@@ -418,7 +420,7 @@ void rpc_reply_done(struct rpc_stream *s)
         finish_by_status(call, status->value);
         return;
     }
-    if (call->page || call->result.http_status != 200 || call->result.content_type.len == 0) {
+    if (call->page || call->result.content_type.len == 0) {
         finish_by_http(call);
         return;
     }

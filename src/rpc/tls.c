@@ -172,13 +172,14 @@ static void describe_certificate(struct rpc_secure *secure, int error, X509 *cer
     switch (error) {
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
         (void) snprintf(out, size,
-                        "the certificate is self-signed (%s): name it as the CA file to trust it",
+                        "the certificate is self-signed (%s): name it as the CA file (--cacert) "
+                        "to trust it",
                         text);
         return;
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
         (void) snprintf(out, size,
                         "the certificate is signed by an authority that is unknown here (%s): "
-                        "name it in the CA file",
+                        "name it in the CA file (--cacert)",
                         text);
         return;
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
@@ -186,7 +187,7 @@ static void describe_certificate(struct rpc_secure *secure, int error, X509 *cer
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
         (void) snprintf(out, size,
                         "the certificate (%s) is signed by an authority that is unknown here: "
-                        "name it in the CA file",
+                        "name it in the CA file (--cacert)",
                         text);
         return;
     case X509_V_ERR_CERT_HAS_EXPIRED:

@@ -321,7 +321,7 @@ message Out { string name = 1; }\nservice Many {\n${methods.join('\n')}\n}\n`);
   assert.equal(written.code, 0, written.err);
   const checked = await pourover(['check', place]);
   assert.equal(checked.code, 0, checked.err);
-  assert.match(checked.out, /1 tests, 50 cases/);
+  assert.match(checked.out, /1 test, 50 cases/);
   const result = await tests([place]); // the shop has no such service: every method says so
   assert.equal(result.code, 1);
   assert.equal(result.out.match(/UNIMPLEMENTED/g).length >= 50, true);
@@ -337,6 +337,22 @@ test('a recorded call passes when it is run', async () => {
   writeFileSync(place, readFileSync(place, 'utf8').replace(path.join(dir, 'service.proto'), 'service.proto'));
   const result = await tests([place]);
   assert.equal(result.code, 0, result.out + result.err + readFileSync(place, 'utf8'));
+});
+
+test('a recorded call has the name of a secret, not the secret, and texts that look like variables', async () => {
+  const place = path.join(dir, 'recorded_secret.yaml');
+  const args = ['--target', target, '--proto', path.join(dir, 'order.proto'), '--header', 'authorization: Bearer ${secret.TOKEN}', '--output', place];
+  const recorded = await pourover(['test', 'record', 'OrderService/Get', ...args, '--data', '{"id": "${x} $${y} $z"}'], { TOKEN });
+  assert.equal(recorded.code, 0, recorded.err);
+  const text = readFileSync(place, 'utf8');
+  assert.ok(!text.includes(TOKEN));
+  assert.match(text, /authorization: Bearer \$\{secret\.TOKEN\}\n[^]*code: NOT_FOUND/);
+  writeFileSync(place, text.replace(path.join(dir, 'order.proto'), 'order.proto'));
+  const again = await tests([place], { TOKEN });
+  assert.equal(again.code, 0, again.out + again.err);
+  const unknown = await pourover(['test', 'call', 'OrderService/Get', '--target', target, '--header', 'a: ${nobody}']);
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.err, /--header a: unknown variable "nobody"/);
 });
 
 test('one call prints the reply as JSON; many print a summary', async () => {

@@ -58,6 +58,7 @@ const statuses = [
     requests: [{ name: 'caf%C3%A9 %F0%9F%98%88 100%25%0A' }] }),
   of('a message of lower-case escapes', 'Message', UNKNOWN, /^caf\u00e9$/, { requests: [{ name: 'caf%c3%a9' }] }),
   of('a message with broken escapes, which are kept', 'Message', UNKNOWN, /^50% of %zz and %4$/, { requests: [{ name: '50% of %zz and %4' }] }),
+  of('a message with blanks at both ends', 'Message', UNKNOWN, /^ not found: $/, { requests: [{ name: ' not found: ' }] }),
   of('a message that is no UTF-8', 'Message', UNKNOWN, /^a.+b$/, { requests: [{ name: 'a%FF%FEb' }] }),
   of('a message with a NUL', 'Message', UNKNOWN, /^a/, { requests: [{ name: 'a%00b' }] }),
   of('details, padded', 'DetailsPadded', NOT_FOUND, /no such thing/, { details: /PADDED!/ }),

@@ -20,7 +20,7 @@ const failures = () => readdirSync(dir).filter((name) => name.endsWith('.txt'))
 
 test('every test of proto2 and proto3 passes, binary and JSON, the recommended ones too', (t) => {
   const done = spawnSync(path.join(ROOT, 'tools/conformance-runner'),
-    ['--enforce_recommended', '--maximum_edition', 'PROTO3', '--output_dir', dir, TESTEE, descriptorSet(dir)],
+    ['--verbose', '--enforce_recommended', '--maximum_edition', 'PROTO3', '--output_dir', dir, TESTEE, descriptorSet(dir)],
     { cwd: dir, encoding: 'utf8', timeout: 240_000, maxBuffer: 1 << 28 });
   const output = done.stdout + done.stderr;
   const counts = [...output.matchAll(/CONFORMANCE SUITE \w+: (\d+) successes, (\d+) skipped, (\d+) expected failures, (\d+) unexpected/g)]
@@ -28,6 +28,11 @@ test('every test of proto2 and proto3 passes, binary and JSON, the recommended o
   assert.equal(counts.length, 2, `the runner did not come to its end: ${output.slice(-4000)}`);
   const [messages, text] = counts;
   t.diagnostic(`binary and JSON: ${messages[0]} passed, ${messages[1]} skipped`);
+  const skipped = output.split('\n').filter((line) => line.startsWith('conformance test:') && line.includes('  skipped: '))
+    .map((line) => line.match(/name=(\S+),/)[1]);
+  t.diagnostic(`skipped, all ${skipped.length} of the text format: ${skipped.join(' ')}`);
+  assert.equal(skipped.length, text[1], 'every skipped test is named');
+  assert.deepEqual(skipped.filter((name) => !/TextFormat(Input|Output)/.test(name)), [], 'nothing but the text format is skipped');
   t.diagnostic(`text format, which is not supported: ${text[0]} passed, ${text[1]} skipped; editions are not run`);
   assert.deepEqual(messages, [BINARY_AND_JSON, 0, 0, 0], failures() || output.slice(-8000));
   assert.deepEqual([text[0], text[2], text[3]], [0, 0, 0], 'the text format is skipped as a whole');

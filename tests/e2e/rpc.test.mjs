@@ -171,7 +171,8 @@ describe('evil server, what it saw of the client', () => {
 
   test('GOAWAY: the next call opens another connection, which is counted', async () => {
     const calls = await drive(plain(), '/evil.v1.Evil/GoAwayAndCount', [['m', ''], ['u'], ['r', 3], ['d', 5000]]);
-    assert.deepEqual(calls.map(({ end }) => [end.code, end.conn.connects, end.conn.goaway]), [['OK', 1, true], ['OK', 2, true], ['OK', 3, true]]);
+    const facts = calls.map(({ end }) => [end.code, end.conn.connects, end.conn.goaway]);
+    assert.deepEqual(facts, [['OK', 1, true], ['OK', 2, true], ['OK', 3, true]]);
     assert.deepEqual(calls.map((call) => msgOf(call).seq), [1, 1, 1], 'each on a connection of its own');
   });
 
@@ -193,7 +194,8 @@ describe('evil server, what it saw of the client', () => {
   });
 
   test('the facts of TLS are told', async () => {
-    const [{ end }] = await drive(`grpcs://127.0.0.1:${server.ports.tls}`, '/evil.v1.Evil/Fine', [['m', ''], ['u'], ['C', server.ca], ['d', 5000]]);
+    const options = [['m', ''], ['u'], ['C', server.ca], ['d', 5000]];
+    const [{ end }] = await drive(`grpcs://127.0.0.1:${server.ports.tls}`, '/evil.v1.Evil/Fine', options);
     assert.deepEqual([end.code, end.conn.alpn, end.conn.protocol, end.conn.tlsVersion], ['OK', 'h2', 'h2', 'TLSv1.3']);
     assert.match(end.conn.certSubject, /localhost/);
     assert.ok(end.conn.certNotAfter > Date.now() / 1000);
@@ -223,7 +225,8 @@ describe('evil server, what it saw of the client', () => {
   });
 
   test('a certificate that is not verified, and a name of our own', async () => {
-    for (const [port, options] of [['tlsSelfSigned', [['i']]], ['tlsExpired', [['i']]], ['tlsWrongName', [['C', server.ca], ['s', 'other.example']]]]) {
+    const named = [['C', server.ca], ['s', 'other.example']];
+    for (const [port, options] of [['tlsSelfSigned', [['i']]], ['tlsExpired', [['i']]], ['tlsWrongName', named]]) {
       const [{ end }] = await drive(`grpcs://127.0.0.1:${server.ports[port]}`, '/evil.v1.Evil/Fine', [['m', ''], ['u'], ['d', 5000], ...options]);
       assert.equal(end.code, 'OK', `${port}: ${end.message}`);
     }
@@ -241,8 +244,10 @@ describe('evil server, what it saw of the client', () => {
 describe('servers that answer in another way', () => {
   for (const [name, answer, says] of [
     ['an alert of TLS', Buffer.from('15030100020246', 'hex'), /answered with TLS: write grpcs:\/\/127\.0\.0\.1:\d+$/],
-    ['a page about HTTPS', 'HTTP/1.1 400 Bad Request\r\n\r\n<center>The plain HTTP request was sent to HTTPS port</center>', /wants TLS: write grpcs:\/\/127/],
-    ['HTTP/1.1', 'HTTP/1.1 505 HTTP Version Not Supported\r\n\r\n', /speaks HTTP\/1 here, gRPC needs HTTP\/2: it answered "HTTP\/1\.1 505 HTTP Version Not Supported"/],
+    ['a page about HTTPS',
+      'HTTP/1.1 400 Bad Request\r\n\r\n<center>The plain HTTP request was sent to HTTPS port</center>', /wants TLS: write grpcs:\/\/127/],
+    ['HTTP/1.1', 'HTTP/1.1 505 HTTP Version Not Supported\r\n\r\n',
+      /speaks HTTP\/1 here, and gRPC needs HTTP\/2: it answered "HTTP\/1\.1 505 HTTP Version Not Supported"; if it wants TLS, write grpcs:/],
     ['one byte', 'H', /speaks no HTTP\/2: it answered "H"/],
     ['half of its SETTINGS', Buffer.from('000000040000', 'hex'), /closed the connection/],
   ]) {

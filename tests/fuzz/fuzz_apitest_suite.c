@@ -52,6 +52,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static void remove_folder(void)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     (void) nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 

@@ -119,6 +119,26 @@ static void test_zeroed_buf_takes_nothing(void **state)
     assert_int_equal(b.len, 0);
 }
 
+static void test_dropping_the_front_keeps_the_rest(void **state)
+{
+    struct buf b;
+    (void) state;
+    buf_init(&b, 10);
+    buf_drop_front(&b, 0);
+    buf_add_cstr(&b, "0123456789");
+    buf_drop_front(&b, 4);
+    assert_string_equal(b.ptr, "456789");
+    buf_add_cstr(&b, "abcd");
+    assert_str(buf_str(&b), "456789abcd");
+    buf_add_char(&b, 'e');
+    assert_true(b.failed);
+    buf_drop_front(&b, 10);
+    assert_string_equal(b.ptr, "");
+    assert_int_equal(b.len, 0);
+    assert_true(b.failed);
+    buf_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +148,7 @@ int main(void)
         cmocka_unit_test(test_append_that_does_not_fit_is_dropped_whole),
         cmocka_unit_test(test_format_longer_than_the_memory_grows_it),
         cmocka_unit_test(test_zeroed_buf_takes_nothing),
+        cmocka_unit_test(test_dropping_the_front_keeps_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

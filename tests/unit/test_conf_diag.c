@@ -188,6 +188,38 @@ static void test_many_are_counted_and_not_kept(void **state)
     conf_diags_done(&diags);
 }
 
+static void test_the_same_at_the_same_place_is_told_once(void **state)
+{
+    (void) state;
+    _cleanup_(conf_file_done) struct conf_file file = parse("a.yaml", "a: 1\n");
+    const struct conf_file *files[] = {&file};
+    struct conf_diags diags = {.errors = 0};
+    const struct conf_entry *entry = &file.document[0]->entry[0];
+    for (int i = 0; i < 3; i++) {
+        (void) conf_error(&diags, entry->key, "wrong");
+        (void) conf_error(&diags, NULL, "nowhere");
+    }
+    conf_warn(&diags, entry->key, "wrong");
+    (void) conf_error(&diags, entry->value, "wrong");
+    (void) conf_error(&diags, entry->key, "wrong, too");
+    assert_int_equal(diags.errors, 4);
+    assert_int_equal(diags.warnings, 1);
+    assert_printed(&diags, files, 1, false,
+                   "a.yaml:1:1: error: wrong\n"
+                   "    1 | a: 1\n"
+                   "      | ^\n"
+                   "a.yaml:1:1: warning: wrong\n"
+                   "    1 | a: 1\n"
+                   "      | ^\n"
+                   "a.yaml:1:1: error: wrong, too\n"
+                   "    1 | a: 1\n"
+                   "      | ^\n"
+                   "a.yaml:1:4: error: wrong\n"
+                   "    1 | a: 1\n"
+                   "      |    ^\n"
+                   "error: nowhere\n");
+}
+
 static void test_unknown_keys_get_the_near_one_or_the_list(void **state)
 {
     (void) state;
@@ -273,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_odd_characters_of_messages_are_harmless),
         cmocka_unit_test(test_wide_lines_are_cut_around_the_place),
         cmocka_unit_test(test_many_are_counted_and_not_kept),
+        cmocka_unit_test(test_the_same_at_the_same_place_is_told_once),
         cmocka_unit_test(test_unknown_keys_get_the_near_one_or_the_list),
         cmocka_unit_test(test_a_file_that_is_no_yaml_shows_its_line),
         cmocka_unit_test(test_marks_stand_below_the_lines_of_long_files),

@@ -17,6 +17,13 @@ static const struct conf_key step_keys[] = {
     {0},
 };
 
+static const struct conf_key order_choices[] = {
+    {"first", CONF_WANT_ANY, 0, "the first", NULL},
+    {"last", CONF_WANT_ANY, 0, "the last | one", NULL},
+    {"none", CONF_WANT_ANY, 0, NULL, NULL},
+    {0},
+};
+
 static const struct conf_key case_keys[] = {
     {"name", CONF_WANT_TEXT, CONF_REQUIRED | CONF_NOT_EMPTY, "how reports call it", NULL},
     {"methodName", CONF_WANT_TEXT, CONF_REQUIRED, NULL, NULL},
@@ -25,6 +32,7 @@ static const struct conf_key case_keys[] = {
     {"tags", CONF_WANT_TEXTS, CONF_NOT_EMPTY, "words to choose by", NULL},
     {"skip", CONF_WANT_BOOL, 0, "leave it out", NULL},
     {"repeat", CONF_WANT_INTEGER, 0, "times", NULL},
+    {"pick", CONF_WANT_CHOICE, 0, "which", order_choices},
     {"any", CONF_WANT_ANY, 0, NULL, NULL},
     {0},
 };
@@ -66,7 +74,7 @@ static const struct {
     {HEAD, ""},
     {HEAD "detail: {requests: [], wait: 250ms}\nsteps: [{send: 1, then: [{send: 2}]}]\ntags: "
           "a\nskip: true\n"
-          "repeat: -12\nany:\n",
+          "repeat: -12\npick: last\nany:\n",
      ""},
     {HEAD "tags: [a, 'b', 3]\nskip: false\ndetail: {wait: 0}\n", ""},
     {"name: 12\nmethodName: NO\n", ""}, /* texts, whatever they look like elsewhere */
@@ -78,7 +86,7 @@ static const struct {
     {"", "1:1: a case has to be a map of keys and values, but is nothing\n"},
     {HEAD "zzz: 1\n",
      "3:1: unknown key \"zzz\" in a case: one of name, methodName, detail, steps, tags, skip, "
-     "repeat, any\n"},
+     "repeat, pick, any\n"},
     {"name:\nmethodName: ~\n", "1:6: \"name\" has to be text, but is nothing\n2:13: "
                                "\"methodName\" has to be text, but is null\n"},
     {"name: ''\nmethodName: ''\n", "1:7: \"name\" may not be empty: give how reports call it\n"},
@@ -114,6 +122,8 @@ static const struct {
     {HEAD "skip: maybe\n", "3:7: \"skip\" has to be true or false, but is text \"maybe\"\n"},
     {HEAD "skip:\n", "3:6: \"skip\" has to be true or false, but is nothing\n"},
     {HEAD "skip: [true]\n", "3:7: \"skip\" has to be true or false, but is a list of 1\n"},
+    {HEAD "pick: lst\n", "3:7: \"pick\" has to be first, last or none, but is text \"lst\"\n"},
+    {HEAD "pick: [last]\n", "3:7: \"pick\" has to be first, last or none, but is a list of 1\n"},
     {HEAD "repeat: 007\n", "3:9: \"repeat\" has to be a whole number, but is text \"007\"\n"},
     {HEAD "repeat: 1.5\n", "3:9: \"repeat\" has to be a whole number, but is text \"1.5\"\n"},
     {HEAD "repeat: '3'\n",
@@ -207,6 +217,7 @@ static void test_json_schema(void **state)
         "{\"type\":\"array\",\"minItems\":1,\"items\":{" TEXT "}}]},"
         "\"skip\":{\"description\":\"leave it out\",\"type\":\"boolean\"},"
         "\"repeat\":{\"description\":\"times\",\"type\":\"integer\"},"
+        "\"pick\":{\"description\":\"which\",\"enum\":[\"first\",\"last\",\"none\"]},"
         "\"any\":{}},\"required\":[\"name\",\"methodName\"],\"additionalProperties\":false}");
 }
 
@@ -229,6 +240,8 @@ static void test_markdown(void **state)
                                "| `tags` | text or list of texts | words to choose by |\n"
                                "| `skip` | true or false | leave it out |\n"
                                "| `repeat` | whole number | times |\n"
+                               "| `pick` | one word | which; `first`: the first, "
+                               "`last`: the last \\| one, `none` |\n"
                                "| `any` | any value |  |\n");
 }
 
