@@ -1,4 +1,5 @@
 /* Which units a run has, and which of them begins next; what a run comes to. */
+#include "apitest/coverage.h"
 #include "apitest/run_int.h"
 
 #include "base/buf.h"
@@ -419,76 +420,6 @@ void apitest_runner_interrupt(struct apitest_runner *runner)
     runner_pump(runner);
 }
 
-static bool is_excluded(const struct apitest_suite *suite, const struct proto_method_desc *method)
-{
-    for (size_t i = 0; i < suite->excludes; i++) {
-        struct str name = suite->exclude[i], rest = name, service;
-        size_t slash = str_find_char(name, '/');
-        if (slash == name.len) {
-            if (str_eq(name, method->name)) {
-                return true;
-            }
-            continue;
-        }
-        (void) str_cut(&rest, '/', &service);
-        bool same =
-            str_eq(service, method->service->full_name) || str_eq(service, method->service->name);
-        if (same && str_eq(rest, method->name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct apitest_method_coverage *coverage_of(struct apitest_run *run,
-                                                   const struct proto_method_desc *method)
-{
-    for (size_t i = 0; i < run->methods; i++) {
-        /* The same service may be in two pools. */
-        if (str_eq(run->method[i].method->full_name, method->full_name)) {
-            return &run->method[i];
-        }
-    }
-    return NULL;
-}
-
-static void list_methods(struct apitest_run *run, const struct apitest_suite *suite)
-{
-    for (size_t t = 0; t < suite->tests; t++) {
-        const struct proto_service_desc *service = suite->test[t]->service;
-        for (size_t m = 0; service != NULL && m < service->methods; m++) {
-            const struct proto_method_desc *method = &service->method[m];
-            if (coverage_of(run, method) == NULL) {
-                run->method = mem_realloc_array(run->method, run->methods + 1, sizeof *run->method);
-                run->method[run->methods++] = (struct apitest_method_coverage){
-                    .method = method, .excluded = is_excluded(suite, method)};
-            }
-        }
-    }
-}
-
-/* A method is covered by a case that was run and passed or failed, not by one that never got there.
- */
-static void count_coverage(struct apitest_run *run)
-{
-    for (size_t i = 0; i < run->suites; i++) {
-        list_methods(run, run->suite[i]);
-    }
-    for (size_t i = 0; i < run->results; i++) {
-        const struct apitest_case_result *result = &run->result[i];
-        bool called = result->outcome == APITEST_PASSED || result->outcome == APITEST_FAILED;
-        if (called && result->c->method != NULL) {
-            for (size_t a = 0; a < result->attempts; a++) {
-                coverage_of(run, result->c->method)->calls += result->attempt[a].reached;
-            }
-        }
-    }
-    for (size_t i = 0; i < run->methods; i++) {
-        run->coverable += !run->method[i].excluded;
-        run->covered += !run->method[i].excluded && run->method[i].calls > 0;
-    }
-}
-
 static void count(struct apitest_run *run)
 {
     struct apitest_totals *totals = &run->totals;
@@ -527,7 +458,7 @@ void apitest_runner_run(struct apitest_runner *runner)
         (void) io_loop_wait(runner->loop, 3600 * 1000, all_done, runner);
     }
     runner->run.totals.took_us = clock_mono_us() - runner->start_us;
-    count_coverage(&runner->run);
+    apitest_coverage_count(&runner->run);
     count(&runner->run);
 }
 

@@ -70,7 +70,7 @@ void running_attempt_done(struct running *running)
     finish(running, last->outcome, last->reason);
 }
 
-/* `if`: its text after expansion says whether to run. */
+/* `if`: its text after expansion says whether to run; what is not set is empty. */
 static bool condition_holds(struct running *running, struct str *ret_reason)
 {
     const struct conf_node *node = running->c->condition;

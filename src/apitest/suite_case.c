@@ -309,6 +309,27 @@ static void count_checks(struct suite_reader *r, struct apitest_case *c)
     }
 }
 
+/* `if` asks whether something is there: only variables of the file have to be known, not the
+ * environment's. */
+static void check_condition(struct suite_reader *r, const struct conf_node *node,
+                            const struct apitest_scope *scope)
+{
+    struct conf_template tpl;
+    struct err err = {0};
+    if (conf_template_parse(node->text, r->suite->arena, &tpl, &err) != 0) {
+        conf_error(r->diags, node, "%s", err.msg);
+        return;
+    }
+    bool asks_outside = false;
+    for (size_t i = 0; i < tpl.len; i++) {
+        asks_outside |= tpl.part[i].kind == CONF_PART_ENV || tpl.part[i].kind == CONF_PART_SECRET;
+    }
+    struct apitest_text text = {0};
+    if (!asks_outside) {
+        (void) apitest_expand(scope, node, r->suite->arena, r->diags, &text);
+    }
+}
+
 struct apitest_case *suite_case(struct suite_reader *r, const struct conf_node *node,
                                 enum apitest_role role, struct apitest_scope *scope)
 {
@@ -331,8 +352,7 @@ struct apitest_case *suite_case(struct suite_reader *r, const struct conf_node *
     apitest_scope_init(&own, scope, r->load->secrets, r->suite->arena, true);
     (void) apitest_vars_scope(c->vars, &own, r->diags);
     if (c->condition != NULL) {
-        struct apitest_text text = {0};
-        (void) apitest_expand(&own, c->condition, r->suite->arena, r->diags, &text);
+        check_condition(r, c->condition, &own);
     }
     int status =
         c->kind == APITEST_GRPC ? suite_case_grpc(r, c, &own) : suite_case_http(r, c, &own);

@@ -301,6 +301,26 @@ test('coverage is a gate', async () => {
   assert.match(short.err, /coverage is 25%, the file asks for 50%[^]*not called: shop\.v1\.OrderService\/Create/);
 });
 
+test('coverage is asked of each file by itself', async () => {
+  const all = file('covers.yaml', `version: 1\ncoverage: {methods: 100%}\ntests:\n- testName: T\n${HEAD}  cases:\n${hello('a')}`);
+  const none = file('lacks.yaml', `version: 1\ncoverage: {methods: 50%}\ntests:\n- testName: U\n  proto: ./order.proto\n  serviceName: OrderService
+  cases:\n  - {name: a, methodName: Get, detail: {requests: [{}], error: UNAUTHENTICATED}}\n`);
+  assert.equal((await tests([all])).code, 0);
+  const both = await tests([all, none]);
+  assert.equal(both.code, 1);
+  assert.match(both.err, /lacks\.yaml: coverage is 20%, the file asks for 50%/);
+  assert.doesNotMatch(both.err, /covers\.yaml/);
+});
+
+test('if: what is not set in the environment is empty, and the case is skipped', async () => {
+  const place = file('if.yaml', suite(hello('a'), hello('b', 'x', '    if: ${env.NOT_SET_HERE}\n'), hello('c', 'Hello a!', '    if: ${env.SET_HERE}\n')));
+  const result = await tests([place], { SET_HERE: '1' });
+  assert.equal(result.code, 0, result.out + result.err);
+  assert.match(result.out, /skip +b .*NOT_SET_HERE/);
+  assert.match(result.out, /2 passed, 0 failed, 1 skipped/);
+  assert.equal((await tests([file('if.yaml', suite(hello('a', 'Hello a!', '    if: ${nothing}\n')))])).code, 2);
+});
+
 test('--production refuses side effects that the file does not allow', async () => {
   const create = (more) => `- testName: T\n  proto: ./order.proto\n  serviceName: OrderService\n  cases:\n  - name: create\n    methodName: Create\n${more}    detail: {requests: [{}], error: UNAUTHENTICATED}\n`;
   const refused = await tests([file('production.yaml', create('')), '--production']);
