@@ -124,7 +124,7 @@ def ratios(found):
 
 
 def table(found, missing, args):
-    lines = [f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Linux {platform.release()}; "
+    lines = [f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Linux {platform.release().split("-")[0]}; "
              f"`bench/apitest/run.py`, {args.rounds} rounds, {args.calls:,} calls; server: grpc-go, plaintext.", "",
              "| tool | calls | calls a second | CPU us a call | whole run ms | MiB |", "|---|---|---|---|---|---|"]
     for tool in sorted(found, key=lambda t: (t.kind != "one call", t.kind, t.name)):
