@@ -73,8 +73,9 @@ struct attempt {
     const struct rpc_result *result; /* the call has ended */
     struct rpc_headers headers;      /* initial ones; valid with has_headers */
     bool has_headers;
-    bool cancelled; /* a script is through, but the call was not */
-    bool given_up;  /* told why; the call is being cancelled */
+    bool cancelled;    /* a script is through, but the call was not */
+    bool wrong_status; /* that was told */
+    bool given_up;     /* told why; the call is being cancelled */
     bool over;
 
     struct rpc_http *http;

@@ -132,6 +132,15 @@ test('a failure shows expected and got, its line, the transcript and the command
   assert.match(repeated.out, /^0 passed, 1 failed/m);
 });
 
+test('a wrong status is the only difference: other headers and times follow from it', async () => {
+  const text = `- testName: T\n  proto: ./order.proto\n  serviceName: OrderService\n  cases:\n  - name: a\n    methodName: Get\n    detail:
+      requests: [{}]\n      responses: [{order: {$present: true}}]\n      headers: {x-served-by: {$present: true}}\n      trailers: {x-end: yes}\n      wire: {trailersOnly: false}\n`;
+  const json = path.join(dir, 'wrong-status.json');
+  assert.equal((await tests([file('wrong.yaml', text), '--json', json])).code, 1);
+  const [{ attempts: [{ differences }] }] = JSON.parse(readFileSync(json, 'utf8')).cases;
+  assert.deepEqual(differences.map(({ path: where, expected }) => [where, expected]), [['status', 'OK']]);
+});
+
 function spawnShell(line) {
   symlinkSync(PROGRAM, path.join(dir, 'pourover'));
   try {
