@@ -298,7 +298,7 @@ static struct apitest_pattern *compile_type(struct compiler *c, const struct ope
     return NULL;
 }
 
-static bool hex_bytes(struct str text, struct arena *arena, struct str *ret)
+bool apitest_hex_bytes(struct str text, struct arena *arena, struct str *ret)
 {
     char *bytes = arena_alloc(arena, text.len / 2 + 1);
     size_t digits = 0;
@@ -308,25 +308,17 @@ static bool hex_bytes(struct str text, struct arena *arena, struct str *ret)
         if (ch == ' ' || ch == ':') {
             continue;
         }
-        unsigned digit = ch >= '0' && ch <= '9'   ? (unsigned) (ch - '0')
-                         : ch >= 'a' && ch <= 'f' ? (unsigned) (ch - 'a') + 10
-                         : ch >= 'A' && ch <= 'F' ? (unsigned) (ch - 'A') + 10
-                                                  : 16;
-        if (digit == 16) {
+        int digit = str_hex_digit(ch);
+        if (digit < 0) {
             return false;
         }
-        value = (value << 4 | digit) & 0xff;
+        value = (value << 4 | (unsigned) digit) & 0xff;
         if (++digits % 2 == 0) {
             bytes[digits / 2 - 1] = (char) value;
         }
     }
     *ret = (struct str){bytes, digits / 2};
     return bytes != NULL && digits % 2 == 0;
-}
-
-bool apitest_hex_bytes(struct str text, struct arena *arena, struct str *ret)
-{
-    return hex_bytes(text, arena, ret);
 }
 
 /* $hex and $utf8: bytes in another notation; read once, so without variables saved later. */
@@ -350,7 +342,7 @@ static struct apitest_pattern *compile_bytes(struct compiler *c, const struct op
     }
     p->operand.value.proto.bytes = text.text;
     if (str_eq_cstr(str_of(o->name), "$hex") &&
-        !hex_bytes(text.text, c->arena, &p->operand.value.proto.bytes)) {
+        !apitest_hex_bytes(text.text, c->arena, &p->operand.value.proto.bytes)) {
         (void) conf_error(c->diags, node,
                           "$hex: \"" STR_FMT "\" is not pairs of hexadecimal digits",
                           STR_ARG(apitest_cut(text.text, 64)));

@@ -177,15 +177,11 @@ static const struct apitest_json *json_of_radix(struct str text, struct apitest_
                                                                                 : 0;
     uint64_t value = 0;
     for (size_t i = 2; radix != 0 && i < text.len; i++) {
-        char c = text.ptr[i];
-        unsigned digit = c >= '0' && c <= '9'   ? (unsigned) (c - '0')
-                         : c >= 'a' && c <= 'f' ? (unsigned) (c - 'a') + 10
-                         : c >= 'A' && c <= 'F' ? (unsigned) (c - 'A') + 10
-                                                : 16;
-        if (digit >= radix || value > UINT64_MAX / radix) {
+        int digit = str_hex_digit(text.ptr[i]);
+        if (digit < 0 || (unsigned) digit >= radix || value > UINT64_MAX / radix) {
             return NULL;
         }
-        value = value * radix + digit;
+        value = value * radix + (unsigned) digit;
     }
     char *decimal = radix == 0 ? NULL : arena_printf(arena, "%llu", (unsigned long long) value);
     if (decimal == NULL) {

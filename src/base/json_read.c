@@ -67,17 +67,6 @@ static enum json_token take(struct json_reader *r, size_t len, enum json_token t
     return token;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The code unit of four hex digits, or -1. */
 static int hex4(struct str s)
 {
@@ -86,7 +75,7 @@ static int hex4(struct str s)
         return -1;
     }
     for (size_t i = 0; i < 4; i++) {
-        int digit = hex_digit(s.ptr[i]);
+        int digit = str_hex_digit(s.ptr[i]);
         if (digit < 0) {
             return -1;
         }
@@ -309,31 +298,6 @@ void json_reader_pos(const struct json_reader *r, unsigned *ret_line, unsigned *
     *ret_col = col;
 }
 
-/* UTF-8 of a code point that is no surrogate; returns its 1 to 4 bytes. */
-static size_t encode_utf8(uint32_t c, char out[4])
-{
-    if (c < 0x80) {
-        out[0] = (char) c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char) (0xc0 | c >> 6);
-        out[1] = (char) (0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char) (0xe0 | c >> 12);
-        out[1] = (char) (0x80 | (c >> 6 & 0x3f));
-        out[2] = (char) (0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char) (0xf0 | c >> 18);
-    out[1] = (char) (0x80 | (c >> 12 & 0x3f));
-    out[2] = (char) (0x80 | (c >> 6 & 0x3f));
-    out[3] = (char) (0x80 | (c & 0x3f));
-    return 4;
-}
-
 /*
  * The code point of the escape at the start of s, or of the surrogate pair of two escapes.
  * Returns the bytes read; 0: malformed or a lone surrogate.
@@ -377,7 +341,7 @@ static int unescape(struct str raw, bool nul, char *out, size_t size, struct str
         if (raw.ptr[0] == '\\') {
             uint32_t c = 0;
             nread = decode_escape(raw, &c);
-            nbytes = encode_utf8(c, bytes);
+            nbytes = str_utf8_encode(c, bytes);
         }
         if (nread == 0 || (bytes[0] == '\0' && !nul)) {
             return ERR_INVALID;

@@ -10,15 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static size_t count_digits(struct str s)
 {
     size_t n = 0;
-    while (n < s.len && is_digit(s.ptr[n])) {
+    while (n < s.len && str_is_digit(s.ptr[n])) {
         n++;
     }
     return n;
@@ -329,7 +324,7 @@ int num_hex64(struct str s, uint64_t *ret)
     }
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
-        if (is_digit(c)) {
+        if (str_is_digit(c)) {
             value = value << 4 | (uint64_t) (c - '0');
         } else if (c >= 'a' && c <= 'f') {
             value = value << 4 | (uint64_t) (c - 'a' + 10);

@@ -207,3 +207,27 @@ bool str_is_utf8(struct str s)
     }
     return true;
 }
+
+size_t str_utf8_encode(uint32_t c, char out[4])
+{
+    if (c < 0x80) {
+        out[0] = (char) c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char) (0xc0 | c >> 6);
+        out[1] = (char) (0x80 | (c & 0x3f));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (char) (0xe0 | c >> 12);
+        out[1] = (char) (0x80 | (c >> 6 & 0x3f));
+        out[2] = (char) (0x80 | (c & 0x3f));
+        return 3;
+    }
+    out[0] = (char) (0xf0 | c >> 18);
+    out[1] = (char) (0x80 | (c >> 12 & 0x3f));
+    out[2] = (char) (0x80 | (c >> 6 & 0x3f));
+    out[3] = (char) (0x80 | (c & 0x3f));
+    return 4;
+}

@@ -5,6 +5,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct str {
     const char *ptr;
@@ -58,3 +59,23 @@ size_t str_utf8_char(struct str s);
 
 /* Well-formed UTF-8 from end to end (RFC 3629: no surrogates, no overlong forms, <= U+10FFFF). */
 bool str_is_utf8(struct str s);
+
+/* Writes a code point up to U+10FFFF that is no surrogate; returns its 1 to 4 bytes. */
+size_t str_utf8_encode(uint32_t c, char out[4]);
+
+static inline bool str_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* 0..15, or -1 when c is no hexadecimal digit. */
+static inline int str_hex_digit(char c)
+{
+    if (str_is_digit(c)) {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}

@@ -203,20 +203,14 @@ static void read_head_byte(struct check_talk *talk, char c)
 static void read_chunk_size_byte(struct check_talk *talk, char c)
 {
     struct http_talk *http = &talk->http;
-    char lower = (char) (c | 0x20);
-    unsigned digit = 16;
+    int digit = str_hex_digit(c);
 
-    if (c >= '0' && c <= '9') {
-        digit = (unsigned) (c - '0');
-    } else if (lower >= 'a' && lower <= 'f') {
-        digit = (unsigned) (lower - 'a') + 10;
-    }
-    if (digit < 16 && http->digits < CHUNK_DIGITS_MAX) {
+    if (digit >= 0 && http->digits < CHUNK_DIGITS_MAX) {
         http->digits++;
-        http->left = http->left * 16 + digit;
+        http->left = http->left * 16 + (unsigned) digit;
         return;
     }
-    if (digit < 16 || http->digits == 0 || strchr("; \t\r\n", c) == NULL || c == '\0') {
+    if (digit >= 0 || http->digits == 0 || strchr("; \t\r\n", c) == NULL || c == '\0') {
         bad_protocol(talk, "no size of a chunk", (struct str){&c, 1});
         return;
     }

@@ -80,20 +80,11 @@ int check_header_read(struct str text, struct str *ret_name, struct str *ret_tex
     return 0;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    char lower = (char) (c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* Bytes of the escape at the start of text, which begins with a backslash; 0: it is none. */
 static size_t read_escape(struct str text, char *ret_c)
 {
     if (text.len >= 4 && text.ptr[1] == 'x') {
-        int high = hex_digit(text.ptr[2]), low = hex_digit(text.ptr[3]);
+        int high = str_hex_digit(text.ptr[2]), low = str_hex_digit(text.ptr[3]);
         if (high >= 0 && low >= 0) {
             *ret_c = (char) (high * 16 + low);
             return 4;

@@ -14,17 +14,12 @@ static bool is_word(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* Bytes of ${NAME} at the start of s, or 0. */
 static size_t variable_len(struct str s)
 {
     size_t i = 2;
     if (s.len < 4 || s.ptr[0] != '$' || s.ptr[1] != '{' || !is_word(s.ptr[2]) ||
-        is_digit(s.ptr[2])) {
+        str_is_digit(s.ptr[2])) {
         return 0;
     }
     while (i < s.len && (is_word(s.ptr[i]) || s.ptr[i] == '.' || s.ptr[i] == '-')) {
@@ -43,7 +38,7 @@ static size_t index_len(struct str s)
     if (s.ptr[1] == '*') {
         i = 2;
     }
-    while (i < s.len && i < 10 && is_digit(s.ptr[i])) {
+    while (i < s.len && i < 10 && str_is_digit(s.ptr[i])) {
         i++;
     }
     return i > 1 && i < s.len && s.ptr[i] == ']' ? i + 1 : 0;

@@ -70,12 +70,11 @@ static int float_default(struct linker *l, struct proto_field_desc *field, struc
     return 0;
 }
 
+/* 16 and more: no digit of any base that escapes have. */
 static unsigned digit_of(char c)
 {
-    return c >= '0' && c <= '9'   ? (unsigned) (c - '0')
-           : c >= 'a' && c <= 'f' ? (unsigned) (c - 'a') + 10
-           : c >= 'A' && c <= 'F' ? (unsigned) (c - 'A') + 10
-                                  : 16;
+    int digit = str_hex_digit(c);
+    return digit < 0 ? 16 : (unsigned) digit;
 }
 
 /* One escape of C behind its backslash.  Returns how many bytes it has, 0 for none. */

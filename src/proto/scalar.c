@@ -64,17 +64,12 @@ struct decimal {
     long exponent;     /* the value is the digits times ten to this */
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* The value of an exponent's digits; what is beyond any number of ours stops at a million. */
 static long read_exponent(struct str s)
 {
     long value = 0;
     bool negative = s.len > 0 && s.ptr[0] == '-';
-    for (size_t i = s.len > 0 && !is_digit(s.ptr[0]); i < s.len && value < 1000000; i++) {
+    for (size_t i = s.len > 0 && !str_is_digit(s.ptr[0]); i < s.len && value < 1000000; i++) {
         value = value * 10 + (s.ptr[i] - '0');
     }
     return negative ? -value : value;
@@ -149,11 +144,7 @@ static int hex_size(struct str s, bool *ret_negative, uint64_t *ret_size)
         return ERR_NOT_FOUND;
     }
     for (size_t i = at + 2; i < s.len; i++) {
-        char c = s.ptr[i];
-        int digit = is_digit(c)            ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                           : -1;
+        int digit = str_hex_digit(s.ptr[i]);
         if (digit < 0) {
             return ERR_NOT_FOUND;
         }
@@ -187,7 +178,7 @@ static bool mend_number(struct str s, struct buf *b)
     if (s.len > 0 && (negative || s.ptr[0] == '+')) {
         s = without_first(s);
     }
-    while (s.len > 1 && s.ptr[0] == '0' && (is_digit(s.ptr[1]) || s.ptr[1] == '_')) {
+    while (s.len > 1 && s.ptr[0] == '0' && (str_is_digit(s.ptr[1]) || s.ptr[1] == '_')) {
         s = without_first(s);
     }
     buf_add_cstr(b, negative ? "-" : "");

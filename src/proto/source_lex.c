@@ -8,11 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_octal(char c)
 {
     return c >= '0' && c <= '7';
@@ -21,17 +16,6 @@ static bool is_octal(char c)
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-static int hex_value(char c)
-{
-    if (is_digit(c)) {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 void lex_init(struct lex *lex, struct str whole, const char *shown, struct err *err)
@@ -147,7 +131,7 @@ static int skip_blanks(struct lex *lex)
 
 static const char *skip_digits(const char *at, const char *end)
 {
-    while (at < end && is_digit(*at)) {
+    while (at < end && str_is_digit(*at)) {
         at++;
     }
     return at;
@@ -166,7 +150,7 @@ static int lex_fraction(struct lex *lex, const char *start, const char **at)
         if (p < lex->end && (*p == '+' || *p == '-')) {
             p++;
         }
-        if (p == lex->end || !is_digit(*p)) {
+        if (p == lex->end || !str_is_digit(*p)) {
             return lex_fail(lex, start, "an exponent needs digits, such as 1e5");
         }
         p = skip_digits(p, lex->end);
@@ -182,13 +166,13 @@ static int lex_number(struct lex *lex)
     const char *at = start;
     lex->token.kind = LEX_INT;
     if (*at == '0' && at + 1 < lex->end && (at[1] == 'x' || at[1] == 'X')) {
-        for (at += 2; at < lex->end && hex_value(*at) >= 0;) {
+        for (at += 2; at < lex->end && str_hex_digit(*at) >= 0;) {
             at++;
         }
         if (at == start + 2) {
             return lex_fail(lex, start, "a hexadecimal number needs digits, such as 0x1f");
         }
-    } else if (*at == '0' && at + 1 < lex->end && is_digit(at[1])) {
+    } else if (*at == '0' && at + 1 < lex->end && str_is_digit(at[1])) {
         at = skip_digits(at, lex->end);
         for (const char *p = start; p < at; p++) {
             if (!is_octal(*p)) {
@@ -242,14 +226,14 @@ int lex_next(struct lex *lex)
     }
     if (is_letter(*at)) {
         const char *p = at + 1;
-        while (p < lex->end && (is_letter(*p) || is_digit(*p))) {
+        while (p < lex->end && (is_letter(*p) || str_is_digit(*p))) {
             p++;
         }
         lex->token = (struct lex_token){LEX_IDENT, {at, (size_t) (p - at)}};
         lex->at = p;
         return 0;
     }
-    if (is_digit(*at) || (*at == '.' && at + 1 < lex->end && is_digit(at[1]))) {
+    if (str_is_digit(*at) || (*at == '.' && at + 1 < lex->end && str_is_digit(at[1]))) {
         return lex_number(lex);
     }
     if (*at == '"' || *at == '\'') {
@@ -286,7 +270,7 @@ int lex_int_value(struct str token, uint64_t max, uint64_t *ret)
     uint64_t value = 0;
     for (; i < token.len; i++) {
         if (__builtin_mul_overflow(value, base, &value) ||
-            __builtin_add_overflow(value, (uint64_t) hex_value(token.ptr[i]), &value)) {
+            __builtin_add_overflow(value, (uint64_t) str_hex_digit(token.ptr[i]), &value)) {
             return ERR_FULL;
         }
     }
@@ -304,14 +288,14 @@ int lex_float_value(struct str token, double *ret)
     struct buf b;
     buf_init_fixed(&b, text, sizeof text);
     size_t i = 0;
-    while (i + 1 < token.len && token.ptr[i] == '0' && is_digit(token.ptr[i + 1])) {
+    while (i + 1 < token.len && token.ptr[i] == '0' && str_is_digit(token.ptr[i + 1])) {
         i++;
     }
     if (i < token.len && token.ptr[i] == '.') {
         buf_add_char(&b, '0');
     }
     for (; i < token.len; i++) {
-        bool bare = token.ptr[i] == '.' && (i + 1 == token.len || !is_digit(token.ptr[i + 1]));
+        bool bare = token.ptr[i] == '.' && (i + 1 == token.len || !str_is_digit(token.ptr[i + 1]));
         if (!bare) {
             buf_add_char(&b, token.ptr[i]);
         }

@@ -10,12 +10,7 @@ struct out {
 
 static int digit_of(char c, unsigned base)
 {
-    int value = -1;
-    if (c >= '0' && c <= '9') {
-        value = c - '0';
-    } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
-        value = (c | 0x20) - 'a' + 10;
-    }
+    int value = str_hex_digit(c);
     return value < (int) base ? value : -1;
 }
 
@@ -34,26 +29,7 @@ static size_t read_digits(const char **at, const char *end, unsigned base, size_
 
 static void add_utf8(struct out *out, uint32_t c)
 {
-    char *p = out->ptr + out->len;
-    if (c < 0x80) {
-        p[0] = (char) c;
-        out->len += 1;
-    } else if (c < 0x800) {
-        p[0] = (char) (0xc0 | c >> 6);
-        p[1] = (char) (0x80 | (c & 0x3f));
-        out->len += 2;
-    } else if (c < 0x10000) {
-        p[0] = (char) (0xe0 | c >> 12);
-        p[1] = (char) (0x80 | (c >> 6 & 0x3f));
-        p[2] = (char) (0x80 | (c & 0x3f));
-        out->len += 3;
-    } else {
-        p[0] = (char) (0xf0 | c >> 18);
-        p[1] = (char) (0x80 | (c >> 12 & 0x3f));
-        p[2] = (char) (0x80 | (c >> 6 & 0x3f));
-        p[3] = (char) (0x80 | (c & 0x3f));
-        out->len += 4;
-    }
+    out->len += str_utf8_encode(c, out->ptr + out->len);
 }
 
 /* \u and \U; *at is behind the letter.  A pair of surrogates is one character. */

@@ -132,11 +132,6 @@ static int take_line(struct h1_parser *p, struct str *input, struct str *ret, st
     return 1;
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_text(struct str s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -153,7 +148,7 @@ static int parse_status(struct h1_parser *p, struct str line, struct h1_item *it
 {
     const char *s = line.ptr;
     bool right = line.len >= 12 && (s[7] == '0' || s[7] == '1') && s[8] == ' ' && s[9] >= '1' &&
-                 is_digit(s[9]) && is_digit(s[10]) && is_digit(s[11]) &&
+                 str_is_digit(s[9]) && str_is_digit(s[10]) && str_is_digit(s[11]) &&
                  (line.len == 12 || s[12] == ' ') && is_text(tail(line, 12));
     if (!right) {
         return err_set(err, ERR_INVALID,
@@ -341,9 +336,9 @@ static int chunk_line(struct h1_parser *p, struct str line, struct err *err)
 {
     uint64_t size = 0;
     size_t i = 0, digits = 0;
-    for (; i < line.len && rpc_hex_value(line.ptr[i]) >= 0; i++) {
+    for (; i < line.len && str_hex_digit(line.ptr[i]) >= 0; i++) {
         digits += size > 0 || line.ptr[i] != '0';
-        size = size * 16 + (uint64_t) rpc_hex_value(line.ptr[i]);
+        size = size * 16 + (uint64_t) str_hex_digit(line.ptr[i]);
         if (digits > 15) {
             break;
         }

@@ -12,7 +12,7 @@ void rpc_percent_decode(struct str text, struct buf *out)
         if (text.ptr[i] != '%') {
             continue;
         }
-        int high = rpc_hex_value(text.ptr[i + 1]), low = rpc_hex_value(text.ptr[i + 2]);
+        int high = str_hex_digit(text.ptr[i + 1]), low = str_hex_digit(text.ptr[i + 2]);
         if (high < 0 || low < 0) {
             continue;
         }

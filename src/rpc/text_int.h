@@ -11,5 +11,3 @@ struct str rpc_shown(struct str text, size_t max);
 /* Of a token (RFC 9110 section 5.6.2): what methods and names of headers are made of. */
 bool rpc_is_token_char(char c);
 
-/* 0..15 for a hex digit, else -1. */
-int rpc_hex_value(char c);

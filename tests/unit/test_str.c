@@ -183,6 +183,34 @@ static void test_utf8_char_knows_every_code_point(void **state)
     }
 }
 
+static void test_every_code_point_is_written_as_it_is_read(void **state)
+{
+    (void) state;
+    for (uint32_t c = 0; c <= 0x10ffff; c++) {
+        char out[4];
+        if (c >= 0xd800 && c <= 0xdfff) {
+            continue;
+        }
+        size_t n = str_utf8_encode(c, out);
+        t_check(str_utf8_char((struct str){out, n}) == n, "U+%04x", c);
+    }
+}
+
+static void test_digits_are_ascii_and_nothing_else(void **state)
+{
+    (void) state;
+    static const char digits[] = "0123456789abcdef", capitals[] = "0123456789ABCDEF";
+    for (int c = 0; c < 256; c++) {
+        const char *low = c == 0 ? NULL : strchr(digits, c),
+                   *high = c == 0 ? NULL : strchr(capitals, c);
+        int wanted = low != NULL    ? (int) (low - digits)
+                     : high != NULL ? (int) (high - capitals)
+                                    : -1;
+        assert_int_equal(str_hex_digit((char) c), wanted);
+        assert_int_equal(str_is_digit((char) c), wanted >= 0 && wanted < 10);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +225,8 @@ int main(void)
         cmocka_unit_test(test_nearest_ignores_very_long_words),
         cmocka_unit_test(test_utf8_follows_rfc_3629),
         cmocka_unit_test(test_utf8_char_knows_every_code_point),
+        cmocka_unit_test(test_every_code_point_is_written_as_it_is_read),
+        cmocka_unit_test(test_digits_are_ascii_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
