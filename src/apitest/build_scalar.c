@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/num.h"
 #include "conf/schema.h"
@@ -59,22 +60,6 @@ static int unknown_operator(struct builder *b, const struct conf_node *key,
                       proto_field_type_text(field, type, sizeof type), right);
 }
 
-static int read_file(int fd, struct buf *b)
-{
-    char chunk[16384];
-    ssize_t n;
-    while ((n = read(fd, chunk, sizeof chunk)) != 0) {
-        if (n < 0 && errno != EINTR) {
-            return errno;
-        }
-        buf_add(b, chunk, n < 0 ? 0 : (size_t) n);
-        if (b->failed) {
-            return EFBIG;
-        }
-    }
-    return 0;
-}
-
 /* The bytes of a file; its path is relative to the file that it is written in. */
 static int build_file(struct builder *b, const struct conf_node *node, struct str *ret)
 {
@@ -96,7 +81,7 @@ static int build_file(struct builder *b, const struct conf_node *node, struct st
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     _cleanup_(buf_done) struct buf bytes;
     buf_init(&bytes, BUILD_BYTES_MAX);
-    int failed = fd < 0 ? errno : read_file(fd, &bytes);
+    int failed = fd < 0 ? errno : file_read_all(fd, &bytes);
     if (fd >= 0) {
         (void) close(fd);
     }

@@ -8,6 +8,7 @@
 #include "apitest/secrets_int.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -273,18 +274,11 @@ static int read_text(int fd, const char *path, struct buf *b, struct err *err)
     if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         return err_set(err, ERR_DENIED, "%s may be written by others: chmod go-w %s", path, path);
     }
-    char chunk[4096];
-    ssize_t n;
-    while ((n = read(fd, chunk, sizeof chunk)) != 0) {
-        if (n < 0 && errno != EINTR) {
-            return err_errno(err, errno, "%s", path);
-        }
-        buf_add(b, chunk, n < 0 ? 0 : (size_t) n);
-        if (b->failed) {
-            return err_set(err, ERR_FULL, "%s is larger than %d bytes", path, FILE_MAX);
-        }
+    int failed = file_read_all(fd, b);
+    if (b->failed) {
+        return err_set(err, ERR_FULL, "%s is larger than %d bytes", path, FILE_MAX);
     }
-    return 0;
+    return failed == 0 ? 0 : err_errno(err, failed, "%s", path);
 }
 
 int apitest_secrets_read(struct apitest_secrets *secrets, const char *path, struct err *err)

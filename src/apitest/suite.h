@@ -193,6 +193,11 @@ struct apitest_load {
 void apitest_load_init(struct apitest_load *load, struct apitest_secrets *secrets);
 void apitest_load_done(struct apitest_load *load);
 
+/* The files of a serialized FileDescriptorSet on the disk.  ERR_NOT_FOUND, ERR_IO, ERR_FULL,
+ * ERR_INVALID. */
+int apitest_pool_add_set(struct proto_pool *pool, const char *path, struct err *err)
+    __attribute__((warn_unused_result));
+
 /*
  * Reads and checks a file.  Errors go to diags, all that can be found; ret is given also then (for
  * the lines of source in messages) and has to be freed.  NULL: the file could not be read at all.

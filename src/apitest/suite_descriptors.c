@@ -4,11 +4,13 @@
 #include "apitest/value_int.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "proto/source.h"
 
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SET_BYTES_MAX ((size_t) 64 * 1024 * 1024)
 
@@ -48,33 +50,28 @@ static char *beside(const struct suite_reader *r, struct str path)
     return copy;
 }
 
-static int read_set(const char *path, struct buf *b, struct err *err)
+int apitest_pool_add_set(struct proto_pool *pool, const char *path, struct err *err)
 {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
+    _cleanup_(buf_done) struct buf b;
+    buf_init(&b, SET_BYTES_MAX);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
         return err_set(err, ERR_NOT_FOUND, "%s: cannot be opened", path);
     }
-    char block[65536];
-    for (size_t n = 1; n > 0 && !b->failed;) {
-        n = fread(block, 1, sizeof block, file);
-        buf_add(b, block, n);
+    int failed = file_read_all(fd, &b);
+    (void) close(fd);
+    if (b.failed) {
+        return err_set(err, ERR_FULL, "%s: larger than 64 MiB", path);
     }
-    bool bad = ferror(file) != 0;
-    (void) fclose(file);
-    if (bad) {
+    if (failed != 0) {
         return err_set(err, ERR_IO, "%s: cannot be read", path);
     }
-    return b->failed ? err_set(err, ERR_FULL, "%s: larger than 64 MiB", path) : 0;
+    return proto_pool_add_set(pool, buf_str(&b), err);
 }
 
 static int add_set(struct proto_pool *pool, const char *path, struct err *err)
 {
-    _cleanup_(buf_done) struct buf b;
-    buf_init(&b, SET_BYTES_MAX);
-    if (read_set(path, &b, err) != 0 || proto_pool_add_set(pool, buf_str(&b), err) != 0) {
-        return err_wrap(err, "protoSet");
-    }
-    return 0;
+    return apitest_pool_add_set(pool, path, err) == 0 ? 0 : err_wrap(err, "protoSet");
 }
 
 /* The paths of importPaths and of the command line. */

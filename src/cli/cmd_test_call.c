@@ -4,6 +4,7 @@
 #include "apitest/scaffold.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/hist.h"
 #include "base/mem.h"
 #include "cli/out.h"
@@ -12,10 +13,12 @@
 #include "proto/json.h"
 #include "proto/wire.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DATA_MAX    ((size_t) 256 * 1024 * 1024)
 #define DEADLINE_MS 10000
@@ -85,27 +88,23 @@ static bool next_value(struct str *rest, struct str *ret)
 
 static int read_data(const char *data, struct buf *b, struct err *err)
 {
-    FILE *file = stdin;
-    char block[65536];
     if (data[0] != '@') {
         buf_add_cstr(b, data);
         return 0;
     }
-    if (strcmp(data, "@-") != 0) {
-        file = fopen(data + 1, "re");
-    }
-    if (file == NULL) {
+    bool standard_input = strcmp(data, "@-") == 0;
+    int fd = standard_input ? STDIN_FILENO : open(data + 1, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
         return err_set(err, ERR_NOT_FOUND, "--data %s: cannot be opened", data);
     }
-    for (size_t n = 1; n > 0;) {
-        n = fread(block, 1, sizeof block, file);
-        buf_add(b, block, n);
+    int failed = file_read_all(fd, b);
+    if (!standard_input) {
+        (void) close(fd);
     }
-    bool bad = ferror(file) != 0;
-    if (file != stdin) {
-        (void) fclose(file);
+    if (b->failed) {
+        return err_set(err, ERR_FULL, "--data %s: larger than 256 MiB", data);
     }
-    return bad ? err_set(err, ERR_IO, "--data %s: cannot be read", data) : 0;
+    return failed == 0 ? 0 : err_set(err, ERR_IO, "--data %s: cannot be read", data);
 }
 
 static int add_request(struct caller *c, struct str json, struct err *err)

@@ -217,22 +217,6 @@ void test_world_done(struct test_world *w)
     io_loop_free(w->loop);
 }
 
-static int read_file(const char *path, struct buf *b, struct err *err)
-{
-    FILE *file = fopen(path, "re");
-    char block[65536];
-    if (file == NULL) {
-        return err_set(err, ERR_NOT_FOUND, "%s: cannot be opened", path);
-    }
-    for (size_t n = 1; n > 0;) {
-        n = fread(block, 1, sizeof block, file);
-        buf_add(b, block, n);
-    }
-    bool bad = ferror(file) != 0 || b->failed;
-    (void) fclose(file);
-    return bad ? err_set(err, ERR_IO, "%s: cannot be read", path) : 0;
-}
-
 static int pool_of_files(struct test_world *w, struct proto_pool *pool, struct err *err)
 {
     const struct cli_test *o = &w->cli->test;
@@ -246,15 +230,7 @@ static int pool_of_files(struct test_world *w, struct proto_pool *pool, struct e
                        : err_wrap(err, "%s:%u:%u", err->pos.file, err->pos.line, err->pos.col);
         }
     }
-    if (o->proto_set == NULL) {
-        return 0;
-    }
-    _cleanup_(buf_done) struct buf b;
-    buf_init(&b, (size_t) 64 * 1024 * 1024);
-    if (read_file(o->proto_set, &b, err) != 0) {
-        return (int) err->code;
-    }
-    return proto_pool_add_set(pool, buf_str(&b), err);
+    return o->proto_set == NULL ? 0 : apitest_pool_add_set(pool, o->proto_set, err);
 }
 
 int test_world_pool(struct test_world *w, const struct proto_pool **ret, struct err *err)

@@ -2,6 +2,7 @@
 #include "conf/node.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "conf/compose_int.h"
 #include "conf/read_int.h"
@@ -89,23 +90,6 @@ void conf_file_done(struct conf_file *file)
     }
 }
 
-/* Reads until the end, at most one byte above the maximum.  0, or an errno value. */
-static int read_all(int fd, struct buf *b)
-{
-    static char piece[65536];
-    while (!b->failed) {
-        ssize_t n = read(fd, piece, sizeof piece);
-        if (n < 0 && errno != EINTR) {
-            return errno;
-        }
-        if (n == 0) {
-            break;
-        }
-        buf_add(b, piece, n < 0 ? 0 : (size_t) n);
-    }
-    return 0;
-}
-
 int conf_text_read(const char *path, struct buf *b, struct err *err)
 {
     bool standard_input = strcmp(path, "-") == 0;
@@ -114,11 +98,11 @@ int conf_text_read(const char *path, struct buf *b, struct err *err)
         return err_errno(err, errno, "cannot open %s", path);
     }
     buf_init(b, CONF_BYTES_MAX);
-    int failed = read_all(fd, b);
+    int failed = file_read_all(fd, b);
     if (!standard_input) {
         (void) close(fd);
     }
-    if (failed != 0) {
+    if (failed != 0 && !b->failed) {
         return err_errno(err, failed, "cannot read %s", conf_text_name(path));
     }
     return b->failed ? refuse_size(conf_text_name(path), err) : 0;

@@ -1,5 +1,6 @@
 /* Files by name: import paths, the folders above the first file, built-in ones. */
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "proto/source_load_int.h"
 
 #include <errno.h>
@@ -187,15 +188,9 @@ static int read_disk(const char *path, struct buf *ret, struct err *err)
     if (!S_ISREG(st.st_mode)) {
         return err_set(err, ERR_INVALID, "\"%s\" is no file", path);
     }
-    char chunk[16384];
-    ssize_t n;
-    while ((n = read(fd, chunk, sizeof chunk)) > 0 && !ret->failed) {
-        buf_add(ret, chunk, (size_t) n);
-    }
-    if (n < 0) {
-        return err_errno(err, errno, "reading \"%s\"", path);
-    }
-    return 0;
+    int failed = file_read_all(fd, ret);
+    /* What is too large is told by the one who knows how much may be. */
+    return failed == 0 || ret->failed ? 0 : err_errno(err, failed, "reading \"%s\"", path);
 }
 
 static int read_path(struct source_search *search, const char *path, struct source_found *ret,

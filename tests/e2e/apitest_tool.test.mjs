@@ -395,6 +395,16 @@ test('one call prints the reply as JSON; many print a summary', async () => {
   assert.match(many.out, /^500 calls in .*\n {2}OK +500\n$/);
 });
 
+test('files without an end are refused, not read for ever', async () => {
+  const args = ['test', 'call', 'SayHello', '--target', target];
+  const set = await pourover([...args, '--proto-set', '/dev/zero'], {}, 30_000);
+  assert.equal(set.code, 1, set.out + set.err);
+  assert.match(set.err, /\/dev\/zero: larger than 64 MiB/);
+  const data = await pourover([...args, '--data', '@/dev/zero'], {}, 30_000);
+  assert.equal(data.code, 1, data.out + data.err);
+  assert.match(data.err, /--data @\/dev\/zero: larger than 256 MiB/);
+});
+
 test('--baseline tells where replies differ, but for what may', async () => {
   const other = await startServer(process.execPath, [SHOP, dir], { env: { TOKEN, RELEASE: '2' } });
   const text = (more) => `- testName: T\n  proto: ./order.proto\n  serviceName: OrderService\n  defaults: {metadata: {authorization: "Bearer \${secret.TOKEN}"}}\n  cases:
