@@ -137,24 +137,3 @@ void rpc_bin_encode(struct str bytes, struct buf *out)
         buf_add(out, chunk, base64_encode((struct str){bytes.ptr + i, n}, false, chunk));
     }
 }
-
-int rpc_bin_next(struct str *rest, struct arena *a, struct str *ret_bytes, struct err *err)
-{
-    struct str piece;
-    if (!str_cut(rest, ',', &piece)) {
-        return 0;
-    }
-    piece = str_trim(piece);
-    size_t max = base64_decoded_max(piece.len), len = 0;
-    char *out = arena_alloc(a, max + 1);
-    if (out == NULL) {
-        return err_set(err, ERR_FULL, "%zu bytes of metadata do not fit", max);
-    }
-    int rc = base64_decode(piece, out, max, &len, err);
-    if (rc < 0) {
-        return rc;
-    }
-    out[len] = '\0';
-    *ret_bytes = (struct str){out, len};
-    return 1;
-}
