@@ -18,6 +18,8 @@ void apitest_report_coverage(const struct apitest_run *run, struct buf *b);
 uint32_t apitest_coverage_ppm(const struct apitest_run *run);
 /* "pass", "FAIL", ... */
 const char *apitest_outcome_word(enum apitest_outcome outcome);
+/* Appends the text in '...' for a shell. */
+void apitest_shell_quote(struct buf *b, struct str text);
 /* The command that repeats just this case. */
 void apitest_report_command(const struct apitest_run *run, const struct apitest_case *c,
                             struct buf *b);

@@ -91,8 +91,7 @@ static void add_diff(const struct apitest_run *run, const struct apitest_suite *
     }
 }
 
-/* Text inside '...' for a shell. */
-static void add_quoted(struct buf *b, struct str text)
+void apitest_shell_quote(struct buf *b, struct str text)
 {
     buf_add_char(b, '\'');
     for (size_t i = 0; i < text.len; i++) {
@@ -128,7 +127,7 @@ void apitest_report_command(const struct apitest_run *run, const struct apitest_
     add_literal(&pattern, c->name);
     buf_add_char(&pattern, '$');
     buf_addf(b, "%s --run ", run->command == NULL ? "pourover test" : run->command);
-    add_quoted(b, buf_str(&pattern));
+    apitest_shell_quote(b, buf_str(&pattern));
 }
 
 static void add_line(const struct apitest_run *run, struct buf *b, struct str text)

@@ -98,15 +98,8 @@ static void add_word(struct buf *b, const char *word)
         buf_addf(b, " %s", word);
         return;
     }
-    buf_add_cstr(b, " '");
-    for (; *word != '\0'; word++) {
-        if (*word == '\'') {
-            buf_add_cstr(b, "'\\''");
-        } else {
-            buf_add_char(b, *word);
-        }
-    }
-    buf_add_char(b, '\'');
+    buf_add_char(b, ' ');
+    apitest_shell_quote(b, str_of(word));
 }
 
 static void add_option(struct buf *b, const char *name, const char *value)
