@@ -261,7 +261,7 @@ void attempt_begin(struct running *running)
     attempt->out = out;
     attempt->text = text;
     attempt->scope = &running->scope;
-    attempt->to = unit_connections(running->unit, running->c);
+    attempt->to = unit_connections(running->unit, (size_t) (result - running->unit->result));
     arena_init(&attempt->arena, ATTEMPT_BYTES_MAX);
     apitest_scope_init(&attempt->step_scope, attempt->scope, runner->options.load->secrets,
                        &attempt->arena, false);

@@ -44,8 +44,9 @@ struct apitest_case_result {
     size_t attempts;
     uint64_t took_us;
     size_t checks;
-    bool flaky; /* passed after a failed attempt */
-    bool over;  /* outcome is final; PENDING then means not chosen */
+    bool flaky;  /* passed after a failed attempt */
+    bool chosen; /* by --run and --tags; cases of setup and teardown go with their test */
+    bool over;   /* outcome is final; PENDING then means not chosen */
     uint64_t reconnects;
     struct arena arena, last; /* last: of an attempt that was written over others */
 };

@@ -48,7 +48,7 @@ static bool tags_choose(const struct apitest_options *options, const struct apit
     return !wanted || found;
 }
 
-bool runner_chooses(const struct apitest_runner *runner, const struct apitest_case *c)
+static bool runner_chooses(const struct apitest_runner *runner, const struct apitest_case *c)
 {
     if (!tags_choose(&runner->options, c)) {
         return false;
@@ -185,6 +185,12 @@ static void add_units(struct apitest_runner *runner, struct suite_run *suite,
     unit_add(runner, suite, test, target, target)->baseline = baseline;
 }
 
+/* Whether --run and --tags are asked for it; fixtures go with what they are for. */
+static bool is_choice(const struct apitest_case *c)
+{
+    return c->role == APITEST_ROLE_TEST && c->test->role == APITEST_ROLE_TEST;
+}
+
 /* Whether methods of the cases may be called at all here. */
 static void check_side_effects(const struct apitest_runner *runner, const struct apitest_test *test,
                                struct conf_diags *diags)
@@ -196,8 +202,7 @@ static void check_side_effects(const struct apitest_runner *runner, const struct
                                                   strcmp(c->http_method, "HEAD") == 0 ||
                                                   strcmp(c->http_method, "OPTIONS") == 0
                                             : c->method->idempotency == PROTO_NO_SIDE_EFFECTS;
-        bool chosen = c->role != APITEST_ROLE_TEST || test->role != APITEST_ROLE_TEST ||
-                      runner_chooses(runner, c);
+        bool chosen = !is_choice(c) || runner_chooses(runner, c);
         if (chosen && !safe && !c->allow_side_effects && c->skip.len == 0) {
             conf_error(
                 diags, c->node,
@@ -233,7 +238,11 @@ static void number_results(struct unit *unit, struct apitest_case_result *first)
         result->c = unit_case(unit, i);
         result->label = str_of(unit->label);
         arena_init(&result->arena, RESULT_BYTES_MAX);
+        bool choice = is_choice(result->c);
+        result->chosen = !choice || runner_chooses(unit->runner, result->c);
+        unit->chosen |= choice && result->chosen;
     }
+    unit->suite->chosen |= unit->chosen;
 }
 
 static void all_results(struct apitest_runner *runner)

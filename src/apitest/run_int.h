@@ -112,6 +112,7 @@ struct unit {
     struct apitest_scope scope;
     struct arena arena; /* for the scope */
     struct cookies cookies;
+    bool chosen; /* some case of the test is */
     bool begun, done, setup_failed;
     size_t next;   /* case to be begun */
     size_t active; /* cases that run */
@@ -125,6 +126,7 @@ struct suite_run {
     struct unit *unit; /* setup, tests, teardown; in this order */
     size_t units;
     enum apitest_role phase;
+    bool chosen; /* some case of the file is */
     bool setup_failed, done;
 };
 
@@ -209,13 +211,13 @@ bool unit_can_begin(const struct unit *unit);
 void unit_begin_next(struct unit *unit);
 void unit_case_done(struct unit *unit, struct apitest_case_result *result);
 const struct apitest_case *unit_case(const struct unit *unit, size_t i);
-struct connections *unit_connections(const struct unit *unit, const struct apitest_case *c);
+/* The target of its i-th case. */
+struct connections *unit_connections(const struct unit *unit, size_t i);
 struct rpc_conn *connections_get(struct connections *to, struct apitest_runner *runner,
                                  const struct apitest_case *c);
 
 /* run.c: begins what can be begun. */
 void runner_pump(struct apitest_runner *runner);
-bool runner_chooses(const struct apitest_runner *runner, const struct apitest_case *c);
 
 static inline bool outcome_is_bad(enum apitest_outcome outcome)
 {

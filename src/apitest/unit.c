@@ -15,18 +15,11 @@ const struct apitest_case *unit_case(const struct unit *unit, size_t i)
     return i < test->n_cases ? test->cases[i] : test->teardown[i - test->n_cases];
 }
 
-struct connections *unit_connections(const struct unit *unit, const struct apitest_case *c)
+struct connections *unit_connections(const struct unit *unit, size_t i)
 {
-    if (c->role != APITEST_ROLE_TEST) {
-        return unit->to[0];
-    }
     /* Hops: the first case on the first target, the next on the other, and back again. */
-    for (size_t i = 0; i < unit->test->n_cases; i++) {
-        if (unit->test->cases[i] == c) {
-            return unit->to[i % 2];
-        }
-    }
-    return unit->to[0];
+    bool is_fixture = i < unit->test->setups || i >= unit->test->setups + unit->test->n_cases;
+    return unit->to[is_fixture ? 0 : (i - unit->test->setups) % 2];
 }
 
 static struct rpc_conn *connection_new(struct connections *to, struct apitest_runner *runner,
@@ -92,8 +85,7 @@ static void pass_over(struct unit *unit)
     while (unit->next < unit->results) {
         const struct apitest_case *c = unit_case(unit, unit->next);
         const char *why = stopped(unit, c);
-        if (c->role == APITEST_ROLE_TEST && unit->test->role == APITEST_ROLE_TEST &&
-            !runner_chooses(unit->runner, c)) {
+        if (!unit->result[unit->next].chosen) {
             leave_out(unit, APITEST_PENDING, "not chosen");
         } else if (why != NULL) {
             leave_out(unit, APITEST_NOT_RUN, why);
@@ -111,27 +103,10 @@ static void settle(struct unit *unit)
     }
 }
 
-static bool test_has_chosen(const struct apitest_runner *runner, const struct apitest_test *test)
-{
-    bool any = false;
-    for (size_t i = 0; test->role == APITEST_ROLE_TEST && i < test->n_cases; i++) {
-        any |= runner_chooses(runner, test->cases[i]);
-    }
-    return any;
-}
-
 /* A test, or a file, of which no case is chosen needs no setup. */
 static bool has_chosen(const struct unit *unit)
 {
-    const struct apitest_suite *suite = unit->suite->suite;
-    if (unit->test->role == APITEST_ROLE_TEST) {
-        return test_has_chosen(unit->runner, unit->test);
-    }
-    bool any = false;
-    for (size_t i = 0; !any && i < suite->tests; i++) {
-        any = test_has_chosen(unit->runner, suite->test[i]);
-    }
-    return any;
+    return unit->test->role == APITEST_ROLE_TEST ? unit->chosen : unit->suite->chosen;
 }
 
 bool unit_can_begin(const struct unit *unit)
