@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define KEPT_BYTES_MAX ((size_t) 512 * 1024 * 1024)
-#define IGNORES_MAX    64
 #define SHOWN_MAX      400
 
 /* The baseline's reply to the same case.  NULL: *ret_outcome says why there is nothing to compare
@@ -37,20 +36,9 @@ static const struct kept_reply *reply_of(struct attempt *attempt, enum apitest_o
     return NULL;
 }
 
-static size_t ignored(const struct apitest_case *c, const char *ret[IGNORES_MAX])
-{
-    size_t n = 0;
-    for (; n < c->ignores && n < IGNORES_MAX; n++) {
-        ret[n] = c->ignore[n].ptr;
-    }
-    return n;
-}
-
 static void compare_calls(struct attempt *attempt, const struct kept_reply *kept, size_t n)
 {
     const struct apitest_case *c = attempt->c;
-    const char *ignore[IGNORES_MAX];
-    size_t ignores = ignored(c, ignore);
     if (kept->code != attempt->result->code) {
         attempt_differs(attempt, "status (baseline)", c->pos, rpc_code_name(kept->code),
                         attempt->out->status.ptr);
@@ -65,7 +53,7 @@ static void compare_calls(struct attempt *attempt, const struct kept_reply *kept
     for (size_t k = 0; k < n; k++) {
         char path[64];
         buf_print(path, sizeof path, "responses[%zu] (baseline)", k);
-        (void) apitest_compare(kept->msg[k], attempt->replies.ptr[k], ignore, ignores, path,
+        (void) apitest_compare(kept->msg[k], attempt->replies.ptr[k], c->ignore, c->ignores, path,
                                &attempt->out->diffs);
     }
 }
@@ -97,8 +85,7 @@ static void compare_bodies(struct attempt *attempt, const struct kept_reply *kep
     }
     if (apitest_json_parse(kept->body, &attempt->arena, &base, &err) == 0 &&
         apitest_json_parse(body, &attempt->arena, &fresh, &err) == 0) {
-        const char *ignore[IGNORES_MAX];
-        (void) apitest_compare_json(base, fresh, ignore, ignored(attempt->c, ignore),
+        (void) apitest_compare_json(base, fresh, attempt->c->ignore, attempt->c->ignores,
                                     "json (baseline)", &attempt->out->diffs);
         return;
     }

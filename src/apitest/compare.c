@@ -11,7 +11,7 @@ enum { SHOWN_MAX = 400, DIFFS_MAX = 50, PATH_BYTES = 4096, DEPTH_MAX = 128, AREN
 
 struct walk {
     struct apitest_diffs *diffs;
-    const char *const *ignore;
+    const struct str *ignore;
     size_t n_ignore;
     struct buf path;
     size_t prefix; /* of the path, which ignored paths do not have */
@@ -53,7 +53,7 @@ static bool is_ignored(const struct walk *w)
         path = (struct str){path.ptr + 1, path.len - 1};
     }
     for (size_t i = 0; i < w->n_ignore; i++) {
-        struct str pattern = str_of(w->ignore[i]);
+        struct str pattern = w->ignore[i];
         if (pattern.len > 0 && covers(pattern, path)) {
             return true;
         }
@@ -298,7 +298,7 @@ static bool compare_messages(struct walk *w, const struct proto_msg *base,
     return same;
 }
 
-static struct walk walk_begin(const char *const *ignore, size_t n_ignore, const char *path,
+static struct walk walk_begin(const struct str *ignore, size_t n_ignore, const char *path,
                               struct apitest_diffs *diffs)
 {
     struct walk w = {.diffs = diffs, .ignore = ignore, .n_ignore = n_ignore};
@@ -316,7 +316,7 @@ static void walk_end(struct walk *w)
 }
 
 bool apitest_compare(const struct proto_msg *base, const struct proto_msg *fresh,
-                     const char *const *ignore, size_t n_ignore, const char *path,
+                     const struct str *ignore, size_t n_ignore, const char *path,
                      struct apitest_diffs *diffs)
 {
     struct walk w = walk_begin(ignore, n_ignore, path, diffs);
@@ -326,7 +326,7 @@ bool apitest_compare(const struct proto_msg *base, const struct proto_msg *fresh
 }
 
 bool apitest_compare_json(const struct apitest_json *base, const struct apitest_json *fresh,
-                          const char *const *ignore, size_t n_ignore, const char *path,
+                          const struct str *ignore, size_t n_ignore, const char *path,
                           struct apitest_diffs *diffs)
 {
     struct walk w = walk_begin(ignore, n_ignore, path, diffs);

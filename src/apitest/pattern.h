@@ -98,9 +98,9 @@ bool apitest_sequence_match(const struct apitest_sequence *sequence, struct prot
  * ("order.id", "lines[*].at").
  */
 bool apitest_compare(const struct proto_msg *base, const struct proto_msg *fresh,
-                     const char *const *ignore, size_t n_ignore, const char *path,
+                     const struct str *ignore, size_t n_ignore, const char *path,
                      struct apitest_diffs *diffs);
 /* The same of two JSON bodies; apitest_json: see value.h. */
 bool apitest_compare_json(const struct apitest_json *base, const struct apitest_json *fresh,
-                          const char *const *ignore, size_t n_ignore, const char *path,
+                          const struct str *ignore, size_t n_ignore, const char *path,
                           struct apitest_diffs *diffs);

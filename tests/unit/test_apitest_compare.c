@@ -10,13 +10,13 @@ static void run(struct t_api *t, const char *type, const struct row *row)
     const struct proto_message_desc *desc = t_api_type(t, type);
     struct proto_msg *base = t_api_json(t, desc, row->base);
     struct proto_msg *fresh = t_api_json(t, desc, row->fresh);
-    const char *ignore[4];
+    struct str ignore[4];
     char paths[128];
     size_t n = 0;
     (void) snprintf(paths, sizeof paths, "%s", row->ignore);
     for (char *save = NULL, *word = strtok_r(paths, " ", &save); word != NULL;
          word = strtok_r(NULL, " ", &save)) {
-        ignore[n++] = word;
+        ignore[n++] = str_of(word);
     }
     t_api_again(t);
     bool same = apitest_compare(base, fresh, ignore, n, "responses[0]", &t->diffs);
