@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "rpc/percent.h"
 
 #include <string.h>
 
@@ -65,18 +66,10 @@ static void add_percent(struct apitest_secrets *secrets, struct str value, const
     apitest_secrets_form(secrets, buf_str(b), 0);
 }
 
-/* As a header grpc-message has it: only what is not printable ASCII, and %. */
 static void add_grpc_message(struct apitest_secrets *secrets, struct str value, struct buf *b)
 {
     buf_clear(b);
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char) value.ptr[i];
-        if (c >= 0x20 && c <= 0x7e && c != '%') {
-            buf_add_char(b, (char) c);
-        } else {
-            buf_addf(b, "%%%02X", (unsigned) c);
-        }
-    }
+    rpc_percent_encode(value, b);
     apitest_secrets_form(secrets, buf_str(b), 0);
 }
 
