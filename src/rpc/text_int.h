@@ -10,4 +10,3 @@ struct str rpc_shown(struct str text, size_t max);
 
 /* Of a token (RFC 9110 section 5.6.2): what methods and names of headers are made of. */
 bool rpc_is_token_char(char c);
-
