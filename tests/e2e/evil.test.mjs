@@ -47,17 +47,19 @@ describe('a server that misbehaves', () => {
   for (const row of CASES.filter(({ connect, atOnce }) => !connect && !atOnce)) {
     test(`evil: ${row.name}`, { skip: noApitest }, async (t) => {
       if (lacks(evil, row)) return t.skip(lacks(evil, row));
+      const codes = [row.code].flat();
       const results = [];
-      for (const code of [row.code].flat()) {
-        results.push({ code, ...await runRow(row, code) });
+      // Which of several codes it is can be a race that each run decides anew.
+      for (let i = 0; i < (codes.length > 1 ? 10 * codes.length : 1); i += 1) {
+        const code = codes[i % codes.length];
+        results.push({ wanted: code, ...await runRow(row, code) });
         if (results.at(-1).code === EXIT_OK) break;
       }
       const last = results.at(-1);
       const told = results.map((each) => each.out + each.err).join('\n');
       assert.notEqual(last.code, 'SIGKILL', `hangs\n${told}`);
       assert.equal(last.code, EXIT_OK, told);
-      const ended = [row.code].flat()[results.length - 1];
-      return ended === 'OK' || assert.ok(stringsOf(last.out).some((text) => row.says.test(text)), `nothing says ${row.says}\n${told}`);
+      return last.wanted === 'OK' || assert.ok(stringsOf(last.out).some((text) => row.says.test(text)), `nothing says ${row.says}\n${told}`);
     });
   }
 
