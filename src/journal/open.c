@@ -41,6 +41,9 @@ static int open_file(struct journal *j, struct err *err)
     if (rc != SQLITE_OK) {
         return journal_fail(j, rc, "open", err);
     }
+    if (sqlite3_db_readonly(j->db, "main") == 1) {
+        return journal_fail(j, SQLITE_READONLY, "open", err);
+    }
     (void) sqlite3_busy_handler(j->db, on_busy, j);
     (void) sqlite3_limit(j->db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
     (void) sqlite3_db_config(j->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

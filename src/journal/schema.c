@@ -152,7 +152,9 @@ static int use_wal(struct journal *j, struct err *err)
 int journal_schema_bring(struct journal *j, const struct journal_schema *schema, struct err *err)
 {
     int version = 0;
-    int rc = read_version(j, schema->n, &version, err);
+    /* One view of the file, as another process may be making its tables just now. */
+    int rc = sql_exec(j, "BEGIN", "open", err);
+    rc = rc == 0 ? sql_finish(j, read_version(j, schema->n, &version, err), err) : rc;
     /* Settled before the first table is made; later it changes nothing. */
     rc = rc == 0 && version == 0 ? sql_exec(j, "PRAGMA auto_vacuum = INCREMENTAL", "write", err)
                                  : rc;
