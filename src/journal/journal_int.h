@@ -12,6 +12,10 @@ struct journal {
     uint64_t wait_from_ms; /* mono: since when it does */
 };
 
+#define JOURNAL_NOT_ONE                                                                 \
+    "is no journal: it is not a file of SQLite; it was left as it is, name another in " \
+    "POUROVER_JOURNAL or move it away"
+
 #define JOURNAL_APPLICATION_ID 0x706f7572 /* "pour" */
 
 /* The steps from nothing to version n: step i makes version i + 1 of version i. */
