@@ -10,6 +10,7 @@ struct journal {
     char *path;            /* with its folder resolved */
     uint64_t patience_ms;  /* how long a call waits for other processes */
     uint64_t wait_from_ms; /* mono: since when it does */
+    bool hands_off;        /* not known to be ours, or damaged: nothing is tidied at the end */
 };
 
 #define JOURNAL_NOT_ONE                                                                 \
@@ -44,6 +45,8 @@ int journal_schema_bring(struct journal *j, const struct journal_schema *schema,
 
 /* Waits a little; false: patience_ms are over since wait_from_ms (0: begins now). */
 bool journal_wait(struct journal *j);
+
+void journal_set_hands_off(struct journal *j, bool on);
 
 /* The error for rc of SQLite, seen when doing `what` ("read", "write").  Returns its code. */
 int journal_fail(struct journal *j, int rc, const char *what, struct err *err);

@@ -86,6 +86,11 @@ int journal_fail(struct journal *j, int rc, const char *what, struct err *err)
     case SQLITE_NOTADB:
         return journal_err(j, err, ERR_INVALID, "%s", JOURNAL_NOT_ONE);
     case SQLITE_CORRUPT:
+    case SQLITE_TOOBIG:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+        /* The limits of the tables are looked after before, so a file that hits them is odd. */
+        journal_set_hands_off(j, true);
         return journal_err(j, err, ERR_INVALID,
                            "is damaged (%s); it was left as it is, move it with its -wal and -shm "
                            "files away or put a backup there: what runs is known by the hosts",

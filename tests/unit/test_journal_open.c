@@ -257,6 +257,27 @@ static void test_a_newer_version_is_refused_and_left_as_it_is(void **state)
                    "that wrote it, or name another file in POUROVER_JOURNAL");
     assert_int_equal(folder_read(file.path, after, sizeof after), len);
     assert_memory_equal(after, before, len);
+    /* Also when the process that wrote it was killed and its last changes wait beside. */
+    static char waiting[262144];
+    struct folder_name wal = folder_name(&folder, "journal.db-wal");
+    assert_done(journal_open_with(file.path, 1000, &later, &j, &err));
+    (void) begun(j, "b", "shop");
+    len = folder_read(file.path, before, sizeof before);
+    size_t wal_len = folder_read(wal.path, waiting, sizeof waiting);
+    journal_close(j);
+    folder_write(file.path, before, len);
+    folder_write(wal.path, waiting, wal_len);
+    assert_int_equal(journal_open(file.path, &j, &err), ERR_INVALID);
+    assert_int_equal(folder_read(file.path, after, sizeof after), len);
+    assert_memory_equal(after, before, len);
+    assert_int_equal(folder_read(wal.path, after, sizeof after), wal_len);
+    assert_memory_equal(after, waiting, wal_len);
+    assert_done(journal_open_with(file.path, 1000, &later, &j, &err));
+    struct journal_release seen;
+    assert_done(journal_find_id(j, "b", &seen, &err));
+    journal_release_done(&seen);
+    journal_close(j);
+
     run_sql(file.path, "PRAGMA user_version = 0");
     assert_refused(file.path, ERR_INVALID,
                    "is damaged (version 0); it was left as it is, move it with its -wal and -shm "
