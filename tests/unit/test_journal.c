@@ -1,4 +1,5 @@
 /* The journal: releases, lines, requests, durations, pruning; one process. */
+#include "journal/journal_int.h"
 #include "support/journal.h"
 
 static struct folder folder;
@@ -157,6 +158,11 @@ static void test_lines_come_in_order_and_the_same_again_is_fine(void **state)
     assert_int_equal(append_line(j, "shop-1", 2, "{\"n\":3}", &err), ERR_CONFLICT);
     assert_message("has another line 2 of release \"shop-1\"; another process carries it out, or "
                    "did");
+    assert_int_equal(append_line(j, "shop-1", 2, "{\"n\":1}", &err), ERR_CONFLICT);
+    struct journal_line other = {2, 1003, lent("west-1"), lent("{\"n\":2}")};
+    assert_int_equal(journal_append(j, "shop-1", &other, &err), ERR_CONFLICT);
+    other = (struct journal_line){2, 1002, lent("west-2"), lent("{\"n\":2}")};
+    assert_int_equal(journal_append(j, "shop-1", &other, &err), ERR_CONFLICT);
     assert_int_equal(append_line(j, "shop-1", 4, "{\"n\":4}", &err), ERR_CONFLICT);
     assert_message("has line 5 of release \"shop-1\", so that line 4 comes too late");
     assert_lines("shop-1", 1, "2@1002 west-1 {\"n\":2};5@1005 west-1 {\"n\":5};");
@@ -375,12 +381,34 @@ static void test_old_releases_go_but_none_that_has_not_ended(void **state)
     assert_int_equal(number, 8);
 }
 
+static uint64_t pragma_of(const char *text)
+{
+    struct sql q = sql_new(j, text);
+    assert_true(sql_row(&q));
+    uint64_t value = sql_get_u64(&q, 0);
+    assert_int_equal(sql_end(&q, "read", &err), 0);
+    return value;
+}
+
+/* A loss of power cannot be had in a test; that SQLite is told to expect it can be seen. */
+static void test_each_write_is_synced(void **state)
+{
+    (void) state;
+    assert_int_equal(pragma_of("PRAGMA synchronous"), 2); /* FULL */
+    assert_int_equal(pragma_of("SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
+    assert_int_equal(pragma_of("PRAGMA foreign_keys"), 1);
+    assert_int_equal(pragma_of("SELECT count(*) FROM pragma_table_list"
+                               " WHERE schema = 'main' AND name NOT LIKE 'sqlite%' AND NOT strict"),
+                     0);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_a_release_is_read_as_it_was_noted),
+        CASE(test_each_write_is_synced),
         CASE(test_a_release_is_noted_once),
         CASE(test_what_cannot_be_noted_is_told),
         CASE(test_lines_come_in_order_and_the_same_again_is_fine),

@@ -423,8 +423,9 @@ static void assert_default(const char *journal, const char *xdg, const char *hom
     const char *const values[] = {journal, xdg, home};
     const char *const names[] = {"POUROVER_JOURNAL", "XDG_STATE_HOME", "HOME"};
     for (size_t i = 0; i < T_LEN(names); i++) {
-        assert_int_equal(values[i] == NULL ? unsetenv(names[i]) : setenv(names[i], values[i], 1),
-                         0);
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+        int rc = values[i] == NULL ? unsetenv(names[i]) : setenv(names[i], values[i], 1);
+        assert_int_equal(rc, 0);
     }
     char *path = journal_default_path();
     assert_string_equal(path, wanted);
