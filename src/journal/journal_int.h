@@ -96,6 +96,6 @@ int journal_number(struct journal *j, const char *id, uint64_t *ret, struct err 
 /* ERR_INVALID or ERR_FULL: not UTF-8, above max bytes.  NULL is "". */
 int journal_check_text(const char *name, struct str text, size_t max, struct err *err)
     __attribute__((warn_unused_result));
-/* The same, and one value of JSON without a line feed. */
+/* The same, and one object of JSON without a line feed. */
 int journal_check_json(const char *name, struct str text, size_t max, struct err *err)
     __attribute__((warn_unused_result));

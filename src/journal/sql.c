@@ -279,6 +279,10 @@ int journal_check_json(const char *name, struct str text, size_t max, struct err
     if (str_find_char(text, '\n') < text.len) {
         return err_set(err, ERR_INVALID, "%s has a line feed; one line of JSON is wanted", name);
     }
+    /* Without blanks around, so that it is the same bytes again out of an envelope (merge.h). */
+    if (text.len < 2 || text.ptr[0] != '{' || text.ptr[text.len - 1] != '}') {
+        return err_set(err, ERR_INVALID, "%s is no object of JSON, from { to }", name);
+    }
     struct json_reader r;
     enum json_token token;
     json_reader_init_deep(&r, text, JSON_WRITER_DEPTH);

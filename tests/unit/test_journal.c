@@ -1,5 +1,6 @@
 /* The journal: releases, lines, requests, durations, pruning; one process. */
 #include "journal/journal_int.h"
+#include "journal/merge.h"
 #include "support/journal.h"
 
 static struct folder folder;
@@ -133,7 +134,11 @@ static void test_what_cannot_be_noted_is_told(void **state)
     assert_err(append_line(j, "shop-1", 1, "{\n}", &err), &err, ERR_INVALID,
                "a line has a line feed; one line of JSON is wanted");
     assert_int_equal(append_line(j, "shop-1", 1, "{\"a\"}", &err), ERR_INVALID);
-    memset(large, '1', sizeof large - 1);
+    assert_err(append_line(j, "shop-1", 1, " {}", &err), &err, ERR_INVALID,
+               "a line is no object of JSON, from { to }");
+    memset(large, ' ', sizeof large - 1);
+    large[0] = '{';
+    large[JOURNAL_LINE_MAX - 1] = '}';
     assert_err(append_line(j, "shop-1", 1, large, &err), &err, ERR_FULL,
                "a line has 65538 bytes, at most 65536 can be noted");
     large[JOURNAL_LINE_MAX] = '\0';
@@ -193,6 +198,43 @@ static void test_what_hosts_know_is_taken_over_at_once(void **state)
     assert_lines("shop-9", 2, "4@14 w {\"n\":4};");
     assert_done(journal_import(j, &release, other, 2, true, &number, &err));
     assert_lines("shop-9", 2, "3@13 w {\"n\":3};4@14 w {\"n\":5};");
+}
+
+/* One machine's journal, written as text to a host, read there into another machine's. */
+static void test_lines_go_from_journal_to_journal_as_text(void **state)
+{
+    (void) state;
+    struct folder_name second = folder_name(&folder, "second.db");
+    struct journal *other = journal_opened(second.path);
+    struct journal_lines lines = {0};
+    struct journal_merged merged;
+    struct journal_release release = release_of("a", "shop");
+    struct buf b;
+    uint64_t number;
+    (void) begun(j, "a", "shop");
+    assert_done(append_line(j, "a", 1, "{ \"x\" : [1, {\"seq\":2}] }", &err));
+    assert_done(append_line(j, "a", 2, "{\"\xc3\xbc\":\"\\u0000\\n\"}", &err));
+    assert_done(journal_read(j, "a", 0, &lines, &err));
+    buf_init(&b, 10000);
+    for (size_t i = 0; i < lines.list.len; i++) {
+        journal_line_write(&b, &lines.list.ptr[i]);
+    }
+    journal_lines_done(&lines);
+    const struct journal_source source[] = {{"west-1", buf_str(&b)}, {"west-2", buf_str(&b)}};
+    journal_merge(source, T_LEN(source), &merged);
+    assert_int_equal(merged.flaws.len + merged.gaps.len, 0);
+    struct journal_line *line = merged.lines.list.ptr;
+    assert_int_equal(merged.lines.list.len, 2);
+    assert_done(journal_import(other, &release, line, 2, false, &number, &err));
+    /* The same lines to both: nothing contradicts. */
+    assert_done(journal_import(j, &release, line, 2, false, &number, &err));
+    journal_close(j);
+    j = other;
+    assert_lines("a", 0,
+                 "1@1001 west-1 { \"x\" : [1, {\"seq\":2}] };"
+                 "2@1002 west-1 {\"\xc3\xbc\":\"\\u0000\\n\"};");
+    journal_merged_done(&merged);
+    buf_done(&b);
 }
 
 static void test_releases_are_found_and_listed(void **state)
@@ -338,12 +380,13 @@ static void test_durations_come_newest_first_and_old_ones_go(void **state)
 static void test_old_releases_go_but_none_that_has_not_ended(void **state)
 {
     (void) state;
-    static char text[30001] = "\"";
+    static char text[30001] = "{\"x\":\"";
     uint64_t gone = 0, request = 0, number = 0;
     struct stat before, after;
     char *answer;
-    memset(text + 1, 'x', sizeof text - 3);
-    text[sizeof text - 2] = '"';
+    memset(text + 6, 'x', sizeof text - 9);
+    text[sizeof text - 3] = '"';
+    text[sizeof text - 2] = '}';
     for (int i = 1; i <= 6; i++) {
         char id[8];
         (void) snprintf(id, sizeof id, "s%d", i);
@@ -413,6 +456,7 @@ int main(void)
         CASE(test_what_cannot_be_noted_is_told),
         CASE(test_lines_come_in_order_and_the_same_again_is_fine),
         CASE(test_what_hosts_know_is_taken_over_at_once),
+        CASE(test_lines_go_from_journal_to_journal_as_text),
         CASE(test_releases_are_found_and_listed),
         CASE(test_a_request_is_put_taken_and_answered),
         CASE(test_a_request_can_be_taken_back_until_it_is_taken),

@@ -211,10 +211,11 @@ static int write_to_the_limit(void *ctx)
     struct err err = {0};
     struct journal_lines lines;
     uint64_t seq = 0;
-    static char text[8001] = "\"";
+    static char text[8001] = "{\"x\":\"";
     (void) ctx;
-    memset(text + 1, 'x', sizeof text - 3);
-    text[sizeof text - 2] = '"';
+    memset(text + 6, 'x', sizeof text - 9);
+    text[sizeof text - 3] = '"';
+    text[sizeof text - 2] = '}';
     if (sigaction(SIGXFSZ, &ignore, NULL) != 0 || setrlimit(RLIMIT_FSIZE, &small) != 0) {
         return 10;
     }
