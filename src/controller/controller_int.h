@@ -24,7 +24,8 @@ struct task {
     uint64_t deadline_ms; /* clock_mono_ms */
     enum release_outcome outcome;
     uint64_t instance;
-    struct buf told; /* lines worth reading, in the order in which they were said */
+    bool salts; /* OP_SHARE: the first one of a walk chooses the salt */
+    struct buf told;        /* lines worth reading, in the order in which they were said */
     struct task *next;      /* of those that run; the owner's */
     struct task *next_done; /* under the mutex */
 };
@@ -46,8 +47,8 @@ struct controller {
     struct release_header header;
     struct release *release;
     uint64_t number, seq;
-    bool is_new;   /* begun in this life */
-    bool loaded_back; /* notes of the way back were read */
+    bool is_new;               /* begun in this life */
+    bool loaded_back;          /* notes of the way back were read */
     struct step_text *text[2]; /* total of each plan */
     size_t texts[2];
     struct buf result; /* what the operation that just ended told */
@@ -132,4 +133,3 @@ int controller_peer(struct controller *c, const char *address, const atomic_bool
 /* life.c */
 void controller_tell(struct controller *c, const struct controller_event *event);
 void controller_make_texts(struct controller *c);
-uint64_t controller_mono_ms(void);

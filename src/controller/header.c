@@ -78,7 +78,8 @@ int controller_header_read(const struct release_config *config, const json_t *js
     ret->began_ms = (uint64_t) json_integer_value(json_object_get(json, "began_ms"));
     ret->basis.share_ppm = (uint32_t) json_integer_value(json_object_get(json, "share_ppm"));
     if (ret->id[0] == '\0' || ret->version[0] == '\0' || !json_is_object(hosts)) {
-        return err_set(err, ERR_INVALID, "the first line of the release has no id, version or hosts");
+        return err_set(err, ERR_INVALID,
+                       "the first line of the release has no id, version or hosts");
     }
     if (json_object_size(hosts) != config->hosts) {
         return err_set(err, ERR_INVALID,
@@ -89,10 +90,11 @@ int controller_header_read(const struct release_config *config, const json_t *js
     for (size_t h = 0; h < config->hosts; h++) {
         const json_t *host = json_object_get(hosts, config->host[h].name);
         if (host == NULL) {
-            return err_set(err, ERR_INVALID,
-                           "release %s was begun without host \"%s\": hosts may not change while it "
-                           "is on its way; put them back, then resume or roll back",
-                           ret->id, config->host[h].name);
+            return err_set(
+                err, ERR_INVALID,
+                "release %s was begun without host \"%s\": hosts may not change while it "
+                "is on its way; put them back, then resume or roll back",
+                ret->id, config->host[h].name);
         }
         ret->basis.host[h].slot = says(host, "slot", "b") ? RELEASE_SLOT_B : RELEASE_SLOT_A;
         ret->basis.host[h].serves = json_is_true(json_object_get(host, "serves"));

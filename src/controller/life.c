@@ -25,12 +25,10 @@ void controller_tell(struct controller *c, const struct controller_event *event)
 void controller_make_texts(struct controller *c)
 {
     for (int d = 0; d < 2; d++) {
-        const struct release_plan *plan =
-            release_plan_in(c->release, (enum release_direction) d);
+        const struct release_plan *plan = release_plan_in(c->release, (enum release_direction) d);
         if (plan->total > c->texts[d]) {
             c->text[d] = mem_realloc_array(c->text[d], plan->total, sizeof *c->text[d]);
-            memset(c->text[d] + c->texts[d], 0,
-                   (plan->total - c->texts[d]) * sizeof *c->text[d]);
+            memset(c->text[d] + c->texts[d], 0, (plan->total - c->texts[d]) * sizeof *c->text[d]);
             c->texts[d] = plan->total;
         }
     }
@@ -170,7 +168,8 @@ static int note_step(struct controller *c, const struct release_note *note, stru
     if (rc == 0 && note->status == STEP_DONE) {
         struct err ignored = {0};
         (void) journal_add_time(c->options.journal, c->config->service,
-                                release_step_name[note->key.kind], s->took_ms, &ignored);
+                                release_step_name[note->key.kind], s->took_ms,
+                                clock_wall_ms(), &ignored);
     }
     if (rc == 0 && step >= 0) {
         tell_step(c, note, step, s);
@@ -197,10 +196,14 @@ static int take_note(struct controller *c, const struct release_note *note, stru
 {
     controller_make_texts(c);
     switch (note->kind) {
-    case NOTE_STEP: return note_step(c, note, err);
-    case NOTE_MODE: return note_mode(c, note, err);
-    case NOTE_BACK: return controller_write_note(c, note, NULL, 0, err);
-    case NOTE_KINDS: break;
+    case NOTE_STEP:
+        return note_step(c, note, err);
+    case NOTE_MODE:
+        return note_mode(c, note, err);
+    case NOTE_BACK:
+        return controller_write_note(c, note, NULL, 0, err);
+    case NOTE_KINDS:
+        break;
     }
     return 0;
 }
@@ -212,14 +215,22 @@ static int feed(struct controller *c, const struct release_event *event, struct 
         const struct release_act *act = &acts.act[i];
         int rc = 0;
         switch (act->kind) {
-        case ACT_NOTE: rc = take_note(c, &act->note, err); break;
-        case ACT_DO: controller_start(c, &act->op); break;
-        case ACT_CANCEL: controller_cancel(c, act->op.id); break;
+        case ACT_NOTE:
+            rc = take_note(c, &act->note, err);
+            break;
+        case ACT_DO:
+            controller_start(c, &act->op);
+            break;
+        case ACT_CANCEL:
+            controller_cancel(c, act->op.id);
+            break;
         case ACT_REFUSE:
             c->has_refusal = true;
             c->refusal = act->refusal;
             break;
-        case ACT_END: c->ended = true; break;
+        case ACT_END:
+            c->ended = true;
+            break;
         }
         if (rc < 0) {
             return rc;
@@ -235,9 +246,9 @@ static const char *why_refused(const struct controller *c)
     static const char *const text[REFUSALS] = {
         [REFUSE_NOT_NOW] = "the release is not in a state where this can be done",
         [REFUSE_ENDED] = "the release has ended",
-        [REFUSE_BACK_OF_BACK] =
-            "it is rolling back already; a rollback is not rolled back: let it end, then release the "
-            "other version",
+        [REFUSE_BACK_OF_BACK] = "it is rolling back already; a rollback is not rolled back: let it "
+                                "end, then release the "
+                                "other version",
         [REFUSE_BARRIER] =
             "its migration is a barrier: the old version does not run with the new schema; --force "
             "rolls back all the same",
@@ -284,9 +295,9 @@ static int obey(struct controller *c, const char *text, const char **ret_answer,
     int rc = 0;
     *ret_answer = "this version does not know the request";
     if (known) {
-        buf_print(said, sizeof said, "%s by %s%s%s",
-                  json_string_value(json_object_get(json, "do")), by == NULL ? "somebody" : by,
-                  why == NULL || why[0] == '\0' ? "" : ": ", why == NULL ? "" : why);
+        buf_print(said, sizeof said, "%s by %s%s%s", json_string_value(json_object_get(json, "do")),
+                  by == NULL ? "somebody" : by, why == NULL || why[0] == '\0' ? "" : ": ",
+                  why == NULL ? "" : why);
         controller_tell(c, &(struct controller_event){.kind = CONTROLLER_TOLD, .text = said});
         c->has_refusal = false;
         rc = feed(c, &event, err);

@@ -22,11 +22,10 @@ static int glance(struct controller *c, const atomic_bool *cancelled, uint64_t d
     struct router *copy = mem_array(n, sizeof *copy);
     uint64_t now_ms = clock_mono_ms();
     for (size_t i = 0; i < n; i++) {
-        copy[i] = (struct router){.name = mem_strdup(c->router[i].name),
-                                  .url = mem_strdup(c->router[i].url),
-                                  .socket = c->router[i].socket == NULL
-                                                ? NULL
-                                                : mem_strdup(c->router[i].socket)};
+        copy[i] = (struct router){
+            .name = mem_strdup(c->router[i].name),
+            .url = mem_strdup(c->router[i].url),
+            .socket = c->router[i].socket == NULL ? NULL : mem_strdup(c->router[i].socket)};
     }
     g->loop = io_loop_new();
     if (http_client_new(g->loop, &g->http, err) < 0) {

@@ -158,8 +158,7 @@ static void read_touches(const struct release_config *config, const json_t *json
 {
     const json_t *touch = json_object_get(json, "touch");
     for (size_t h = 0; h < config->hosts; h++) {
-        note->touch[h] =
-            (uint8_t) json_integer_value(json_object_get(touch, config->host[h].name));
+        note->touch[h] = (uint8_t) json_integer_value(json_object_get(touch, config->host[h].name));
     }
 }
 

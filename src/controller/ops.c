@@ -30,10 +30,14 @@ enum release_outcome task_fail(struct task *t, const struct err *err)
 {
     task_tell(t, "%s", err->msg);
     switch ((int) err->code) {
-    case ERR_UNREACHABLE: return RELEASE_AWAY;
-    case ERR_TIMEOUT: return RELEASE_LATE;
-    case ERR_CANCELLED: return RELEASE_CANCELLED;
-    default: return RELEASE_FAILED;
+    case ERR_UNREACHABLE:
+        return RELEASE_AWAY;
+    case ERR_TIMEOUT:
+        return RELEASE_LATE;
+    case ERR_CANCELLED:
+        return RELEASE_CANCELLED;
+    default:
+        return RELEASE_FAILED;
     }
 }
 
@@ -59,7 +63,8 @@ bool task_sleep(struct task *t, uint64_t ms)
 static enum release_outcome carry_out(struct task *t)
 {
     switch ((int) t->op.kind) {
-    case OP_TEST: return task_test(t);
+    case OP_TEST:
+        return task_test(t);
     case OP_KEEP_UP:
     case OP_DRAIN:
     case OP_QUIET:
@@ -70,8 +75,10 @@ static enum release_outcome carry_out(struct task *t)
     case OP_CAPACITY:
     case OP_SHARE:
     case OP_VERIFY:
-    case OP_DWELL: return task_at_router(t);
-    default: return task_at_host(t);
+    case OP_DWELL:
+        return task_at_router(t);
+    default:
+        return task_at_host(t);
     }
 }
 
@@ -117,6 +124,9 @@ void controller_start(struct controller *c, const struct release_op *op)
     t->op = *op;
     t->deadline_ms = clock_mono_ms() + op->deadline_ms;
     buf_init(&t->told, TOLD_BYTES);
+    t->salts = op->kind == OP_SHARE && op->share_ppm == 0 &&
+               release_direction(c->release) == RELEASE_FORWARD &&
+               release_share_ppm(c->release) == 0;
     t->next = c->running;
     c->running = t;
     start_thread(t);
@@ -141,8 +151,7 @@ static void wait_for_done(struct controller *c, uint64_t wait_ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    while (c->done == NULL &&
-           pthread_cond_timedwait(&c->cond, &c->mutex, &until) != ETIMEDOUT) {
+    while (c->done == NULL && pthread_cond_timedwait(&c->cond, &c->mutex, &until) != ETIMEDOUT) {
     }
 }
 

@@ -63,7 +63,8 @@ static enum release_outcome soak(struct task *t)
         first = begun ? first : seen;
         if (!copy->runs || copy->restarts > first.copy[t->op.slot].restarts ||
             copy->instance != first.copy[t->op.slot].instance) {
-            task_tell(t, "after it had joined: %s", copy->runs ? "it was restarted" : dead_text(copy));
+            task_tell(t, "after it had joined: %s",
+                      copy->runs ? "it was restarted" : dead_text(copy));
             return RELEASE_EXCEEDED;
         }
         rc = controller_peer(t->c, address, &t->cancelled, t->deadline_ms, &serves, &track, state,
@@ -106,11 +107,15 @@ static enum release_outcome migrate(struct task *t)
         return by_driver(t, rc, &err);
     }
     switch (state) {
-    case MIGRATION_DONE: return RELEASE_OK;
-    case MIGRATION_RUNS: return t->cancelled ? RELEASE_CANCELLED : RELEASE_LATE;
-    case MIGRATION_FAILED: return RELEASE_FAILED;
+    case MIGRATION_DONE:
+        return RELEASE_OK;
+    case MIGRATION_RUNS:
+        return t->cancelled ? RELEASE_CANCELLED : RELEASE_LATE;
+    case MIGRATION_FAILED:
+        return RELEASE_FAILED;
     case MIGRATION_NONE:
-    case MIGRATION_LOST: break;
+    case MIGRATION_LOST:
+        break;
     }
     task_tell(t, "the migration was begun and was cut off; nobody knows whether it was done");
     return RELEASE_UNKNOWN;
@@ -253,25 +258,40 @@ enum release_outcome task_at_host(struct task *t)
         place = place_of(t);
     }
     switch ((int) t->op.kind) {
-    case OP_PREFLIGHT: return by_driver(t, driver->preflight(&place, &err), &err);
-    case OP_ROOM: return by_driver(t, driver->room(&place, &err), &err);
-    case OP_PULL: return by_driver(t, driver->pull(&place, &err), &err);
-    case OP_FAIL: return by_driver(t, driver->health_fail(&place, &err), &err);
-    case OP_PASS: return by_driver(t, driver->health_pass(&place, &err), &err);
-    case OP_STOP: return by_driver(t, driver->stop(&place, false, &err), &err);
-    case OP_PROXY: return by_driver(t, driver->proxy(&place, &err), &err);
-    case OP_CONNECT: return by_driver(t, driver->connect(&place, &err), &err);
-    case OP_START: return start(t, &place);
-    case OP_SOAK: return soak(t);
-    case OP_OBSERVE: return observe(t);
-    case OP_MIGRATE: return migrate(t);
-    case OP_LOCK: return lock(t);
-    case OP_HOOK: return run_hook(t);
+    case OP_PREFLIGHT:
+        return by_driver(t, driver->preflight(&place, &err), &err);
+    case OP_ROOM:
+        return by_driver(t, driver->room(&place, &err), &err);
+    case OP_PULL:
+        return by_driver(t, driver->pull(&place, &err), &err);
+    case OP_FAIL:
+        return by_driver(t, driver->health_fail(&place, &err), &err);
+    case OP_PASS:
+        return by_driver(t, driver->health_pass(&place, &err), &err);
+    case OP_STOP:
+        return by_driver(t, driver->stop(&place, false, &err), &err);
+    case OP_PROXY:
+        return by_driver(t, driver->proxy(&place, &err), &err);
+    case OP_CONNECT:
+        return by_driver(t, driver->connect(&place, &err), &err);
+    case OP_START:
+        return start(t, &place);
+    case OP_SOAK:
+        return soak(t);
+    case OP_OBSERVE:
+        return observe(t);
+    case OP_MIGRATE:
+        return migrate(t);
+    case OP_LOCK:
+        return lock(t);
+    case OP_HOOK:
+        return run_hook(t);
     case OP_WAIT:
         if (task_sleep(t, t->op.wait_ms)) {
             return RELEASE_OK;
         }
         return t->cancelled ? RELEASE_CANCELLED : RELEASE_LATE;
-    default: BUG("no host does \"%s\"", release_op_name[t->op.kind]);
+    default:
+        BUG("no host does \"%s\"", release_op_name[t->op.kind]);
     }
 }

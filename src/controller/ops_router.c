@@ -8,7 +8,6 @@
 #define LOOK_MS      250
 #define PPM          1000000u
 #define RELEASE_BY   65 /* what a router keeps of who asked */
-#define READY_LOOKED 3
 
 static const char *const track_word[RELEASE_TRACKS] = {"stable", "canary"};
 
@@ -132,14 +131,16 @@ static enum release_outcome judge(struct task *t, const struct port_figures *f)
         return RELEASE_NOTHING;
     }
     if (limits->has_errors && ppm_of(errors, requests) > limits->errors_ppm) {
-        task_tell(t, "%llu of %llu requests of the new version failed (%.2f %%), the limit is %g %%",
+        task_tell(t,
+                  "%llu of %llu requests of the new version failed (%.2f %%), the limit is %g %%",
                   (unsigned long long) errors, (unsigned long long) requests,
                   ppm_of(errors, requests) / 1e4, limits->errors_ppm / 1e4);
         return RELEASE_EXCEEDED;
     }
     if (limits->has_p99 && f->p99_us[TRACK_CANARY] > limits->p99_us) {
-        task_tell(t, "one of a hundred requests of the new version took %.1f ms or more, the limit is "
-                     "%.1f ms",
+        task_tell(t,
+                  "one of a hundred requests of the new version took %.1f ms or more, the limit is "
+                  "%.1f ms",
                   (double) f->p99_us[TRACK_CANARY] / 1e3, (double) limits->p99_us / 1e3);
         return RELEASE_EXCEEDED;
     }
@@ -225,9 +226,7 @@ static enum release_outcome dwell(struct task *t, const struct port_routers *at)
 static enum release_outcome share(struct task *t, const struct port_routers *at)
 {
     struct err err = {0};
-    bool first = t->op.share_ppm == 0 && release_direction(t->c->release) == RELEASE_FORWARD &&
-                 release_share_ppm(t->c->release) == 0;
-    return ended(t, port_share(at, t->op.share_ppm, first ? t->c->header.salt : NULL, &err), &err);
+    return ended(t, port_share(at, t->op.share_ppm, t->salts ? t->c->header.salt : NULL, &err), &err);
 }
 
 static enum release_outcome drain(struct task *t, const struct port_routers *at,
@@ -253,13 +252,17 @@ enum release_outcome task_at_router(struct task *t)
         return task_fail(t, &err);
     }
     switch ((int) t->op.kind) {
-    case OP_KEEP_UP: return keep_up(t, &at, address);
-    case OP_CAPACITY: return capacity(t, &at);
-    case OP_DRAIN: return drain(t, &at, address);
+    case OP_KEEP_UP:
+        return keep_up(t, &at, address);
+    case OP_CAPACITY:
+        return capacity(t, &at);
+    case OP_DRAIN:
+        return drain(t, &at, address);
     case OP_QUIET:
         return is_known(t, &at, address) ? ended(t, port_quiet(&at, address, &err), &err)
                                          : RELEASE_OK;
-    case OP_READY: return ready(t, &at, address);
+    case OP_READY:
+        return ready(t, &at, address);
     case OP_ADD: {
         const struct release_host *host = &t->c->config->host[t->op.host];
         return ended(t,
@@ -267,11 +270,17 @@ enum release_outcome task_at_router(struct task *t)
                               t->c->header.id, &err),
                      &err);
     }
-    case OP_REMOVE: return ended(t, port_remove(&at, address, &err), &err);
-    case OP_TRACK: return ended(t, port_track(&at, address, track, &err), &err);
-    case OP_SHARE: return share(t, &at);
-    case OP_VERIFY: return ended(t, port_verify(&at, NULL, 0, t->op.share_ppm, &err), &err);
-    case OP_DWELL: return dwell(t, &at);
-    default: BUG("no router does \"%s\"", release_op_name[t->op.kind]);
+    case OP_REMOVE:
+        return ended(t, port_remove(&at, address, &err), &err);
+    case OP_TRACK:
+        return ended(t, port_track(&at, address, track, &err), &err);
+    case OP_SHARE:
+        return share(t, &at);
+    case OP_VERIFY:
+        return ended(t, port_verify(&at, NULL, 0, t->op.share_ppm, &err), &err);
+    case OP_DWELL:
+        return dwell(t, &at);
+    default:
+        BUG("no router does \"%s\"", release_op_name[t->op.kind]);
     }
 }

@@ -234,8 +234,8 @@ static enum release_outcome run_suites(struct test_run *run)
         .n_tags = tests->tags.len,
         .load = &run->load,
     };
-    run->runner = apitest_runner_new(run->loop, &options, run->suite.ptr, run->suite.len,
-                                     &run->diags, &err);
+    run->runner =
+        apitest_runner_new(run->loop, &options, run->suite.ptr, run->suite.len, &run->diags, &err);
     if (run->runner == NULL) {
         tell_diags(run, &run->diags);
         return task_fail(run->t, &err);

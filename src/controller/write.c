@@ -76,7 +76,8 @@ int controller_write_line(struct controller *c, int host, struct str json, struc
     struct journal_line row = {
         .seq = ++c->seq,
         .at_ms = clock_wall_ms(),
-        .host = host < 0 ? (char *) (uintptr_t) "" : (char *) (uintptr_t) c->config->host[host].name,
+        .host =
+            host < 0 ? (char *) (uintptr_t) "" : (char *) (uintptr_t) c->config->host[host].name,
         .text = text.ptr,
     };
     int rc = journal_append(c->options.journal, c->header.id, &row, err);
