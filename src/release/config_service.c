@@ -205,11 +205,6 @@ static void build_lists(struct config_build *b)
 void config_service(struct config_build *b)
 {
     const struct conf_node *service = config_scalar(b->root, "service");
-    const struct conf_node *schema = config_scalar(b->root, "schema");
-    if (schema != NULL && !str_eq_cstr(schema->text, "1")) {
-        (void) conf_error(b->diags, schema, "this version knows schema 1 only, not %.16s",
-                          schema->text.ptr);
-    }
     if (service != NULL && config_name(b, service, "a service")) {
         b->c->service = service->text.ptr;
     }
