@@ -229,6 +229,8 @@ int release_config_host(const struct release_config *config, const char *name);
 
 /* The tables behind release.yaml and fleet.yaml: for `schema`, the reference and messages. */
 extern const struct conf_key release_keys[], fleet_keys[];
+/* YAML, by section: `all` is for every file, others are for sections that are there. */
+extern const char release_defaults[];
 
 /* The whole configuration as YAML with the origin of each value in a comment (`config`). */
 void release_config_print(const struct release_config *config, struct buf *b);
