@@ -271,6 +271,19 @@ static bool is_empty(const struct conf_node *node)
     return node->kind == CONF_SCALAR ? conf_is_null(node) || node->text.len == 0 : node->len == 0;
 }
 
+/* Of CONF_OR_TEXT, when it is no map. */
+static int check_text_or_map(struct conf_diags *diags, const struct conf_node *node,
+                             const struct conf_key *key)
+{
+    char seen[64];
+    return is_text(node)
+               ? 0
+               : conf_error(diags, node,
+                            "each %s of \"%.64s\" has to be text or a map, but this is %s",
+                            key->want == CONF_WANT_LIST ? "item" : "value", key->name,
+                            conf_describe(node, seen));
+}
+
 /* The table of each value of a map of names. */
 static int check_named(struct conf_diags *diags, const struct conf_node *node,
                        const struct conf_key *key)
@@ -279,7 +292,8 @@ static int check_named(struct conf_diags *diags, const struct conf_node *node,
     int rc = 0;
     for (size_t i = 0; i < node->len; i++) {
         const struct conf_entry *entry = &node->entry[i];
-        if ((key->flags & CONF_OR_TEXT) != 0 && is_text(entry->value)) {
+        if ((key->flags & CONF_OR_TEXT) != 0 && entry->value->kind != CONF_MAP) {
+            rc = check_text_or_map(diags, entry->value, key) < 0 ? ERR_INVALID : rc;
             continue;
         }
         (void) snprintf(what, sizeof what, "%s of \"%.40s\"", text_quote(entry->key->text, name),
@@ -304,7 +318,8 @@ static int check_inner(struct conf_diags *diags, const struct conf_node *node,
     }
     (void) snprintf(what, sizeof what, "an item of \"%.64s\"", key->name);
     for (size_t i = 0; node->kind == CONF_LIST && i < node->len; i++) {
-        if ((key->flags & CONF_OR_TEXT) != 0 && is_text(node->item[i])) {
+        if ((key->flags & CONF_OR_TEXT) != 0 && node->item[i]->kind != CONF_MAP) {
+            rc = check_text_or_map(diags, node->item[i], key) < 0 ? ERR_INVALID : rc;
             continue;
         }
         rc = conf_check_keys(diags, node->item[i], what, key->inner) < 0 ? ERR_INVALID : rc;

@@ -156,13 +156,15 @@ static const struct conf_node *load_overlay(struct config_build *b)
     return load_file(b, path);
 }
 
-/* What a fleet file gives to a release: not its schema. */
+/* What a fleet file gives to a release; other keys were told. */
 static struct conf_node *fleet_part(struct config_build *b, const struct conf_node *fleet)
 {
     struct conf_node *part = config_copy(&b->c->arena, fleet);
     size_t n = 0;
     for (size_t i = 0; i < part->len; i++) {
-        if (!str_eq_cstr(part->entry[i].key->text, "schema")) {
+        struct str key = part->entry[i].key->text;
+        if (str_eq_cstr(key, "datacenters") || str_eq_cstr(key, "hosts") ||
+            str_eq_cstr(key, "routers")) {
             part->entry[n++] = part->entry[i];
         }
     }
@@ -190,6 +192,13 @@ static void merge_fleet(struct config_build *b)
     }
     const char *dir = folder_of(&c->arena, c->path);
     c->fleet_path = name[0] == '/' ? name : config_path(&c->arena, dir, name);
+    if (access(c->fleet_path, R_OK) != 0) {
+        (void) conf_error(b->diags, config_scalar(b->root, "fleet"),
+                          "the fleet file \"%.200s\" cannot be read: %s", c->fleet_path,
+                          strerror(errno)); /* NOLINT(concurrency-mt-unsafe) */
+        b->fleet_failed = true;
+        return;
+    }
     const struct conf_node *fleet = load_file(b, c->fleet_path);
     b->fleet_failed = fleet == NULL;
     if (fleet == NULL) {

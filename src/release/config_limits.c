@@ -91,7 +91,7 @@ static void check_per_dc(struct config_build *b, const struct conf_node *per_dc,
             const struct conf_node *places[] = {batch, per_dc};
             (void) conf_error(b->diags, written(b, places, 2),
                               "a batch of %u is more than may leave at once: data center \"%.64s\" "
-                              "has %u stable hosts, and %u have to stay",
+                              "has %u stable hosts, of which keep_up holds %u",
                               (unsigned) spec->batch, b->c->dc[dc], n, keep);
             return;
         }

@@ -17,9 +17,10 @@ struct printer {
 static bool is_plain(const struct conf_node *node)
 {
     int64_t number;
-    return node->style == CONF_PLAIN && (conf_is_null(node) || str_eq_cstr(node->text, "true") ||
-                                         str_eq_cstr(node->text, "false") ||
-                                         num_i64(node->text, INT64_MIN, INT64_MAX, &number) == 0);
+    return node->style == CONF_PLAIN &&
+           (conf_is_null(node) || str_eq_cstr(node->text, "true") ||
+            str_eq_cstr(node->text, "false") ||
+            num_i64(node->text, INT64_MIN, INT64_MAX, &number) == 0 || num_is_decimal(node->text));
 }
 
 static void write_flow(struct yaml_writer *w, const struct conf_node *node)
@@ -65,6 +66,14 @@ static void add_key(struct buf *b, const struct conf_node *key)
     buf_add_char(b, ':');
 }
 
+/* Names in the folder of the release file are said without it. */
+static const char *short_name(const struct release_config *config, const char *name)
+{
+    const char *slash = strrchr(config->path, '/');
+    size_t len = slash == NULL ? 0 : (size_t) (slash - config->path) + 1;
+    return strncmp(name, config->path, len) == 0 ? name + len : name;
+}
+
 static void add_origin(struct printer *p, const struct conf_node *node, size_t line_from)
 {
     size_t columns = p->out->len - line_from;
@@ -72,7 +81,7 @@ static void add_origin(struct printer *p, const struct conf_node *node, size_t l
     if (config_is_default(p->config, node)) {
         buf_add_cstr(p->out, "default\n");
     } else {
-        buf_addf(p->out, "%s:%u\n", node->pos.file, node->pos.line);
+        buf_addf(p->out, "%s:%u\n", short_name(p->config, node->pos.file), node->pos.line);
     }
 }
 

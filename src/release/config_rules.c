@@ -46,6 +46,18 @@ static void check_connect(struct config_build *b, const struct conf_node *node,
     }
 }
 
+static bool has_unknown(const struct conf_node *node)
+{
+    for (size_t i = 0; i < node->len; i++) {
+        struct str key = node->entry[i].key->text;
+        if (!str_eq_cstr(key, "retry") && !str_eq_cstr(key, "send") &&
+            !str_eq_cstr(key, "expect") && !str_eq_cstr(key, "bare")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void build_connect(struct config_build *b, struct conf_node *node,
                           struct release_connect *ret)
 {
@@ -66,6 +78,9 @@ static void build_connect(struct config_build *b, struct conf_node *node,
             to = one;
             ret->kind = (enum release_connect_kind) i;
         }
+    }
+    if (to == NULL && has_unknown(node)) {
+        return; /* told: it was meant as a protocol */
     }
     if (to == NULL) {
         (void) conf_error(b->diags, node,

@@ -144,8 +144,8 @@ static const struct conf_key health_keys[] = {
 };
 
 #define ROLE_KEYS(of)                                                                              \
-    {"services", CONF_WANT_TEXTS, CONF_REQUIRED | CONF_NOT_EMPTY, "in the order of starting",      \
-     NULL},                                                                                        \
+    {"services", CONF_WANT_TEXTS, CONF_REQUIRED | CONF_NOT_EMPTY,                                  \
+     "its services, in the order of starting", NULL},                                              \
         {"ready", CONF_WANT_MAP, 0, "when " of " is ready", ready_keys},                           \
         {"stop", CONF_WANT_MAP, 0, "how " of " is stopped", stop_keys},                            \
     {                                                                                              \
@@ -377,7 +377,7 @@ static const struct conf_key windows_keys[] = {
 
 const struct conf_key release_keys[] = {
     {"schema", CONF_WANT_INTEGER, 0, "1, the version of this format", NULL},
-    {"service", CONF_WANT_TEXT, CONF_REQUIRED | CONF_NOT_EMPTY, "name of the service", NULL},
+    {"service", CONF_WANT_TEXT, CONF_REQUIRED | CONF_NOT_EMPTY, "the name of the service", NULL},
     {"fleet", CONF_WANT_TEXT, CONF_NOT_EMPTY,
      "path of a file with data centers, hosts and routers; what stands here goes over it", NULL},
     {"datacenters", CONF_WANT_TEXTS, CONF_NOT_EMPTY, "data centers in the order of releasing",
