@@ -34,7 +34,7 @@ void fleet_done(struct fleet *fleet)
 
 bool fleet_interrupted(const struct fleet *fleet)
 {
-    return fleet->interrupted != NULL && *fleet->interrupted;
+    return fleet->interrupted != NULL && atomic_load(fleet->interrupted);
 }
 
 int fleet_blame(const struct fleet_router *r, struct err *err)
