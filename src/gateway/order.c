@@ -98,7 +98,7 @@ static void start_reading(struct fleet_router *r, enum fleet_place place)
         fleet_start_read(r, NULL);
         break;
     case FLEET_IN_STATUS:
-        fleet_start_status(r);
+        fleet_start_status(r, NULL);
         break;
     case FLEET_IN_EVENTS:
         fleet_start_events(r, "0", 1);
