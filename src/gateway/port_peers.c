@@ -146,6 +146,11 @@ static void tell_of_drain(struct port *p, bool over)
 {
     size_t n = p->fleet.len;
     struct drain_requests *list = mem_array(n, sizeof *list);
+    for (size_t i = 0; i < n; i++) {
+        if (p->row[i].why.code != ERR_UNREACHABLE) { /* its last call was only given up */
+            p->fleet.router[i].err = (struct err){0};
+        }
+    }
     fleet_read_requests(&p->fleet, &p->ref, 1, clock_mono_ms(), list);
     for (size_t i = 0; i < n; i++) {
         tell_requests(p, i, "cut", list[i].cut.ptr, list[i].cut.len);
