@@ -64,11 +64,12 @@ struct release_key {
 /* How far a host had come when the way back began. */
 enum release_touch {
     TOUCH_NONE,
-    TOUCH_LEFT,
-    TOUCH_STOPPED,
-    TOUCH_STARTED,
-    TOUCH_JOINED,
-    TOUCH_ALL
+    TOUCH_LEFT,    /* in place: out of the routers, nothing stopped */
+    TOUCH_STOPPED, /* in place: stopped, and not back in the routers; beside: the new copy was begun
+                    */
+    TOUCH_JOINED,  /* the new copy serves; beside: the old one is still warm */
+    TOUCH_ALL,     /* beside: the old copy is gone */
+    TOUCH_ON_CANARY = 16 /* with one of the above: the new copy is on the canary track */
 };
 
 struct release_note {
