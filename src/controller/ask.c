@@ -88,9 +88,15 @@ static int ask_near(struct controller *c, struct str text, struct err *err)
             return rc;
         }
         if (rc == 0 && clock_mono_ms() >= until_ms) {
-            struct err ignored = {0};
-            (void) journal_withdraw(c->options.journal, request, &ignored);
-            return err_set(err, ERR_TIMEOUT, "the controller of %s does not answer", c->header.id);
+            rc = journal_withdraw(c->options.journal, request, err);
+            if (rc == ERR_CONFLICT) {
+                until_ms = clock_mono_ms() + NEAR_MS; /* it was taken just now */
+                rc = 0;
+                continue;
+            }
+            return rc < 0 ? rc
+                          : err_set(err, ERR_TIMEOUT, "the controller of %s does not answer",
+                                    c->header.id);
         }
         nap();
     }

@@ -7,7 +7,6 @@
 #include "controller/controller.h"
 #include "gateway/port.h"
 
-#include <jansson.h>
 #include <pthread.h>
 
 #define LEASE_MS        30000 /* without a beat the lease is anybody's */
@@ -15,6 +14,11 @@
 #define LOOP_MS         50 /* how soon a request in the journal is seen */
 #define STEP_TEXT_BYTES 16384
 #define TOLD_BYTES      65536
+
+struct json_t; /* of jansson, whose header does not go with base/json.h */
+
+extern const char *const note_status_name[], *const note_mode_name[], *const note_direction_name[],
+                                                                          *const note_kind_name[];
 
 struct task {
     struct controller *c;
@@ -24,7 +28,7 @@ struct task {
     uint64_t deadline_ms; /* clock_mono_ms */
     enum release_outcome outcome;
     uint64_t instance;
-    bool salts; /* OP_SHARE: the first one of a walk chooses the salt */
+    bool salts;             /* OP_SHARE: the first one of a walk chooses the salt */
     struct buf told;        /* lines worth reading, in the order in which they were said */
     struct task *next;      /* of those that run; the owner's */
     struct task *next_done; /* under the mutex */
@@ -79,13 +83,13 @@ struct controller {
 /* notes.c: a note as JSON and back. ERR_INVALID: not one of ours, or of a host or step we lack. */
 void controller_note_write(const struct release_config *config, const struct release_note *note,
                            const char *text, uint64_t took_ms, struct buf *b);
-int controller_note_read(const struct release_config *config, const json_t *json,
+int controller_note_read(const struct release_config *config, const struct json_t *json,
                          struct release_note *ret, struct err *err);
 
 /* header.c */
 void controller_header_write(const struct release_config *config,
                              const struct release_header *header, struct buf *b);
-int controller_header_read(const struct release_config *config, const json_t *json,
+int controller_header_read(const struct release_config *config, const struct json_t *json,
                            struct release_header *ret, struct err *err);
 
 /* write.c: what is written before anything is done. */

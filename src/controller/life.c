@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "controller/controller_int.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -157,6 +158,16 @@ static void tell_step(struct controller *c, const struct release_note *note, int
     }
 }
 
+/* For forecasts; a release does not fail for want of it. */
+static void add_time(struct controller *c, enum release_step_kind kind, uint64_t took_ms)
+{
+    struct err err = {0};
+    if (journal_add_time(c->options.journal, c->config->service, release_step_name[kind], took_ms,
+                         clock_wall_ms(), &err) < 0) {
+        controller_tell(c, &(struct controller_event){.kind = CONTROLLER_TOLD, .text = err.msg});
+    }
+}
+
 static int note_step(struct controller *c, const struct release_note *note, struct err *err)
 {
     int step = release_find(c->release, &note->key);
@@ -166,10 +177,7 @@ static int note_step(struct controller *c, const struct release_note *note, stru
     bool over = note->status == STEP_DONE || note->status == STEP_BROKEN;
     int rc = controller_write_note(c, note, over ? s->text : NULL, s->took_ms, err);
     if (rc == 0 && note->status == STEP_DONE) {
-        struct err ignored = {0};
-        (void) journal_add_time(c->options.journal, c->config->service,
-                                release_step_name[note->key.kind], s->took_ms,
-                                clock_wall_ms(), &ignored);
+        add_time(c, note->key.kind, s->took_ms);
     }
     if (rc == 0 && step >= 0) {
         tell_step(c, note, step, s);

@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-#define LOOK_MS      250
-#define PPM          1000000u
-#define RELEASE_BY   65 /* what a router keeps of who asked */
+#define LOOK_MS    250
+#define PPM        1000000u
+#define RELEASE_BY 65 /* what a router keeps of who asked */
 
 static const char *const track_word[RELEASE_TRACKS] = {"stable", "canary"};
 
@@ -78,7 +78,7 @@ static enum release_outcome capacity(struct task *t, const struct port_routers *
     return RELEASE_OK;
 }
 
-static bool is_known(struct task *t, const struct port_routers *at, const char *address)
+static bool is_known(const struct port_routers *at, const char *address)
 {
     struct port_capacity seen;
     struct err err = {0};
@@ -105,7 +105,7 @@ static enum release_outcome ready(struct task *t, const struct port_routers *at,
             return RELEASE_FAILED;
         }
     }
-    if (!is_known(t, at, address)) {
+    if (!is_known(at, address)) {
         const struct release_host *host = &t->c->config->host[t->op.host];
         if (port_add(at, address, gateway_track(t->op.track), t->c->config->dc[host->dc],
                      host->weight, t->c->header.id, &err) < 0) {
@@ -226,7 +226,8 @@ static enum release_outcome dwell(struct task *t, const struct port_routers *at)
 static enum release_outcome share(struct task *t, const struct port_routers *at)
 {
     struct err err = {0};
-    return ended(t, port_share(at, t->op.share_ppm, t->salts ? t->c->header.salt : NULL, &err), &err);
+    return ended(t, port_share(at, t->op.share_ppm, t->salts ? t->c->header.salt : NULL, &err),
+                 &err);
 }
 
 static enum release_outcome drain(struct task *t, const struct port_routers *at,
@@ -235,7 +236,7 @@ static enum release_outcome drain(struct task *t, const struct port_routers *at,
     const struct release_spec *spec = &t->c->config->spec;
     struct err err = {0};
     char by[RELEASE_BY];
-    if (!is_known(t, at, address)) {
+    if (!is_known(at, address)) {
         return RELEASE_OK;
     }
     buf_print(by, sizeof by, "%s", t->c->header.id);
@@ -259,8 +260,7 @@ enum release_outcome task_at_router(struct task *t)
     case OP_DRAIN:
         return drain(t, &at, address);
     case OP_QUIET:
-        return is_known(t, &at, address) ? ended(t, port_quiet(&at, address, &err), &err)
-                                         : RELEASE_OK;
+        return is_known(&at, address) ? ended(t, port_quiet(&at, address, &err), &err) : RELEASE_OK;
     case OP_READY:
         return ready(t, &at, address);
     case OP_ADD: {

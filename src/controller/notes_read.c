@@ -1,84 +1,10 @@
-/* A note as JSON: words, so that people and later versions can read them. */
+/* A note read back from JSON. */
 #include "controller/controller_int.h"
 
-#include "base/json.h"
 #include "base/num.h"
 
+#include <jansson.h>
 #include <string.h>
-
-static const char *const status_name[] = {
-    [STEP_PENDING] = "pending", [STEP_RUNNING] = "running", [STEP_DONE] = "done",
-    [STEP_BROKEN] = "failed",   [STEP_SKIPPED] = "skipped",
-};
-static const char *const mode_name[RELEASE_MODES] = {
-    [RELEASE_RUNNING] = "running", [RELEASE_PAUSING] = "pausing", [RELEASE_PAUSED] = "paused",
-    [RELEASE_HELD] = "held",       [RELEASE_HALTING] = "halting", [RELEASE_HALTED] = "halted",
-    [RELEASE_TURNING] = "turning", [RELEASE_ENDED] = "ended",
-};
-static const char *const direction_name[] = {"forward", "back"};
-static const char *const kind_name[NOTE_KINDS] = {"step", "mode", "back"};
-
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-
-static void write_key(const struct release_config *config, const struct release_key *key,
-                      struct json_writer *w)
-{
-    json_kv_cstr(w, "direction", direction_name[key->direction]);
-    json_kv_cstr(w, "part", release_part_name[key->part]);
-    json_kv_cstr(w, "step", release_step_name[key->kind]);
-    if (key->host >= 0) {
-        json_kv_cstr(w, "host", config->host[key->host].name);
-    }
-    json_kv_u64(w, "nth", key->nth);
-}
-
-static void write_touches(const struct release_config *config, const struct release_note *note,
-                          struct json_writer *w)
-{
-    json_key(w, "touch");
-    json_obj_begin(w);
-    for (size_t h = 0; h < config->hosts; h++) {
-        json_kv_u64(w, config->host[h].name, note->touch[h]);
-    }
-    json_obj_end(w);
-}
-
-void controller_note_write(const struct release_config *config, const struct release_note *note,
-                           const char *text, uint64_t took_ms, struct buf *b)
-{
-    struct json_writer w;
-    char instance[17];
-    json_writer_init(&w, b);
-    json_obj_begin(&w);
-    json_kv_cstr(&w, "kind", kind_name[note->kind]);
-    if (note->kind == NOTE_STEP) {
-        write_key(config, &note->key, &w);
-        json_kv_cstr(&w, "status", status_name[note->status]);
-        json_kv_u64(&w, "attempt", note->attempt);
-        if (note->instance != 0) {
-            num_hex64_text(note->instance, instance);
-            json_kv_cstr(&w, "instance", instance);
-        }
-    } else if (note->kind == NOTE_MODE) {
-        json_kv_cstr(&w, "mode", mode_name[note->mode]);
-        if (note->key.host != -2) {
-            write_key(config, &note->key, &w);
-        } else {
-            json_kv_cstr(&w, "direction", direction_name[note->direction]);
-        }
-    } else {
-        write_touches(config, note, &w);
-    }
-    json_kv_cstr(&w, "outcome", release_outcome_name[note->outcome]);
-    json_kv_u64(&w, "share_ppm", note->share_ppm);
-    if (took_ms > 0) {
-        json_kv_u64(&w, "took_ms", took_ms);
-    }
-    if (text != NULL && text[0] != '\0') {
-        json_kv_cstr(&w, "text", text);
-    }
-    json_obj_end(&w);
-}
 
 static int read_word(const json_t *json, const char *member, const char *const *word, size_t n,
                      unsigned *ret, struct err *err)
@@ -99,7 +25,7 @@ static int read_key(const struct release_config *config, const json_t *json,
 {
     unsigned direction, part, kind;
     const char *host = json_string_value(json_object_get(json, "host"));
-    if (read_word(json, "direction", direction_name, 2, &direction, err) < 0 ||
+    if (read_word(json, "direction", note_direction_name, 2, &direction, err) < 0 ||
         read_word(json, "part", release_part_name, PARTS, &part, err) < 0 ||
         read_word(json, "step", release_step_name, STEP_KINDS, &kind, err) < 0) {
         return ERR_INVALID;
@@ -125,7 +51,7 @@ static int read_step(const struct release_config *config, const json_t *json,
     unsigned status;
     const char *instance = json_string_value(json_object_get(json, "instance"));
     if (read_key(config, json, &note->key, err) < 0 ||
-        read_word(json, "status", status_name, COUNT(status_name), &status, err) < 0) {
+        read_word(json, "status", note_status_name, STEP_SKIPPED + 1, &status, err) < 0) {
         return ERR_INVALID;
     }
     if (instance != NULL && num_hex64(str_of(instance), &note->instance) < 0) {
@@ -143,8 +69,8 @@ static int read_mode(const struct release_config *config, const json_t *json,
                      struct release_note *note, struct err *err)
 {
     unsigned mode, direction;
-    if (read_word(json, "mode", mode_name, RELEASE_MODES, &mode, err) < 0 ||
-        read_word(json, "direction", direction_name, 2, &direction, err) < 0) {
+    if (read_word(json, "mode", note_mode_name, RELEASE_MODES, &mode, err) < 0 ||
+        read_word(json, "direction", note_direction_name, 2, &direction, err) < 0) {
         return ERR_INVALID;
     }
     note->mode = (enum release_mode) mode;
@@ -167,7 +93,7 @@ int controller_note_read(const struct release_config *config, const json_t *json
 {
     unsigned kind, outcome;
     struct release_note note = {.host = -1};
-    if (read_word(json, "kind", kind_name, NOTE_KINDS, &kind, err) < 0 ||
+    if (read_word(json, "kind", note_kind_name, NOTE_KINDS, &kind, err) < 0 ||
         read_word(json, "outcome", release_outcome_name, RELEASE_OUTCOMES, &outcome, err) < 0) {
         return ERR_INVALID;
     }
