@@ -10,6 +10,7 @@
 #include "io/http.h"
 #include "io/loop.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -98,7 +99,7 @@ struct cli {
     struct http_client *http;
     struct fleet fleet;
     char *bearer;
-    bool interrupted;
+    atomic_bool interrupted;
 };
 
 extern const struct cmd cmd_router_status, cmd_router_watch, cmd_router_set, cmd_router_enable,
