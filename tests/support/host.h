@@ -313,29 +313,3 @@ static _Noreturn void host_serve(const char *port, const char *status, const cha
             host_serve((argv)[2], (argv)[3], (argv)[4]);                \
         }                                                               \
     } while (0)
-
-/* Stands in for release_expand as long as src/release has none: the variables that tests use. */
-__attribute__((weak)) int release_expand(const struct release_config *config,
-                                         const struct release_place *place, const char *text,
-                                         struct buf *b, struct err *err)
-{
-    for (const char *at = text; *at != '\0';) {
-        const char *end = strncmp(at, "${", 2) == 0 ? strchr(at, '}') : NULL;
-        if (end == NULL) {
-            buf_add_char(b, *at++);
-            continue;
-        }
-        struct str name = {at + 2, (size_t) (end - at - 2)};
-        if (str_eq_cstr(name, "version")) {
-            buf_add_cstr(b, place->version);
-        } else if (str_eq_cstr(name, "folder")) {
-            buf_add_cstr(b, place->folder);
-        } else if (str_eq_cstr(name, "port.web")) {
-            buf_add_u64(b, config->host[place->host].port[0].number[place->slot]);
-        } else {
-            return err_set(err, ERR_INVALID, "no variable " STR_FMT, STR_ARG(name));
-        }
-        at = end + 1;
-    }
-    return 0;
-}

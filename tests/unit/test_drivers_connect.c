@@ -1,8 +1,8 @@
 /* The proxy that fails its check by command, and outside components that answer or do not. */
 #include "support/host.h"
 
-/* A server for one connection after another, in a process of its own: says first, reads, then says
- * the answer. */
+/* A server for one connection after another, in a process of its own: reads and says the answer;
+ * without an answer it says `first` and does not read.  Both have len bytes. */
 struct server {
     pid_t pid;
     uint16_t port;
@@ -25,11 +25,11 @@ static struct server serve(const char *first, const char *answer, size_t answer_
         for (;;) {
             char text[512];
             int client = accept(fd, NULL, NULL);
-            (void) !write(client, first, strlen(first));
+            (void) !write(client, first, answer == NULL ? answer_len : 0);
             if (answer != NULL && read(client, text, sizeof text) > 0) {
                 (void) !write(client, answer, answer_len);
             }
-            if (answer_len > 0 || first[0] != '\0') {
+            if (answer_len > 0) {
                 (void) close(client);
             } /* else it takes the connection and says nothing, as a proxy does */
         }
@@ -67,7 +67,8 @@ static void test_components_answer_in_their_own_protocol(void **state)
         {CONNECT_POSTGRES, "", "N", 1, true},
         {CONNECT_POSTGRES, "", "HTTP/1.1 400", 12, false},
         {CONNECT_POSTGRES, "", NULL, 0, false},
-        {CONNECT_MYSQL, "J\1\1", NULL, 0, false},
+        {CONNECT_MYSQL, "J\0\0\0\n8.0", NULL, 8, true},
+        {CONNECT_MYSQL, "\x17\0\0\0\xff\x10\4Too many connections", NULL, 27, false},
         {CONNECT_REDIS, "", "+PONG\r\n", 7, true},
         {CONNECT_REDIS, "", "-NOAUTH Authentication required.\r\n", 34, true},
         {CONNECT_REDIS, "", "-LOADING\r\n", 10, false},
@@ -85,10 +86,9 @@ static void test_components_answer_in_their_own_protocol(void **state)
         end(&server);
         t_check((rc == 0) == row->good, "row %td: %d %s", row - rows, rc, w->err.msg);
     }
-    /* A greeting has a NUL in it, which strlen would end at. */
-    struct server mysql = serve("", "", 0);
-    end(&mysql);
-    assert_int_equal(ask(w, CONNECT_REDIS, mysql.to), ERR_UNREACHABLE); /* nobody there */
+    struct server gone = serve("", "", 0);
+    end(&gone);
+    assert_int_equal(ask(w, CONNECT_REDIS, gone.to), ERR_UNREACHABLE);
     assert_int_equal(ask(w, CONNECT_TCP, "no-port"), ERR_INVALID);
     assert_int_equal(ask(w, CONNECT_TLS, "127.0.0.1:1"), ERR_INVALID);
     assert_int_equal(ask(w, CONNECT_GRPC, "127.0.0.1:1"), ERR_INVALID);
