@@ -331,7 +331,8 @@ static void do_command(struct release *r, const struct release_event *event)
 
 static void take_lock(struct release *r)
 {
-    struct release_op op = {.kind = OP_LOCK, .host = -1, .deadline_ms = r->spec.step_ms};
+    struct release_op op = {
+        .kind = OP_LOCK, .step = -1, .host = -1, .deadline_ms = r->spec.step_ms};
     r->lock_id = engine_do(r, &op);
 }
 

@@ -99,12 +99,22 @@ static uint64_t instance_of(struct release *r, const struct lane *lane)
     return s == NULL ? 0 : s->instance;
 }
 
+static int step_index(struct release *r, const struct lane *lane)
+{
+    if (lane->trouble == TROUBLE_NONE) {
+        return (int) lane->at;
+    }
+    return (int) release_plan_trouble(plan_now(r), lane->in_trouble.key.host,
+                                      lane->trouble == TROUBLE_SHUT ? STEP_SHUT : STEP_PUT_BACK);
+}
+
 static void begin_op(struct release *r, struct lane *lane)
 {
     const struct release_step_plan *step = step_at(r, lane);
     const enum release_op_kind kind = lane->op[lane->op_at];
     struct release_op op = {
         .kind = kind,
+        .step = step_index(r, lane),
         .host = step->key.host,
         .slot = step->slot,
         .version = step->version,
@@ -344,6 +354,7 @@ static void restart(struct release *r, struct lane *lane)
 static void observe(struct release *r, struct lane *lane, const struct release_step_plan *start)
 {
     struct release_op op = {.kind = OP_OBSERVE,
+                            .step = (int) lane->at,
                             .host = start->key.host,
                             .slot = start->slot,
                             .version = start->version,

@@ -48,6 +48,7 @@ extern const char *const release_op_name[OP_KINDS];
 struct release_op {
     uint32_t id; /* of this saying, never used twice in a life of the controller */
     enum release_op_kind kind;
+    int step; /* its index in the plan of the present direction; -1: of none */
     int host; /* -1: none */
     enum release_slot slot;
     enum release_version version;
