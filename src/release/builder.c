@@ -150,8 +150,26 @@ uint64_t builder_canary_need(const struct builder *b, uint32_t share_ppm)
     return need < rest ? need : rest;
 }
 
+uint32_t builder_lowest_share(const struct builder *b, uint64_t weight)
+{
+    uint64_t all = plan_part_of(b->rest[RELEASE_STABLE], b->spec->keep_up_total_ppm);
+    uint64_t need[RELEASE_TRACKS];
+    if (weight == 0) {
+        return PPM;
+    }
+    if (weight >= all || b->spec->with_downtime) {
+        return 0;
+    }
+    uint32_t share_ppm = (uint32_t) (((all - weight) * PPM + all - 1) / all);
+    for (builder_needs_at(b, share_ppm, need); need[RELEASE_STABLE] > weight && share_ppm < PPM;
+         builder_needs_at(b, share_ppm, need)) {
+        share_ppm = share_ppm + PPM / 1000 < PPM ? share_ppm + PPM / 1000 : PPM;
+    }
+    return share_ppm;
+}
+
 /* A data center keeps its hosts only while one track bears all visitors and it is that one. */
-static uint16_t need_of_dc(const struct builder *b, enum release_track track)
+uint16_t builder_need_of_dc(const struct builder *b, enum release_track track)
 {
     bool bears_all = b->spec->strategy != RELEASE_BY_CANARY ||
                      b->share_ppm == (track == RELEASE_STABLE ? 0 : PPM);
@@ -184,7 +202,7 @@ static void add_leaving(struct builder *b, struct release_step_plan *s, bool out
     enum release_track from = track_of(b, s->key.host);
     s->out = out;
     builder_needs(b, s->need);
-    s->need_dc = need_of_dc(b, from);
+    s->need_dc = builder_need_of_dc(b, from);
 }
 
 void builder_in_place(struct builder *b, int host, enum release_version version,

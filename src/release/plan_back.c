@@ -77,21 +77,11 @@ static uint64_t old_on_stable(const struct back *back)
     return weight;
 }
 
-/* The lowest share at which `weight` on stable bears the rest. */
-static uint32_t lowest_share(const struct back *back, uint64_t weight)
-{
-    uint64_t all = plan_part_of(back->b.rest[RELEASE_STABLE], back->b.spec->keep_up_total_ppm);
-    if (weight >= all || back->b.spec->with_downtime) {
-        return 0;
-    }
-    return (uint32_t) (((all - weight) * PPM + all - 1) / all);
-}
-
 /* A stable pool that was just taken back gets its visitors in two moves. */
 static bool lower(struct back *back, uint64_t weight)
 {
     struct builder *b = &back->b;
-    uint32_t share_ppm = lowest_share(back, weight);
+    uint32_t share_ppm = builder_lowest_share(b, weight);
     if (b->spec->strategy != RELEASE_BY_CANARY || share_ppm >= b->share_ppm) {
         return false;
     }

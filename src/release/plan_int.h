@@ -52,6 +52,11 @@ void builder_needs_at(const struct builder *b, uint32_t share_ppm, uint64_t need
 /* What canary has to have while it is judged at the share. */
 uint64_t builder_canary_need(const struct builder *b, uint32_t share_ppm);
 
+/* The lowest share at which `weight` on stable bears the rest; nothing on stable bears nothing. */
+uint32_t builder_lowest_share(const struct builder *b, uint64_t weight);
+/* How many hosts of a host's data center have to stay on the track now. */
+uint16_t builder_need_of_dc(const struct builder *b, enum release_track track);
+
 /* The runbook in place: to version, joining track.  out: the host takes no requests anyway. */
 void builder_in_place(struct builder *b, int host, enum release_version version,
                       enum release_track track, bool out);
