@@ -252,22 +252,31 @@ void builder_share(struct builder *b, uint32_t share_ppm)
     builder_group(b);
 }
 
-void builder_place(struct builder *b, int host, enum place_kind place)
+static bool is_on(const struct builder *b, int host, enum place_kind place, int track)
 {
     static const bool on[][RELEASE_TRACKS] = {[PLACE_AWAY] = {false, false},
                                               [PLACE_OLD] = {false, false},
                                               [PLACE_NEW_STABLE] = {true, false},
                                               [PLACE_NEW_CANARY] = {false, true},
                                               [PLACE_BOTH] = {true, true}};
+    return place == PLACE_OLD ? (int) b->basis->host[host].track == track : on[place][track];
+}
+
+unsigned builder_in_dc(const struct builder *b, unsigned dc, enum release_track track)
+{
+    unsigned n = 0;
+    for (int h = 0; h < b->spec->hosts; h++) {
+        n += b->spec->host[h].dc == dc && is_on(b, h, (enum place_kind) b->place[h], (int) track);
+    }
+    return n;
+}
+
+void builder_place(struct builder *b, int host, enum place_kind place)
+{
     const uint64_t weight = b->spec->host[host].weight;
     for (int t = 0; t < RELEASE_TRACKS; t++) {
-        bool was = b->place[host] == PLACE_OLD
-                       ? b->basis->host[host].track == (enum release_track) t
-                       : on[b->place[host]][t];
-        bool is = place == PLACE_OLD ? b->basis->host[host].track == (enum release_track) t
-                                     : on[place][t];
-        b->weight[t] += is ? weight : 0;
-        b->weight[t] -= was ? weight : 0;
+        b->weight[t] += is_on(b, host, place, t) ? weight : 0;
+        b->weight[t] -= is_on(b, host, (enum place_kind) b->place[host], t) ? weight : 0;
     }
     b->place[host] = (uint8_t) place;
 }

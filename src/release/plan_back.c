@@ -209,14 +209,19 @@ static bool restore_warm(struct back *back, const struct release_note *note)
     return any;
 }
 
-static bool may_go(const struct back *back, int host, const uint64_t weight[RELEASE_TRACKS])
+/* weight: of what stays so far; n: hosts of the data center that go already. */
+static bool may_go(const struct back *back, int host, const uint64_t weight[RELEASE_TRACKS],
+                   unsigned n)
 {
     const struct builder *b = &back->b;
     uint64_t need[RELEASE_TRACKS];
     enum release_track track = b->place[host] == PLACE_NEW_CANARY ? RELEASE_CANARY : RELEASE_STABLE;
     builder_needs(b, need);
-    return is_beside(back) || (weight[track] >= b->spec->host[host].weight &&
-                               weight[track] - b->spec->host[host].weight >= need[track]);
+    if (is_beside(back)) {
+        return true;
+    }
+    return weight[track] >= b->spec->host[host].weight + need[track] &&
+           builder_in_dc(b, b->spec->host[host].dc, track) > n + builder_need_of_dc(b, track);
 }
 
 /*
@@ -233,7 +238,7 @@ static bool restore_some(struct back *back, enum place_kind place, bool forced,
         unsigned n = 0, max = forced ? 1 : b->spec->batch;
         for (int h = b->spec->hosts - 1; h >= 0 && n < max; h--) {
             bool fits = back->todo[h] && b->place[h] == place && b->spec->host[h].dc == dc;
-            if (fits && (forced || may_go(back, h, weight))) {
+            if (fits && (forced || may_go(back, h, weight, n))) {
                 host[n++] = h;
                 weight[place == PLACE_NEW_CANARY] -= b->spec->host[h].weight;
             }

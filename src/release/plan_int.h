@@ -54,7 +54,8 @@ uint64_t builder_canary_need(const struct builder *b, uint32_t share_ppm);
 
 /* The lowest share at which `weight` on stable bears the rest; nothing on stable bears nothing. */
 uint32_t builder_lowest_share(const struct builder *b, uint64_t weight);
-/* How many hosts of a host's data center have to stay on the track now. */
+/* Hosts of a data center whose copies take requests on a track; how many have to stay now. */
+unsigned builder_in_dc(const struct builder *b, unsigned dc, enum release_track track);
 uint16_t builder_need_of_dc(const struct builder *b, enum release_track track);
 
 /* The runbook in place: to version, joining track.  out: the host takes no requests anyway. */

@@ -16,6 +16,16 @@ bool plan_in_pool(const struct release_spec *spec, int host)
     return before < spec->beside_per_dc;
 }
 
+static const char *capacity_hint(const struct builder *b, enum release_track track)
+{
+    if (track == RELEASE_STABLE) {
+        return "put fewer of the stable hosts into the pool, or lower keep_up.total";
+    }
+    return b->spec->grow ? "keep_up lets no more stable hosts go over to it: lower keep_up, or use "
+                           "swap: beside"
+                         : "make the pool larger, or let it grow (canary.pool.grow: true)";
+}
+
 static int refuse_capacity(const struct builder *b, enum release_track track, uint64_t need,
                            const char *when, uint32_t share_ppm, struct err *err)
 {
@@ -24,37 +34,29 @@ static int refuse_capacity(const struct builder *b, enum release_track track, ui
                    share_ppm / 1e4, track == RELEASE_CANARY ? "the canary pool" : "stable",
                    (unsigned long long) b->weight[track],
                    (unsigned long long) b->rest[RELEASE_STABLE], (unsigned long long) need,
-                   track == RELEASE_CANARY
-                       ? "make the pool larger, or let it grow (canary.pool.grow: true)"
-                       : "put fewer of the stable hosts into the pool, or lower keep_up.total");
-}
-
-/* Hosts of a data center whose copies take requests on stable. */
-static unsigned stable_in_dc(const struct builder *b, unsigned dc)
-{
-    unsigned n = 0;
-    for (int h = 0; h < b->spec->hosts; h++) {
-        bool old = b->place[h] == PLACE_OLD && b->basis->host[h].track == RELEASE_STABLE;
-        n += b->spec->host[h].dc == dc &&
-             (old || b->place[h] == PLACE_BOTH || b->place[h] == PLACE_NEW_STABLE);
-    }
-    return n;
+                   capacity_hint(b, track));
 }
 
 /* Whether n hosts of a data center may leave stable as far as it is concerned. */
 static bool dc_spares(const struct builder *b, unsigned dc, unsigned n)
 {
-    return n == 0 || stable_in_dc(b, dc) >= n + builder_need_of_dc(b, RELEASE_STABLE);
+    return n == 0 ||
+           builder_in_dc(b, dc, RELEASE_STABLE) >= n + builder_need_of_dc(b, RELEASE_STABLE);
 }
 
-/* Whether a host may go from stable to the canary at the present share. */
+/* Whether a host may go from stable to the canary at the present share; in place, where it is out
+ * meanwhile, the way back has to be open, too: its data center keeps hosts, on whichever track. */
 static bool may_grow(const struct builder *b, int host)
 {
     uint64_t need[RELEASE_TRACKS];
+    unsigned dc = b->spec->host[host].dc;
+    unsigned in_dc = builder_in_dc(b, dc, RELEASE_STABLE) + builder_in_dc(b, dc, RELEASE_CANARY);
     builder_needs(b, need);
-    return b->spec->swap == RELEASE_BESIDE ||
-           (b->weight[RELEASE_STABLE] - b->spec->host[host].weight >= need[RELEASE_STABLE] &&
-            dc_spares(b, b->spec->host[host].dc, 1));
+    if (b->spec->swap == RELEASE_BESIDE) {
+        return true;
+    }
+    return b->weight[RELEASE_STABLE] >= b->spec->host[host].weight + need[RELEASE_STABLE] &&
+           dc_spares(b, dc, 1) && (b->spec->with_downtime || in_dc > b->spec->keep_up_per_dc);
 }
 
 static void add_soak(struct builder *b, int host, enum release_slot slot)
