@@ -415,13 +415,12 @@ static void enter_lane(struct release *r, struct lane *lane, bool fresh)
     }
 }
 
-void lanes_enter(struct release *r, uint16_t group, bool fresh)
+static void find_lanes(struct release *r)
 {
     const struct release_plan *plan = plan_now(r);
-    r->group = group;
     r->lanes = 0;
     for (size_t i = 0; i < plan->len; i++) {
-        if (plan->step[i].group != group) {
+        if (plan->step[i].group != r->group) {
             continue;
         }
         struct lane *last = r->lanes == 0 ? NULL : &r->lane[r->lanes - 1];
@@ -432,6 +431,12 @@ void lanes_enter(struct release *r, uint16_t group, bool fresh)
         }
         last->end = i + 1;
     }
+}
+
+void lanes_enter(struct release *r, uint16_t group, bool fresh)
+{
+    r->group = group;
+    find_lanes(r);
     for (size_t i = 0; i < r->lanes; i++) {
         enter_lane(r, &r->lane[i], fresh);
     }
@@ -441,6 +446,7 @@ void lanes_enter(struct release *r, uint16_t group, bool fresh)
 void lanes_forget_trouble(struct release *r)
 {
     const struct release_plan *plan = plan_now(r);
+    find_lanes(r); /* a later life has entered none */
     for (size_t i = 0; i < r->lanes; i++) {
         struct lane *lane = &r->lane[i];
         int host = plan->step[lane->first].key.host;
