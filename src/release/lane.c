@@ -254,6 +254,14 @@ static void aim_at_begun(struct release *r, struct lane *lane, int host)
     lane->in_trouble.key.host = (int16_t) host;
 }
 
+/* Whether what served on the host before this lane is gone: by now, or since an earlier attempt. */
+static bool was_stopped(struct release *r, const struct lane *lane, int host)
+{
+    const struct step_state *start = state_of(r, lane, STEP_START, NULL);
+    size_t shut = release_plan_trouble(plan_now(r), host, STEP_SHUT);
+    return has_begun(r, lane, STEP_STOP) || start->attempt > 0 || state_now(r, shut)->attempt > 0;
+}
+
 static void into_trouble(struct release *r, struct lane *lane)
 {
     int host = plan_now(r)->step[lane->first].key.host;
@@ -266,7 +274,7 @@ static void into_trouble(struct release *r, struct lane *lane)
         return;
     }
     if (!is_beside(r)) {
-        if (has_begun(r, lane, STEP_STOP)) {
+        if (was_stopped(r, lane, host)) {
             aim_at_begun(r, lane, host);
             begin_trouble(r, lane, TROUBLE_SHUT);
         } else if (has_begun(r, lane, STEP_LEAVE)) {

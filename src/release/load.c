@@ -93,7 +93,9 @@ static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
     const bool beside = r->spec.swap == RELEASE_BESIDE, retires = step->version == RELEASE_NONE;
     const unsigned canary = step->track == RELEASE_CANARY ? (unsigned) TOUCH_ON_CANARY : 0;
     if (s->status == STEP_PENDING) {
-        return touch;
+        /* Begun once and to be begun anew: whatever was there before is not there any more. */
+        bool gone = s->attempt > 0 && (step->key.kind == STEP_START || step->key.kind == STEP_SHUT);
+        return gone && touch <= TOUCH_LEFT ? (unsigned) TOUCH_STOPPED : touch;
     }
     switch ((int) step->key.kind) {
     case STEP_LEAVE:

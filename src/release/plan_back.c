@@ -224,6 +224,14 @@ static bool may_go(const struct back *back, int host, const uint64_t weight[RELE
            builder_in_dc(b, b->spec->host[host].dc, track) > n + builder_need_of_dc(b, track);
 }
 
+/* A host that will serve nobody is in nobody's way, and bears the share until that is 0. */
+static bool is_of_use(const struct back *back, int host)
+{
+    const struct builder *b = &back->b;
+    return b->spec->strategy == RELEASE_BY_CANARY && b->share_ppm > 0 &&
+           !b->basis->host[host].serves;
+}
+
 /*
  * Hosts with the new version on a track, the data center released last first, at most `batch` of
  * one data center at once.  forced: one, whatever the model says; the routers are asked anyway.
@@ -237,7 +245,8 @@ static bool restore_some(struct back *back, enum place_kind place, bool forced,
         int host[RELEASE_HOSTS_MAX];
         unsigned n = 0, max = forced ? 1 : b->spec->batch;
         for (int h = b->spec->hosts - 1; h >= 0 && n < max; h--) {
-            bool fits = back->todo[h] && b->place[h] == place && b->spec->host[h].dc == dc;
+            bool fits = back->todo[h] && b->place[h] == place && b->spec->host[h].dc == dc &&
+                        !is_of_use(back, h);
             if (fits && (forced || may_go(back, h, weight, n))) {
                 host[n++] = h;
                 weight[place == PLACE_NEW_CANARY] -= b->spec->host[h].weight;
