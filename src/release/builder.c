@@ -201,6 +201,7 @@ static void add_leaving(struct builder *b, struct release_step_plan *s, bool out
 {
     enum release_track from = track_of(b, s->key.host);
     s->out = out;
+    s->track = from;
     builder_needs(b, s->need);
     s->need_dc = builder_need_of_dc(b, from);
 }

@@ -156,7 +156,17 @@ static void step_done(struct release *r, struct lane *lane)
     next_step(r, lane);
 }
 
-/* A migration that was begun in another life is asked for by its attempt: it is the same one. */
+/*
+ * A migration is asked for by its attempt: it is the same one, whatever kept its end from us, until
+ * it is known to have failed, or a person said that it is to be run again.
+ */
+static bool is_same_attempt(const struct release_step_plan *step, const struct step_state *s)
+{
+    return step->key.kind == STEP_MIGRATE && s->attempt > 0 &&
+           (s->status == STEP_RUNNING ||
+            (s->outcome != RELEASE_FAILED && s->outcome != RELEASE_UNKNOWN));
+}
+
 static void begin_step(struct release *r, struct lane *lane)
 {
     const struct release_step_plan *step = &plan_now(r)->step[lane->at];
@@ -166,9 +176,7 @@ static void begin_step(struct release *r, struct lane *lane)
         engine_fail(r, lane->at, RELEASE_NOTHING);
         return;
     }
-    if (step->key.kind != STEP_MIGRATE || s->status != STEP_RUNNING) {
-        s->attempt++;
-    }
+    s->attempt = (uint16_t) (s->attempt + !is_same_attempt(step, s));
     s->status = STEP_RUNNING;
     engine_note_step(r, lane->at);
     lane->ops = (uint8_t) release_step_ops(&r->spec, step, lane->op);
