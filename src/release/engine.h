@@ -69,7 +69,8 @@ enum release_touch {
                     */
     TOUCH_JOINED,  /* the new copy serves; beside: the old one is still warm */
     TOUCH_ALL,     /* beside: the old copy is gone */
-    TOUCH_ON_CANARY = 16 /* with one of the above: the new copy is on the canary track */
+    TOUCH_ON_CANARY = 16, /* with one of the above: the new copy is on the canary track */
+    TOUCH_MOVING = 32     /* and at some routers perhaps on stable already */
 };
 
 struct release_note {

@@ -270,6 +270,13 @@ static bool was_stopped(struct release *r, const struct lane *lane, int host)
     return has_begun(r, lane, STEP_STOP) || start->attempt > 0 || state_now(r, shut)->attempt > 0;
 }
 
+/* Whether the host took requests before this lane: only then it can be put back. */
+static bool has_served(struct release *r, const struct lane *lane)
+{
+    size_t leave = lane->first;
+    return state_of(r, lane, STEP_LEAVE, &leave) != NULL && !plan_now(r)->step[leave].out;
+}
+
 static void into_trouble(struct release *r, struct lane *lane)
 {
     int host = plan_now(r)->step[lane->first].key.host;
@@ -285,7 +292,7 @@ static void into_trouble(struct release *r, struct lane *lane)
         if (was_stopped(r, lane, host)) {
             aim_at_begun(r, lane, host);
             begin_trouble(r, lane, TROUBLE_SHUT);
-        } else if (has_begun(r, lane, STEP_LEAVE)) {
+        } else if (has_begun(r, lane, STEP_LEAVE) && has_served(r, lane)) {
             aim_at_former(r, lane, host);
             begin_trouble(r, lane, TROUBLE_PUT_BACK);
         }
@@ -458,29 +465,43 @@ void lanes_enter(struct release *r, uint16_t group, bool fresh)
     }
 }
 
-/* A host that was shut begins its runbook anew. */
-void lanes_forget_trouble(struct release *r)
+/* Beside, a new copy that could not be shut still serves: only what failed is done again. */
+static bool has_to_begin_anew(struct release *r, const struct lane *lane, int host)
+{
+    size_t shut = release_plan_trouble(plan_now(r), host, STEP_SHUT);
+    return !is_beside(r) || !has_begun(r, lane, STEP_SWITCH) ||
+           state_now(r, shut)->status != STEP_PENDING;
+}
+
+static void forget_trouble_of(struct release *r, const struct lane *lane, int host)
 {
     const struct release_plan *plan = plan_now(r);
+    bool anew = host >= 0 && has_to_begin_anew(r, lane, host);
+    for (size_t k = lane->first; k < lane->end; k++) {
+        struct step_state *s = state_now(r, k);
+        bool begun = s->status != STEP_PENDING && plan->step[k].key.kind != STEP_MIGRATE;
+        if (s->status == STEP_BROKEN || (anew && begun)) {
+            s->status = STEP_PENDING;
+            engine_note_step(r, k);
+        }
+    }
+    for (int k = 0; host >= 0 && k < 2; k++) {
+        size_t t = release_plan_trouble(plan, host, k == 0 ? STEP_PUT_BACK : STEP_SHUT);
+        if (state_now(r, t)->status != STEP_PENDING) {
+            state_now(r, t)->status = STEP_PENDING;
+            engine_note_step(r, t);
+        }
+    }
+}
+
+/* A host that was put back or shut begins its runbook anew. */
+void lanes_forget_trouble(struct release *r)
+{
     find_lanes(r); /* a later life has entered none */
     for (size_t i = 0; i < r->lanes; i++) {
-        struct lane *lane = &r->lane[i];
-        int host = plan->step[lane->first].key.host;
-        bool broken = is_in_trouble(r, lane);
-        for (size_t k = lane->first; broken && k < lane->end; k++) {
-            struct step_state *s = state_now(r, k);
-            if (s->status == STEP_BROKEN || (host >= 0 && s->status != STEP_PENDING &&
-                                             plan->step[k].key.kind != STEP_MIGRATE)) {
-                s->status = STEP_PENDING;
-                engine_note_step(r, k);
-            }
-        }
-        for (int k = 0; host >= 0 && k < 2; k++) {
-            size_t t = release_plan_trouble(plan, host, k == 0 ? STEP_PUT_BACK : STEP_SHUT);
-            if (state_now(r, t)->status != STEP_PENDING) {
-                state_now(r, t)->status = STEP_PENDING;
-                engine_note_step(r, t);
-            }
+        const struct lane *lane = &r->lane[i];
+        if (is_in_trouble(r, lane)) {
+            forget_trouble_of(r, lane, plan_now(r)->step[lane->first].key.host);
         }
     }
 }

@@ -85,6 +85,19 @@ void release_free(struct release *take_release)
     mem_free(r);
 }
 
+/* Beside: whether visitors may have been taken from the old copy, in this attempt or another. */
+static bool was_switched(const struct release *r, int host)
+{
+    const struct release_plan *plan = &r->plan[RELEASE_FORWARD];
+    for (size_t i = 0; i < plan->len; i++) {
+        if (plan->step[i].key.kind == STEP_SWITCH && plan->step[i].key.host == host &&
+            r->state[RELEASE_FORWARD][i].attempt > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* How far each host has come, by the steps that were begun. */
 static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
 {
@@ -95,7 +108,8 @@ static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
     if (s->status == STEP_PENDING) {
         /* Begun once and to be begun anew: whatever was there before is not there any more. */
         bool gone = s->attempt > 0 && (step->key.kind == STEP_START || step->key.kind == STEP_SHUT);
-        return gone && touch <= TOUCH_LEFT ? (unsigned) TOUCH_STOPPED : touch;
+        unsigned was = was_switched(r, step->key.host) ? TOUCH_JOINED : TOUCH_STOPPED;
+        return gone && touch <= TOUCH_LEFT ? was : touch;
     }
     switch ((int) step->key.kind) {
     case STEP_LEAVE:
@@ -109,12 +123,13 @@ static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
         return (unsigned) TOUCH_JOINED | canary;
     case STEP_STOP_OLD:
         return (unsigned) TOUCH_ALL | (touch & TOUCH_ON_CANARY);
-    case STEP_TRACK:
-        return (touch & ~(unsigned) TOUCH_ON_CANARY) | canary;
+    case STEP_TRACK: /* until it is proved, the canary may still need the host */
+        return s->status == STEP_DONE ? (touch & ~(unsigned) TOUCH_ON_CANARY) | canary
+                                      : touch | TOUCH_MOVING;
     case STEP_PUT_BACK:
         return s->status == STEP_DONE && !beside ? (unsigned) TOUCH_NONE : touch;
-    case STEP_SHUT:
-        return (unsigned) TOUCH_STOPPED;
+    case STEP_SHUT: /* that the old copy was put back again is not sure enough to leave it alone */
+        return was_switched(r, step->key.host) ? (unsigned) TOUCH_JOINED : (unsigned) TOUCH_STOPPED;
     default:
         return touch;
     }
