@@ -84,7 +84,7 @@ struct release_note {
     enum release_mode mode;
     enum release_direction direction;
     uint8_t touch[RELEASE_HOSTS_MAX]; /* NOTE_BACK: of each host */
-    uint32_t share_ppm;               /* NOTE_BACK, and NOTE_STEP of STEP_SHARE */
+    uint32_t share_ppm; /* NOTE_STEP of STEP_SHARE; NOTE_BACK: the least that it may be */
 };
 
 /* Whether b is about what a is about, so that the later one counts. */

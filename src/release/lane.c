@@ -158,13 +158,12 @@ static void step_done(struct release *r, struct lane *lane)
 
 /*
  * A migration is asked for by its attempt: it is the same one, whatever kept its end from us, until
- * it is known to have failed, or a person said that it is to be run again.
+ * it is known to have failed, or a person said so.
  */
 static bool is_same_attempt(const struct release_step_plan *step, const struct step_state *s)
 {
     return step->key.kind == STEP_MIGRATE && s->attempt > 0 &&
-           (s->status == STEP_RUNNING ||
-            (s->outcome != RELEASE_FAILED && s->outcome != RELEASE_UNKNOWN));
+           (s->status == STEP_RUNNING || s->outcome != RELEASE_FAILED);
 }
 
 static void begin_step(struct release *r, struct lane *lane)

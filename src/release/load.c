@@ -135,7 +135,8 @@ static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
     }
 }
 
-static uint32_t highest_share(const struct release *r)
+/* The least that it may be: a change that was begun may have been made, at some routers or all. */
+static uint32_t least_share(const struct release *r)
 {
     uint32_t share_ppm = r->basis.share_ppm;
     const struct release_plan *plan = &r->plan[RELEASE_FORWARD];
@@ -146,7 +147,7 @@ static uint32_t highest_share(const struct release *r)
         }
         bool sure = s->status == STEP_DONE;
         share_ppm =
-            sure || plan->step[i].share_ppm > share_ppm ? plan->step[i].share_ppm : share_ppm;
+            sure || plan->step[i].share_ppm < share_ppm ? plan->step[i].share_ppm : share_ppm;
     }
     return share_ppm;
 }
@@ -157,7 +158,7 @@ void engine_touches(const struct release *r, struct release_note *ret)
     memset(ret, 0, sizeof *ret);
     ret->kind = NOTE_BACK;
     ret->host = -1;
-    ret->share_ppm = highest_share(r);
+    ret->share_ppm = least_share(r);
     for (size_t i = 0; i < plan->total; i++) {
         int host = plan->step[i].key.host;
         if (host >= 0) {

@@ -18,6 +18,7 @@ struct back {
     bool todo[RELEASE_HOSTS_MAX];
     bool begun[RELEASE_HOSTS_MAX];  /* beside: a new copy was begun and serves nobody */
     bool moving[RELEASE_HOSTS_MAX]; /* not on the same track everywhere */
+    bool settled;                   /* the share is known */
     bool cold;                      /* some stable host was taken back on this way */
 };
 
@@ -240,12 +241,15 @@ static void ask_for_what_is_left(struct builder *b, size_t from,
     }
 }
 
-/* A host that will serve nobody is in nobody's way, and bears the share until that is 0. */
+/* A host that did not serve before goes last: it bears its part while the others change. */
 static bool is_of_use(const struct back *back, int host)
 {
     const struct builder *b = &back->b;
-    return b->spec->strategy == RELEASE_BY_CANARY && b->share_ppm > 0 &&
-           !b->basis->host[host].serves;
+    bool waits = b->share_ppm > 0;
+    for (int h = 0; h < b->spec->hosts; h++) {
+        waits = waits || (back->todo[h] && b->basis->host[h].serves);
+    }
+    return b->spec->strategy == RELEASE_BY_CANARY && !b->basis->host[host].serves && waits;
 }
 
 /*
@@ -283,6 +287,20 @@ static bool restore_some(struct back *back, enum place_kind place, bool forced,
     return false;
 }
 
+/* What the share is has to be sure before anybody leaves: it is brought to the least it may be. */
+static bool settle_share(struct back *back)
+{
+    struct builder *b = &back->b;
+    bool settles = b->spec->strategy == RELEASE_BY_CANARY && !back->settled && b->plan->len == 0;
+    back->settled = true;
+    if (settles) {
+        b->part = PART_WALK;
+        builder_share(b, b->share_ppm);
+        b->part = PART_STABLE;
+    }
+    return settles;
+}
+
 /* All routers have to agree again on who is the canary before anybody leaves it. */
 static bool settle_tracks(struct back *back)
 {
@@ -311,8 +329,8 @@ static bool next_move(struct back *back, const struct release_note *note)
         return true;
     }
     back->b.part = PART_STABLE;
-    return settle_tracks(back) || restore_warm(back, note) || restore_idle(back, note) ||
-           restore_some(back, PLACE_NEW_STABLE, false, note) ||
+    return settle_share(back) || settle_tracks(back) || restore_warm(back, note) ||
+           restore_idle(back, note) || restore_some(back, PLACE_NEW_STABLE, false, note) ||
            restore_some(back, PLACE_NEW_CANARY, false, note) ||
            lower(back, back->b.weight[RELEASE_STABLE]) ||
            restore_some(back, PLACE_NEW_STABLE, true, note) ||
