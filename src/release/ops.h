@@ -11,7 +11,8 @@ enum release_op_kind {
     OP_PREFLIGHT, /* reachable, rights, clock, lease held */
     OP_ROOM,      /* enough free space, else prune what may be pruned, else fail */
     OP_PULL,      /* everything that `version` needs is on the host, hashes compared */
-    OP_KEEP_UP,   /* by what every router sees now, the host may be taken out of `track` */
+    OP_KEEP_UP,   /* by what every router sees now: without the host each track keeps its need[],
+                     and the host's track keeps need_dc hosts of its data center */
     OP_DRAIN,     /* every router has slot's peer as draining, read back */
     OP_FAIL,      /* the host's health check fails by command; nothing to do without a proxy role */
     OP_QUIET,     /* nothing in flight at any router, proved, or the limits passed: what was cut is
@@ -31,12 +32,11 @@ enum release_op_kind {
     OP_WAIT,      /* for `wait_ms` */
     OP_OBSERVE,   /* result: the instance that lives in slot now (0: none) */
     /* the service */
-    OP_LOCK, /* the lease of every host is held */
-    OP_UNLOCK,
+    OP_LOCK,     /* the lease of every host is held; whoever gets ACT_END drops them */
     OP_HOOK,     /* number `hook` of those before or after */
     OP_MIGRATE,  /* once per attempt: asked again with the same attempt it waits for the one that
                     runs, or tells how it ended */
-    OP_CAPACITY, /* by what every router sees now, both tracks bear share_ppm; see release_bears */
+    OP_CAPACITY, /* by what every router sees now, each track has its need[] */
     OP_SHARE,    /* every router has share_ppm, read back; a lowering goes to each that answers */
     OP_VERIFY,   /* sampled visitors are cut by share_ppm */
     OP_DWELL,    /* for wait_ms at share_ppm: within the limits, with enough requests */
@@ -48,11 +48,14 @@ extern const char *const release_op_name[OP_KINDS];
 struct release_op {
     uint32_t id; /* of this saying, never used twice in a life of the controller */
     enum release_op_kind kind;
+    int step; /* its index in the plan of the present direction; -1: of none */
     int host; /* -1: none */
     enum release_slot slot;
     enum release_version version;
     enum release_track track;
     uint32_t share_ppm;
+    uint64_t need[RELEASE_TRACKS]; /* OP_CAPACITY, OP_KEEP_UP: sums of weights */
+    unsigned need_dc;              /* OP_KEEP_UP: hosts */
     bool raise;        /* OP_SHARE: some visitor may come to the canary; else it never waits */
     unsigned hook;     /* OP_HOOK: 0.. of its list */
     bool after;        /* OP_HOOK, OP_MIGRATE: of those at the end */
