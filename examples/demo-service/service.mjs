@@ -65,14 +65,23 @@ function answerPage(request, response) {
   answer(response, status, 'text/html; charset=utf-8', page(request.headers));
 }
 
+const idle = new Set(); // connections of HTTP/1.1 that have no request
+
 const pages = http.createServer({ keepAliveTimeout: 0 }, (request, response) => {
   request.resume();
+  idle.delete(request.socket);
+  response.on('close', () => !request.socket.destroyed && idle.add(request.socket));
   if (ending) response.setHeader('connection', 'close');
   if (request.url === '/healthz') return answer(response, fault === 'unready' ? 503 : 200, 'text/plain', 'ok\n');
   if (request.url === '/version') return answer(response, 200, 'application/json', `${JSON.stringify({ version, host })}\n`);
   const slow = /^\/slow\/(\d{1,6})$/.exec(request.url);
   if (slow) return setTimeout(() => answerPage(request, response), Number(slow[1]));
   return answerPage(request, response);
+});
+
+pages.on('connection', (socket) => {
+  idle.add(socket);
+  socket.on('close', () => idle.delete(socket));
 });
 
 const sessions = new Set();
@@ -119,7 +128,7 @@ function end() {
   if (ending) return;
   ending = true;
   server.close(() => process.exit(0));
-  pages.closeIdleConnections();
+  for (const socket of idle) socket.destroy();
   for (const session of sessions) session.close();
 }
 
