@@ -15,10 +15,10 @@ const HERE = fileURLToPath(new URL('./', import.meta.url));
 const FILES = ['service.mjs', 'worker.mjs', 'cron.mjs', 'migrate.mjs', 'grpc.mjs', 'life.mjs', 'echo.proto'];
 const FAULTS = ['', 'say', 'crash', 'unready', 'errors', 'migration'];
 
-/** Makes dist/VERSION; nothing happens to one that is there but that it is made anew. Returns the folder. */
-export function makeVersion(dist, version, fault = '') {
+/** Makes dist/VERSION anew and returns its path. `name`: another name for it. */
+export function makeVersion(dist, version, fault = '', name = version) {
   if (!FAULTS.includes(fault)) throw new Error(`fault "${fault}" is none of: ${FAULTS.slice(1).join(', ')}`);
-  const folder = path.join(dist, version);
+  const folder = path.join(dist, name);
   const made = `${folder}.new`;
   rmSync(made, { recursive: true, force: true });
   mkdirSync(made, { recursive: true });

@@ -49,7 +49,7 @@ function programs(world) {
     env: world.asan ? sanitized(`${world.dir}/sidecars`) : undefined,
   };
   return {
-    web: node('service.mjs', { ...log('web'), DEMO_PORT: `\${port.${world.sidecar ? 'app' : 'web'}}` }),
+    web: node('service.mjs', { ...log('web'), DEMO_MIGRATIONS: `${world.dir}/ledgers/migrate.\${host}`, DEMO_PORT: `\${port.${world.sidecar ? 'app' : 'web'}}` }),
     ...(world.sidecar && { sidecar }),
     ...(world.worker && { worker: node('worker.mjs', { ...log('worker'), DEMO_JOBS: `${world.dir}/jobs/\${host}` }) }),
     ...(world.cron && { cron: node('cron.mjs', { ...log('cron'), DEMO_TICK_MS: '1000' }) }),
@@ -86,7 +86,7 @@ export function releaseFile(world, overrides = {}) {
     schema: 1,
     service: 'shop',
     fleet: 'fleet.yaml',
-    process: { source: 'dist/${version}', services: programs(world) },
+    process: { source: 'dist/${version}${variant}', services: programs(world) },
     roles: roles(world),
     peer: '${host.address}:${port.web}',
     strategy: world.strategy,
@@ -103,7 +103,7 @@ export function releaseFile(world, overrides = {}) {
     tests: { files: ['tests/*.yaml'], target: `127.0.0.1:\${port.${world.sidecar ? 'app' : 'web'}}`, budget: '60s' },
     ...(world.strategy === 'canary' && {
       canary: {
-        pool: world.pool ? { hosts: world.pool, grow: world.grow } : { beside: 1 },
+        pool: world.pool ? { hosts: world.pool, rest: 'stable', grow: world.grow } : { beside: 1 },
         stages: ['0', '1%', '50%', '100%'],
         dwell: '500ms',
         limits: { errors: '1%', min_requests: 20 },

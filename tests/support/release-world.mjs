@@ -134,6 +134,12 @@ export class ReleaseWorld {
     return makeVersion(path.join(this.dir, 'dist'), version, fault);
   }
 
+  /** Makes a version for both tracks of a train: dist/VERSION, and dist/VERSIONnext, which calls itself VERSION-next. */
+  makeTrain(version) {
+    this.make(version);
+    makeVersion(path.join(this.dir, 'dist'), `${version}-next`, '', `${version}next`);
+  }
+
   /** The machine that releases are made from, and others by name. */
   get machine() {
     return this.at('first');
@@ -151,8 +157,9 @@ export class ReleaseWorld {
       strategy: 'rolling',
       canary: undefined,
       swap: 'in-place',
-      with_downtime: true,
       rolling: { batch: this.hosts.length, keep_up: { total: '0%', per_datacenter: 0 }, soak: '0s' },
+      migrate: undefined,
+      hooks: undefined,
     });
     const run = await this.machine.release(version, { file });
     await run.done;
@@ -207,6 +214,16 @@ export class ReleaseWorld {
     } catch {
       return '';
     }
+  }
+
+  /** When the newest process of a host whose command line has `file` was started, in ticks since the machine's start. */
+  startedAt(host, file) {
+    const of = (pid, what) => readFileSync(`/proc/${pid}/${what}`, 'latin1');
+    const times = this.processes()
+      .filter((pid) => of(pid, 'cmdline').includes(file) && of(pid, 'environ').includes(`DEMO_HOST=${host}\0`))
+      .map((pid) => Number(of(pid, 'stat').split(') ')[1].split(' ')[19]));
+    assert.ok(times.length > 0, `no ${file} runs on ${host}`);
+    return Math.max(...times);
   }
 
   /** Everything that two releases with the same end have to have in common. */
