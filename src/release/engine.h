@@ -64,11 +64,12 @@ struct release_key {
 /* How far a host had come when the way back began. */
 enum release_touch {
     TOUCH_NONE,
-    TOUCH_LEFT,
-    TOUCH_STOPPED,
-    TOUCH_STARTED,
-    TOUCH_JOINED,
-    TOUCH_ALL
+    TOUCH_LEFT,    /* in place: out of the routers, nothing stopped */
+    TOUCH_STOPPED, /* in place: stopped, and not back in the routers; beside: the new copy was begun
+                    */
+    TOUCH_JOINED,  /* the new copy serves; beside: the old one is still warm */
+    TOUCH_ALL,     /* beside: the old copy is gone */
+    TOUCH_ON_CANARY = 16 /* with one of the above: the new copy is on the canary track */
 };
 
 struct release_note {
@@ -81,7 +82,7 @@ struct release_note {
     enum release_outcome outcome;
     enum release_mode mode;
     enum release_direction direction;
-    uint8_t touch[RELEASE_HOSTS_MAX]; /* NOTE_BACK: enum release_touch of each host */
+    uint8_t touch[RELEASE_HOSTS_MAX]; /* NOTE_BACK: of each host */
     uint32_t share_ppm;               /* NOTE_BACK, and NOTE_STEP of STEP_SHARE */
 };
 
@@ -99,12 +100,15 @@ enum release_event_kind {
     EVENT_KINDS
 };
 
+/* EVENT_RESUME: of a migration of which nobody knows the end. */
+enum release_tell { TELL_NOTHING, TELL_DONE, TELL_AGAIN };
+
 struct release_event {
     enum release_event_kind kind;
     uint32_t op;
     enum release_outcome outcome;
     uint64_t instance;
-    bool again; /* EVENT_RESUME: a migration of unknown end is to be run again; else it was done */
+    enum release_tell tell;
     bool force; /* EVENT_ROLLBACK: over a barrier */
 };
 
@@ -164,9 +168,3 @@ uint16_t release_attempt(const struct release *r, size_t i);
 /* Index of the step that the mode is about (failed, held at); -1: none. */
 int release_culprit(const struct release *r, enum release_outcome *ret);
 uint32_t release_share_ppm(const struct release *r);
-
-/*
- * Whether both tracks bear the share: canary >= share x all x headroom, at most all; stable >= the
- * rest likewise.  Weights of ready, passing peers.
- */
-bool release_bears(uint64_t stable, uint64_t canary, uint32_t share_ppm, uint32_t headroom_ppm);

@@ -25,7 +25,6 @@ const char *const release_step_name[STEP_KINDS] = {
     [STEP_SHARE] = "share",
     [STEP_DWELL] = "dwell",
     [STEP_HOOK_AFTER] = "hook-after",
-    [STEP_UNLOCK] = "unlock",
 };
 
 const char *const release_op_name[OP_KINDS] = {
@@ -36,9 +35,8 @@ const char *const release_op_name[OP_KINDS] = {
     [OP_PASS] = "pass-health",    [OP_READY] = "ready",     [OP_ADD] = "add",
     [OP_REMOVE] = "remove",       [OP_TRACK] = "track",     [OP_SOAK] = "soak",
     [OP_WAIT] = "wait",           [OP_OBSERVE] = "observe", [OP_LOCK] = "lock",
-    [OP_UNLOCK] = "unlock",       [OP_HOOK] = "hook",       [OP_MIGRATE] = "migrate",
-    [OP_CAPACITY] = "capacity",   [OP_SHARE] = "share",     [OP_VERIFY] = "verify",
-    [OP_DWELL] = "dwell",
+    [OP_HOOK] = "hook",           [OP_MIGRATE] = "migrate", [OP_CAPACITY] = "capacity",
+    [OP_SHARE] = "share",         [OP_VERIFY] = "verify",   [OP_DWELL] = "dwell",
 };
 
 const char *const release_outcome_name[RELEASE_OUTCOMES] = {

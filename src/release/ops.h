@@ -11,7 +11,8 @@ enum release_op_kind {
     OP_PREFLIGHT, /* reachable, rights, clock, lease held */
     OP_ROOM,      /* enough free space, else prune what may be pruned, else fail */
     OP_PULL,      /* everything that `version` needs is on the host, hashes compared */
-    OP_KEEP_UP,   /* by what every router sees now, the host may be taken out of `track` */
+    OP_KEEP_UP,   /* by what every router sees now: without the host each track keeps its need[],
+                     and the host's track keeps need_dc hosts of its data center */
     OP_DRAIN,     /* every router has slot's peer as draining, read back */
     OP_FAIL,      /* the host's health check fails by command; nothing to do without a proxy role */
     OP_QUIET,     /* nothing in flight at any router, proved, or the limits passed: what was cut is
@@ -36,7 +37,7 @@ enum release_op_kind {
     OP_HOOK,     /* number `hook` of those before or after */
     OP_MIGRATE,  /* once per attempt: asked again with the same attempt it waits for the one that
                     runs, or tells how it ended */
-    OP_CAPACITY, /* by what every router sees now, both tracks bear share_ppm; see release_bears */
+    OP_CAPACITY, /* by what every router sees now, each track has its need[] */
     OP_SHARE,    /* every router has share_ppm, read back; a lowering goes to each that answers */
     OP_VERIFY,   /* sampled visitors are cut by share_ppm */
     OP_DWELL,    /* for wait_ms at share_ppm: within the limits, with enough requests */
@@ -53,6 +54,8 @@ struct release_op {
     enum release_version version;
     enum release_track track;
     uint32_t share_ppm;
+    uint64_t need[RELEASE_TRACKS]; /* OP_CAPACITY, OP_KEEP_UP: sums of weights */
+    unsigned need_dc;              /* OP_KEEP_UP: hosts */
     bool raise;        /* OP_SHARE: some visitor may come to the canary; else it never waits */
     unsigned hook;     /* OP_HOOK: 0.. of its list */
     bool after;        /* OP_HOOK, OP_MIGRATE: of those at the end */

@@ -25,13 +25,18 @@ struct release_step_plan {
     enum release_track track;     /* where the host joins, or which one a host leaves */
     uint32_t share_ppm;           /* STEP_SHARE, STEP_DWELL */
     bool raise;
+    bool out;  /* the host takes no requests anyway: whether it may leave need not be asked */
+    bool hold; /* STEP_DWELL: only a person goes on from here */
     uint64_t wait_ms;
+    uint64_t need[RELEASE_TRACKS]; /* STEP_SHARE, STEP_DWELL, STEP_LEAVE, STEP_STOP, STEP_TRACK */
+    uint16_t need_dc;
     uint16_t group, lane; /* lane: number within the group */
 };
 
 struct release_plan {
-    struct release_step_plan *step; /* len, owned */
-    size_t len;
+    struct release_step_plan *step; /* total, owned */
+    size_t len;                     /* steps in the order of the plan, by group and lane */
+    size_t total; /* and behind them, for each host, what it gets in trouble: put-back, shut */
     uint16_t groups;
 };
 
@@ -47,5 +52,7 @@ void release_plan_back(const struct release_spec *spec, const struct release_bas
 void release_plan_done(struct release_plan *plan);
 
 /* The operations of a step, in order; returns how many. */
-size_t release_step_ops(enum release_step_kind kind, const struct release_spec *spec,
+size_t release_step_ops(const struct release_spec *spec, const struct release_step_plan *step,
                         enum release_op_kind out[8]);
+/* Index of what a host gets in trouble; kind: STEP_PUT_BACK or STEP_SHUT. */
+size_t release_plan_trouble(const struct release_plan *plan, int host, enum release_step_kind kind);

@@ -51,7 +51,6 @@ enum release_step_kind {
     STEP_SHARE, /* set, read back, verified */
     STEP_DWELL, /* under judgement */
     STEP_HOOK_AFTER,
-    STEP_UNLOCK,
     STEP_KINDS
 };
 
