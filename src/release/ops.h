@@ -32,8 +32,7 @@ enum release_op_kind {
     OP_WAIT,      /* for `wait_ms` */
     OP_OBSERVE,   /* result: the instance that lives in slot now (0: none) */
     /* the service */
-    OP_LOCK, /* the lease of every host is held */
-    OP_UNLOCK,
+    OP_LOCK,     /* the lease of every host is held; whoever gets ACT_END drops them */
     OP_HOOK,     /* number `hook` of those before or after */
     OP_MIGRATE,  /* once per attempt: asked again with the same attempt it waits for the one that
                     runs, or tells how it ended */
@@ -49,6 +48,7 @@ extern const char *const release_op_name[OP_KINDS];
 struct release_op {
     uint32_t id; /* of this saying, never used twice in a life of the controller */
     enum release_op_kind kind;
+    int step; /* its index in the plan of the present direction; -1: of none */
     int host; /* -1: none */
     enum release_slot slot;
     enum release_version version;

@@ -1,0 +1,284 @@
+/* Notes: what a later life is made of, and what the way back begins from. */
+#include "release/engine_int.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+static bool key_equal(const struct release_key *a, const struct release_key *b)
+{
+    return a->direction == b->direction && a->kind == b->kind && a->part == b->part &&
+           a->host == b->host && a->nth == b->nth;
+}
+
+bool release_note_same_subject(const struct release_note *a, const struct release_note *b)
+{
+    return a->kind == b->kind && (a->kind != NOTE_STEP || key_equal(&a->key, &b->key));
+}
+
+static int check_order(const struct release_spec *spec, struct err *err)
+{
+    static const enum release_step_kind needed[] = {STEP_LEAVE, STEP_STOP, STEP_START, STEP_JOIN};
+    int last = -1;
+    for (size_t n = 0; n < sizeof needed / sizeof *needed; n++) {
+        int at = -1;
+        for (int i = 0; i < spec->orders; i++) {
+            at = spec->order[i] == needed[n] ? i : at;
+        }
+        if (at < 0 || at < last) {
+            return err_set(err, ERR_INVALID,
+                           "the order has to have leave, stop, start, join in turn");
+        }
+        last = at;
+    }
+    return 0;
+}
+
+static int check_spec(const struct release_spec *spec, struct err *err)
+{
+    if (spec->hosts == 0 || spec->hosts > RELEASE_HOSTS_MAX || spec->dcs == 0 ||
+        spec->dcs > RELEASE_DCS_MAX || spec->batch == 0 || spec->step_ms == 0) {
+        return err_set(err, ERR_INVALID,
+                       "a release needs hosts, data centers, a batch and a deadline of steps");
+    }
+    if (spec->beside_per_dc > 0 && spec->swap != RELEASE_BESIDE) {
+        return err_set(err, ERR_INVALID, "a pool of copies beside others needs swap: beside");
+    }
+    if (spec->has_migration && spec->migrate_ms == 0) {
+        return err_set(err, ERR_INVALID, "a migration needs a timeout");
+    }
+    return spec->swap == RELEASE_IN_PLACE ? check_order(spec, err) : 0;
+}
+
+int release_new(const struct release_spec *spec, const struct release_basis *basis,
+                struct release **ret, struct err *err)
+{
+    struct release_plan plan;
+    if (check_spec(spec, err) < 0 || release_plan_forward(spec, basis, &plan, err) < 0) {
+        return ERR_INVALID;
+    }
+    struct release *r = mem_zalloc(sizeof *r);
+    r->spec = *spec;
+    r->basis = *basis;
+    r->plan[RELEASE_FORWARD] = plan;
+    r->state[RELEASE_FORWARD] = mem_array(plan.total, sizeof **r->state);
+    r->lane = mem_array(spec->hosts, sizeof *r->lane);
+    r->max_acts = plan.total * 2 + 64;
+    r->act = mem_array(r->max_acts, sizeof *r->act);
+    r->culprit = -1;
+    *ret = r;
+    return 0;
+}
+
+void release_free(struct release *take_release)
+{
+    struct release *r = take_release;
+    if (r == NULL) {
+        return;
+    }
+    for (int d = 0; d < 2; d++) {
+        release_plan_done(&r->plan[d]);
+        mem_free(r->state[d]);
+    }
+    mem_free(r->lane);
+    mem_free(r->act);
+    mem_free(r);
+}
+
+/* How far each host has come, by the steps that were begun. */
+static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
+{
+    const struct release_step_plan *step = &r->plan[RELEASE_FORWARD].step[i];
+    const struct step_state *s = &r->state[RELEASE_FORWARD][i];
+    const bool beside = r->spec.swap == RELEASE_BESIDE, retires = step->version == RELEASE_NONE;
+    const unsigned canary = step->track == RELEASE_CANARY ? (unsigned) TOUCH_ON_CANARY : 0;
+    if (s->status == STEP_PENDING) {
+        return touch;
+    }
+    switch ((int) step->key.kind) {
+    case STEP_LEAVE:
+        return retires ? touch : (unsigned) TOUCH_LEFT;
+    case STEP_STOP:
+        return (unsigned) TOUCH_STOPPED;
+    case STEP_PROXY:
+    case STEP_START:
+        return (unsigned) TOUCH_STOPPED;
+    case STEP_JOIN:
+        return (unsigned) TOUCH_JOINED | canary;
+    case STEP_STOP_OLD:
+        return (unsigned) TOUCH_ALL | (touch & TOUCH_ON_CANARY);
+    case STEP_TRACK:
+        return (touch & ~(unsigned) TOUCH_ON_CANARY) | canary;
+    case STEP_PUT_BACK:
+        return s->status == STEP_DONE && !beside ? (unsigned) TOUCH_NONE : touch;
+    case STEP_SHUT:
+        return (unsigned) TOUCH_STOPPED;
+    default:
+        return touch;
+    }
+}
+
+static uint32_t highest_share(const struct release *r)
+{
+    uint32_t share_ppm = r->basis.share_ppm;
+    const struct release_plan *plan = &r->plan[RELEASE_FORWARD];
+    for (size_t i = 0; i < plan->len; i++) {
+        const struct step_state *s = &r->state[RELEASE_FORWARD][i];
+        if (plan->step[i].key.kind != STEP_SHARE || s->attempt == 0) {
+            continue;
+        }
+        bool sure = s->status == STEP_DONE;
+        share_ppm =
+            sure || plan->step[i].share_ppm > share_ppm ? plan->step[i].share_ppm : share_ppm;
+    }
+    return share_ppm;
+}
+
+void engine_touches(const struct release *r, struct release_note *ret)
+{
+    const struct release_plan *plan = &r->plan[RELEASE_FORWARD];
+    memset(ret, 0, sizeof *ret);
+    ret->kind = NOTE_BACK;
+    ret->host = -1;
+    ret->share_ppm = highest_share(r);
+    for (size_t i = 0; i < plan->total; i++) {
+        int host = plan->step[i].key.host;
+        if (host >= 0) {
+            ret->touch[host] = (uint8_t) touch_by(r, i, ret->touch[host]);
+        }
+    }
+}
+
+void engine_make_back(struct release *r, const struct release_note *note)
+{
+    release_plan_back(&r->spec, &r->basis, note, &r->plan[RELEASE_BACK]);
+    mem_free(r->state[RELEASE_BACK]);
+    r->state[RELEASE_BACK] = mem_array(r->plan[RELEASE_BACK].total, sizeof **r->state);
+    r->direction = RELEASE_BACK;
+    r->group = 0;
+    r->lanes = 0;
+    r->culprit = -1;
+    size_t acts = r->plan[RELEASE_BACK].total * 2 + 64;
+    if (acts > r->max_acts) {
+        r->act = mem_realloc_array(r->act, acts, sizeof *r->act);
+        r->max_acts = acts;
+    }
+}
+
+static int find_step(const struct release *r, const struct release_key *key)
+{
+    const struct release_plan *plan = &r->plan[key->direction];
+    for (size_t i = 0; i < plan->total; i++) {
+        if (key_equal(&plan->step[i].key, key)) {
+            return (int) i;
+        }
+    }
+    return -1;
+}
+
+static void load_step(struct release *r, const struct release_note *note)
+{
+    int i = find_step(r, &note->key);
+    if (i >= 0) {
+        r->state[note->key.direction][i] = (struct step_state){.status = (uint8_t) note->status,
+                                                               .outcome = (uint8_t) note->outcome,
+                                                               .attempt = note->attempt,
+                                                               .instance = note->instance};
+    }
+}
+
+/* Notes of hosts that cannot be reached are missing: what came later says that it was done. */
+static void fill_gaps(struct release *r)
+{
+    const struct release_plan *plan = plan_now(r);
+    uint16_t group = 0;
+    for (size_t i = 0; i < plan->len; i++) {
+        if (state_now(r, i)->attempt > 0 && plan->step[i].group > group) {
+            group = plan->step[i].group;
+        }
+    }
+    for (size_t i = 0; i < plan->len; i++) {
+        struct step_state *s = state_now(r, i);
+        bool earlier = plan->step[i].group < group;
+        for (size_t k = i + 1; k < plan->len && !earlier && s->attempt == 0; k++) {
+            earlier = plan->step[k].group == plan->step[i].group &&
+                      plan->step[k].lane == plan->step[i].lane && state_now(r, k)->attempt > 0 &&
+                      state_now(r, k)->status != STEP_PENDING;
+        }
+        if (earlier && !step_is_over(s)) {
+            s->status = STEP_DONE;
+        }
+    }
+    r->group = group;
+}
+
+void release_load(struct release *r, const struct release_note *note, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        switch (note[i].kind) {
+        case NOTE_STEP:
+            load_step(r, &note[i]);
+            break;
+        case NOTE_BACK:
+            engine_make_back(r, &note[i]);
+            break;
+        case NOTE_MODE:
+            r->mode = note[i].mode;
+            r->culprit = note[i].key.host == -2 ? -1 : find_step(r, &note[i].key);
+            r->culprit_outcome = note[i].outcome;
+            break;
+        case NOTE_KINDS:
+            break;
+        }
+    }
+    fill_gaps(r);
+    r->lanes = 0;
+}
+
+/* Views */
+
+enum release_mode release_mode(const struct release *r)
+{
+    return r->mode;
+}
+
+enum release_direction release_direction(const struct release *r)
+{
+    return r->direction;
+}
+
+const struct release_plan *release_plan_of(const struct release *r)
+{
+    return &r->plan[r->direction];
+}
+
+enum release_step_status release_status(const struct release *r, size_t i)
+{
+    return (enum release_step_status) r->state[r->direction][i].status;
+}
+
+uint16_t release_attempt(const struct release *r, size_t i)
+{
+    return r->state[r->direction][i].attempt;
+}
+
+int release_culprit(const struct release *r, enum release_outcome *ret)
+{
+    if (ret != NULL) {
+        *ret = r->culprit_outcome;
+    }
+    return r->culprit;
+}
+
+uint32_t release_share_ppm(const struct release *r)
+{
+    uint32_t share_ppm = r->basis.share_ppm;
+    for (int d = 0; d < 2; d++) {
+        for (size_t i = 0; i < r->plan[d].len; i++) {
+            if (r->plan[d].step[i].key.kind == STEP_SHARE && r->state[d][i].status == STEP_DONE) {
+                share_ppm = r->plan[d].step[i].share_ppm;
+            }
+        }
+    }
+    return share_ppm;
+}
