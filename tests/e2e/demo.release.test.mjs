@@ -56,21 +56,20 @@ test('a rolling release, a broken version, the way back, a canary: every check h
   assert.doesNotMatch(output, /^ {2}NO/m);
 });
 
-test('somebody meddles: visitors flip back and are sent to a host that is out, and the demo fails', async (t) => {
+test('somebody meddles: visitors flip back and requests fail, and so does the demo', async (t) => {
   const meddle = `async (ask, order, sleep) => {
     while ((await ask()).split.share_ppm < 500_000) await sleep(20);
     await sleep(300);
     const { revision } = (await ask()).split;
     await order('PUT', '/split', { salt: 'another', revision: revision + 1, if_revision: revision });
-    for (let i = 0; i < 500; i += 1) {
-      for (const { address, state } of (await ask()).peers) if (state === 'draining') await order('PATCH', '/peers/' + address, { state: 'ready' });
-      await sleep(5);
-    }
+    await order('PUT', '/maintenance', { on: true, by: 'somebody' });
+    await sleep(200);
+    await order('PUT', '/maintenance', { on: false, by: 'somebody' });
   }`;
   const { code, output } = await demo({ POUROVER: meddledWith(t, meddle) });
   assert.equal(code, 1, output);
   said(output, 'NO', 'nobody flipped back');
-  said(output, 'NO', '(nobody was sent to a host|[\\d,]+ of [\\d,]+ requests answered|walked)');
+  said(output, 'NO', '[\\d,]+ of [\\d,]+ requests answered');
 });
 
 test('a program that cannot be run: the demo says so and fails', async () => {
