@@ -16,6 +16,7 @@ export class World {
     this.#inner = await ReleaseWorld.start(null, { sidecar: true, overrides: { rolling: { soak: '500ms' } } });
     this.#inner.write('canary.yaml', {
       strategy: 'canary',
+      rolling: { keep_up: { per_datacenter: 0 } }, // one of the two of a data center is of the pool
       canary: { pool: { hosts: ['west-2', 'east-2'], rest: 'stable', grow: true }, stages: STAGES, dwell: DWELL },
     });
     await this.#inner.install(version);

@@ -64,7 +64,8 @@ function sanitized(dir) {
 function roles(world) {
   const port = world.sidecar ? 'app' : 'web';
   const call = (what) => `POST http://127.0.0.1:\${port.admin}/pourover/healthcheck/${what}`;
-  const proxy = { services: ['sidecar'], shared: true, health: { fail: call('fail'), ok: call('ok'), flag: `${world.dir}/sidecars/\${host}/fail` } };
+  const around = { ready: { within: '20s' }, stop: { grace: '5s' } };
+  const proxy = { services: ['sidecar'], shared: true, ...around, health: { fail: call('fail'), ok: call('ok'), flag: `${world.dir}/sidecars/\${host}/fail` } };
   return {
     ...(world.sidecar && { proxy }),
     app: {
@@ -74,9 +75,9 @@ function roles(world) {
       restarts: { max: 0, watch: '300ms' },
     },
     ...(world.worker && {
-      worker: { services: ['worker'], ready: { up_for: '200ms' }, stop: { signal: 'TSTP', then: 'TERM', grace: '60s' } },
+      worker: { services: ['worker'], ready: { up_for: '200ms', within: '20s' }, stop: { signal: 'TSTP', then: 'TERM', grace: '60s' } },
     }),
-    ...(world.cron && { cron: { services: ['cron'], only_on: world.hosts[0].name, pause_during: 'release' } }),
+    ...(world.cron && { cron: { services: ['cron'], ...around, only_on: world.hosts[0].name, pause_during: 'release' } }),
   };
 }
 
@@ -93,11 +94,11 @@ export function releaseFile(world, overrides = {}) {
     swap: world.slots === 2 ? 'beside' : 'in-place',
     rolling: {
       batch: 1,
-      keep_up: { total: '50%', per_datacenter: 1 },
+      keep_up: { total: '50%', per_datacenter: world.pool ? 0 : 1 },
       drain: { requests: '5s', streams: '5s' },
       soak: '300ms',
       keep_old: '300ms',
-      deadline: '30s',
+      deadline: '90s',
     },
     disk: { free: '1MiB' },
     tests: { files: ['tests/*.yaml'], target: `127.0.0.1:\${port.${world.sidecar ? 'app' : 'web'}}`, budget: '60s' },
