@@ -19,7 +19,7 @@ test('a stage above the capacity of the pool is refused by the plan, with the wa
 });
 
 test('a stage that the plan allows is refused before it is set when the pool has lost capacity since', async (t) => {
-  const world = await installed(t, { ...POOL, overrides: stages('0', '10%', '40%') });
+  const world = await installed(t, { ...POOL, grow: true, overrides: stages('0', '10%', '40%', '100%') });
   world.startLoad();
   const run = world.machine.release('2.0');
   await run.untilShare(100_000);

@@ -8,9 +8,14 @@ const WORDS = /^(true|false|null|yes|no|on|off|y|n)$/i;
 
 const scalar = (value) => (typeof value === 'string' && !(PLAIN.test(value) && !WORDS.test(value)) ? JSON.stringify(value) : String(value));
 const isMap = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
-const flow = (value) => (Array.isArray(value) ? `[${value.map(flow).join(', ')}]` : scalar(value));
 
-/** Maps, lists of scalars and scalars as YAML for people. Undefined members are left out. */
+function flow(value) {
+  if (Array.isArray(value)) return `[${value.map(flow).join(', ')}]`;
+  if (!isMap(value)) return scalar(value);
+  return `{${Object.entries(value).map(([key, each]) => `${key}: ${flow(each)}`).join(', ')}}`;
+}
+
+/** Maps, lists and scalars as YAML for people. Undefined members are left out. */
 export function yaml(value, indent = '') {
   return Object.entries(value)
     .filter(([, each]) => each !== undefined)

@@ -39,6 +39,14 @@ const DEFAULTS = {
   overrides: {}, // put over release.yaml
 };
 
+const started = new Set();
+
+/** Whatever happens, nothing that a world started outlives its test. */
+function cleanUpAtExit(world) {
+  if (started.size === 0) process.once('exit', () => started.forEach((each) => each.cleanUp()));
+  started.add(world);
+}
+
 /** A host: its name, data center and ports; `ports` as fleet.yaml has them. */
 class Host {
   constructor(name, dc, ports, track) {
@@ -55,7 +63,7 @@ export class ReleaseWorld {
   static async start(t, options = {}) {
     const world = new ReleaseWorld({ ...DEFAULTS, ...options });
     t?.after(() => world.stop());
-    process.once('exit', () => world.cleanUp());
+    cleanUpAtExit(world);
     await world.#build();
     return world;
   }
