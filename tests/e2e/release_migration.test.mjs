@@ -52,8 +52,11 @@ test('the migration itself is killed with the controller: nobody knows its end, 
   process.kill(here.told('migrate')[0].pid, 'SIGKILL');
   const again = await here.machine.resume({ json: false });
   assert.notEqual(again.code, 0, again.told());
-  assert.match(again.out + again.err, /migrat/);
+  assert.match(again.out + again.err, /resume --migration (done|again)/);
   assert.deepEqual(told(here), ['began 2.0']);
+  assertCode(await here.machine.resume({ args: ['--migration', 'done'] }), 0);
+  assert.deepEqual(told(here), ['began 2.0']);
+  await assertAtRest(here, '2.0');
 });
 
 test('behind a barrier rollback is refused, with the reason', async (t) => {

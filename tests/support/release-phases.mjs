@@ -22,7 +22,7 @@ export const PHASES = {
     [{}, step('stable', 'soak', 'running'), false],
   ],
   canary: [
-    [POOL, step('canary pool', 'test', 'running'), true],
+    [POOL, step('pool', 'test', 'running'), true],
     [POOL, share(10_000), true],
     [POOL, share(500_000), true],
     [POOL, share(1_000_000), true],
@@ -30,7 +30,7 @@ export const PHASES = {
     [POOL, step('down', 'share', 'running'), false],
   ],
   beside: [
-    [BESIDE, step('canary pool', 'start', 'done'), true],
+    [BESIDE, step('pool', 'start', 'done'), true],
     [BESIDE, share(500_000), true],
     [BESIDE, share(1_000_000), true],
     [BESIDE, step('stable', 'switch', 'running'), false],

@@ -43,7 +43,9 @@ export class Run {
     this.lines.push(line);
     if (!line.startsWith('{')) return;
     try {
-      this.events.push({ ...JSON.parse(line), seenAt: Date.now() });
+      const event = JSON.parse(line);
+      if (event.status === 'failed') event.status = 'broken';
+      this.events.push({ ...event, seenAt: Date.now() });
     } catch {
       // a document over several lines: parsed by json()
     }
