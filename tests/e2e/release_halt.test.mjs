@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { assertGolden } from '../support/golden.mjs';
-import { assertAtRest, assertCode, installed, message, released } from '../support/release-cases.mjs';
+import { assertAtRest, assertCode, installed, message, released, slowTests } from '../support/release-cases.mjs';
 
 test('halted at the API test: host stopped and out, the others untouched, rollback restores', async (t) => {
   const world = await installed(t);
@@ -51,9 +51,10 @@ test('halted, mended, resumed: the release ends as if nothing had been', async (
 
 test('pause: the host on its way is seen through, then nothing moves until resume', async (t) => {
   const world = await installed(t, { datacenters: { west: 2 } });
+  world.writeTests(slowTests(1500));
   world.startLoad();
   const run = world.machine.release('2.0');
-  await run.untilStep('west-1', 'leave', 'running');
+  await run.untilStep('west-1', 'test', 'running');
   assertCode(await world.machine.run(['pause']), 0);
   assertCode(await run.done, 6);
   assert.deepEqual([await world.version(world.host('west-1')), await world.version(world.host('west-2'))], ['2.0', '1.0']);
@@ -65,6 +66,7 @@ test('pause: the host on its way is seen through, then nothing moves until resum
 test('a second release while one runs is refused, by another machine too', async (t) => {
   const world = await installed(t, { datacenters: { west: 2 } });
   world.make('3.0');
+  world.writeTests(slowTests(1500));
   const run = world.machine.release('2.0');
   await run.untilStep('west-1', 'leave', 'running');
   for (const machine of [world.machine, world.at('other')]) assertCode(await machine.release('3.0').done, 7);

@@ -3,21 +3,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { orderPeer, tellSidecar } from '../support/release-hosts.mjs';
-import { assertAtRest, assertCode, installed } from '../support/release-cases.mjs';
+import { assertAtRest, assertCode, installed, slowTests } from '../support/release-cases.mjs';
 
 const SLOW_MS = process.env.POUROVER_LONG === '1' ? 20_000 : 3_000;
 
-const SLOW_TESTS = `- testName: Slow
-  http: {}
-  cases:
-  - name: takes its time
-    http: {method: GET, path: /slow/${SLOW_MS}}
-    expect: {status: 200}
-`;
-
 async function slowWorld(t) {
   const world = await installed(t, { datacenters: { west: 2 } });
-  world.writeTests(SLOW_TESTS);
+  world.writeTests(slowTests(SLOW_MS));
   world.startLoad();
   await world.untilAnswered();
   return world;

@@ -46,19 +46,18 @@ test('cron: no tick twice over a release and its rollback, and it strikes again 
 });
 
 test('applications start in the declared order', async (t) => {
-  const slowly = { command: [process.execPath, '${folder}/worker.mjs'], env: { DEMO_HOST: '${host}', DEMO_OWNER: String(process.pid) } };
+  const side = { command: [process.execPath, '${folder}/cron.mjs'], env: { DEMO_HOST: '${host}', DEMO_OWNER: String(process.pid) } };
   const world = await installed(t, {
     datacenters: { west: 2 },
     sidecar: false,
     overrides: {
-      process: { services: { side: slowly } },
+      process: { services: { side } },
       roles: { app: { services: ['side', 'web'] } },
     },
   });
-  const text = (await released(world.machine, '2.0', { json: false })).out;
-  assert.ok(text.indexOf('side') < 0 || text.indexOf('side') < text.lastIndexOf('web'), text);
+  await released(world.machine, '2.0');
   const started = (name) => world.startedAt('west-1', name);
-  assert.ok(started('worker.mjs') <= started('service.mjs'), `${started('worker.mjs')} ${started('service.mjs')}`);
+  assert.ok(started('cron.mjs') <= started('service.mjs'), `${started('cron.mjs')} ${started('service.mjs')}`);
 });
 
 test('services that need each other in a circle are refused, nothing is touched', async (t) => {

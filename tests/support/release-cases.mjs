@@ -16,6 +16,15 @@ export async function installed(t, options = {}) {
   return world;
 }
 
+/** API tests that take their time, so that there is a middle to do something in. */
+export const slowTests = (ms) => `- testName: Slow
+  http: {}
+  cases:
+  - name: takes its time
+    http: {method: GET, path: /slow/${ms}}
+    expect: {status: 200}
+`;
+
 /** A machine's finished release, which has to end with this exit code. */
 export async function released(machine, version, { code = 0, ...options } = {}) {
   const run = await machine.release(version, options).done;

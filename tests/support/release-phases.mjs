@@ -10,6 +10,12 @@ const step = (part, name, status) => [
 ];
 const share = (ppm) => [`share ${ppm} ppm`, (event) => event.event === 'share' && event.share_ppm === ppm];
 
+/** A stage that lasts, so that the command still finds it. */
+function staying(options, at) {
+  const stages = ['0', '1%', '50%', '100%'].map((each) => (each === at ? { share: each, dwell: '5s' } : each));
+  return { ...options, overrides: { canary: { stages } } };
+}
+
 const POOL = { datacenters: { west: 2, east: 2 }, strategy: 'canary', pool: ['west-2', 'east-2'], grow: true };
 const BESIDE = { datacenters: { west: 2 }, slots: 2, strategy: 'canary' };
 
@@ -23,16 +29,16 @@ export const PHASES = {
   ],
   canary: [
     [POOL, step('pool', 'test', 'running'), true],
-    [POOL, share(10_000), true],
-    [POOL, share(500_000), true],
-    [POOL, share(1_000_000), true],
+    [staying(POOL, '1%'), share(10_000), true],
+    [staying(POOL, '50%'), share(500_000), true],
+    [staying(POOL, '100%'), share(1_000_000), true],
     [POOL, step('stable', 'start', 'done'), false],
     [POOL, step('down', 'share', 'running'), false],
   ],
   beside: [
     [BESIDE, step('pool', 'start', 'done'), true],
-    [BESIDE, share(500_000), true],
-    [BESIDE, share(1_000_000), true],
+    [staying(BESIDE, '50%'), share(500_000), true],
+    [staying(BESIDE, '100%'), share(1_000_000), true],
     [BESIDE, step('stable', 'switch', 'running'), false],
   ],
 };
