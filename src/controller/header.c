@@ -1,0 +1,106 @@
+/* The header of a release as JSON: what was found before the first step. */
+#include "base/json.h"
+#include "controller/controller_int.h"
+
+#include <string.h>
+
+static const char *const track_word[RELEASE_TRACKS] = {"stable", "canary"};
+static const char *const slot_word[RELEASE_SLOTS] = {"a", "b"};
+
+static void write_hosts(const struct release_config *config, const struct release_header *header,
+                        struct json_writer *w)
+{
+    json_key(w, "hosts");
+    json_obj_begin(w);
+    for (size_t h = 0; h < config->hosts; h++) {
+        json_key(w, config->host[h].name);
+        json_obj_begin(w);
+        json_kv_cstr(w, "slot", slot_word[header->basis.host[h].slot]);
+        json_kv_bool(w, "serves", header->basis.host[h].serves);
+        json_kv_cstr(w, "track", track_word[header->basis.host[h].track]);
+        json_kv_cstr(w, "version", header->old_version[h]);
+        json_kv_cstr(w, "variant", header->old_variant[h]);
+        json_obj_end(w);
+    }
+    json_obj_end(w);
+}
+
+void controller_header_write(const struct release_config *config,
+                             const struct release_header *header, struct buf *b)
+{
+    struct json_writer w;
+    json_writer_init(&w, b);
+    json_obj_begin(&w);
+    json_kv_cstr(&w, "kind", "header");
+    json_kv_cstr(&w, "id", header->id);
+    json_kv_cstr(&w, "service", config->service);
+    json_kv_cstr(&w, "environment", config->env == NULL ? "" : config->env);
+    json_kv_cstr(&w, "release", header->kind);
+    json_kv_cstr(&w, "version", header->version);
+    json_kv_cstr(&w, "variant", header->variant);
+    json_kv_cstr(&w, "by", header->by);
+    json_kv_cstr(&w, "why", header->why);
+    json_kv_cstr(&w, "config_hash", header->config_hash);
+    json_kv_bool(&w, "with_downtime", header->with_downtime);
+    json_kv_u64(&w, "began_ms", header->began_ms);
+    json_kv_u64(&w, "share_ppm", header->basis.share_ppm);
+    json_kv_cstr(&w, "salt", header->salt);
+    write_hosts(config, header, &w);
+    json_obj_end(&w);
+}
+
+static void copy(const json_t *json, const char *member, char *out, size_t size)
+{
+    const char *text = json_string_value(json_object_get(json, member));
+    buf_print(out, size, "%s", text == NULL ? "" : text);
+}
+
+static bool says(const json_t *json, const char *member, const char *word)
+{
+    const char *text = json_string_value(json_object_get(json, member));
+    return text != NULL && strcmp(text, word) == 0;
+}
+
+int controller_header_read(const struct release_config *config, const json_t *json,
+                           struct release_header *ret, struct err *err)
+{
+    const json_t *hosts = json_object_get(json, "hosts");
+    memset(ret, 0, sizeof *ret);
+    copy(json, "id", ret->id, sizeof ret->id);
+    copy(json, "release", ret->kind, sizeof ret->kind);
+    copy(json, "version", ret->version, sizeof ret->version);
+    copy(json, "variant", ret->variant, sizeof ret->variant);
+    copy(json, "by", ret->by, sizeof ret->by);
+    copy(json, "why", ret->why, sizeof ret->why);
+    copy(json, "config_hash", ret->config_hash, sizeof ret->config_hash);
+    copy(json, "salt", ret->salt, sizeof ret->salt);
+    ret->with_downtime = json_is_true(json_object_get(json, "with_downtime"));
+    ret->began_ms = (uint64_t) json_integer_value(json_object_get(json, "began_ms"));
+    ret->basis.share_ppm = (uint32_t) json_integer_value(json_object_get(json, "share_ppm"));
+    if (ret->id[0] == '\0' || ret->version[0] == '\0' || !json_is_object(hosts)) {
+        return err_set(err, ERR_INVALID,
+                       "the first line of the release has no id, version or hosts");
+    }
+    if (json_object_size(hosts) != config->hosts) {
+        return err_set(err, ERR_INVALID,
+                       "release %s was begun with %zu hosts and %s has %zu: hosts may not change "
+                       "while it is on its way; put them back, then resume or roll back",
+                       ret->id, json_object_size(hosts), config->path, config->hosts);
+    }
+    for (size_t h = 0; h < config->hosts; h++) {
+        const json_t *host = json_object_get(hosts, config->host[h].name);
+        if (host == NULL) {
+            return err_set(
+                err, ERR_INVALID,
+                "release %s was begun without host \"%s\": hosts may not change while it "
+                "is on its way; put them back, then resume or roll back",
+                ret->id, config->host[h].name);
+        }
+        ret->basis.host[h].slot = says(host, "slot", "b") ? RELEASE_SLOT_B : RELEASE_SLOT_A;
+        ret->basis.host[h].serves = json_is_true(json_object_get(host, "serves"));
+        ret->basis.host[h].track = says(host, "track", "canary") ? RELEASE_CANARY : RELEASE_STABLE;
+        copy(host, "version", ret->old_version[h], sizeof ret->old_version[h]);
+        copy(host, "variant", ret->old_variant[h], sizeof ret->old_variant[h]);
+    }
+    return 0;
+}
