@@ -110,6 +110,7 @@ static void drop_lock(struct controller *c)
 static void add_text(struct step_text *s, struct str text)
 {
     size_t before = s->text == NULL ? 0 : strlen(s->text);
+    text = str_trim(text);
     if (text.len == 0 || before + text.len + 2 > STEP_TEXT_BYTES) {
         return;
     }
