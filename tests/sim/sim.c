@@ -4,6 +4,7 @@
  * usage: sim [--runs N] [--seed S] [--profile quiet|faults|storm|all] [--coverage] [--each]
  *        run i of seed S is the only run of seed S + i: a failure says how it is replayed
  */
+#include "base/num.h"
 #include "sim/sim.h"
 
 #include "base/mem.h"
@@ -20,9 +21,8 @@ struct options {
 
 static uint64_t number(const char *text)
 {
-    char *end;
-    unsigned long long value = strtoull(text, &end, 0);
-    if (*text == '\0' || *end != '\0') {
+    uint64_t value;
+    if (num_u64(str_of(text), 0, UINT64_MAX, &value) < 0) {
         fprintf(stderr, "sim: \"%s\" is not a number\n", text);
         exit(2);
     }
