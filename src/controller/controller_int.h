@@ -143,6 +143,9 @@ int controller_load_found(struct controller *c, const struct journal_release *fo
 /* What the hosts know of the newest release comes into the journal. */
 int controller_import_newest(struct controller *c, struct err *err);
 
+/* ask.c: a process of this machine that is gone. owner: as a lease has it. */
+bool controller_owner_is_dead(const char *owner);
+
 /* life.c */
 int controller_have_lock(struct controller *c, struct err *err);
 void controller_drop_lock(struct controller *c);

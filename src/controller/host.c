@@ -105,7 +105,9 @@ int controller_host(struct controller *c, int host, bool joins, const char *by, 
     }
     rc = one(c, &lock, err);
     if (rc == 0) {
-        c->locked = true;
+        rc = controller_have_lock(c, err);
+    }
+    if (rc == 0) {
         rc = carry_out(c, look, host, joins, err);
     }
     controller_drop_lock(c);
