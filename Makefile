@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: ## install what is missing, build, and walk a canary from 0 to 100 % under load
+demo: ## install what is missing, build, and release under visitors: rolling, broken, back, canary
 	tools/install-packages build demo
 	tools/demo
 

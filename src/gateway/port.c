@@ -12,7 +12,8 @@
 #define RETRY_MS  200
 #define TICK_MS   20
 #define SAID_MAX  3                  /* orders that are answered, and do not show */
-#define SPREAD_MS (3 * PORT_CALL_MS) /* of the readings that prove all; more than one takes */
+#define OLD_MS    500                /* a reading so much before all held is made again ... */
+#define PASS_MS   (3 * PORT_CALL_MS) /* ... which takes at most so long */
 #define SILENT_MS 500                /* without an answer at the deadline: that is the reason */
 
 static struct port *port_of(const struct fleet_router *r)
@@ -164,6 +165,9 @@ static void refuse(struct fleet_router *r, const struct err *why)
     struct port_row *row = row_of(r);
     row->state = PORT_REFUSED;
     row->why = *why;
+    if (row->why.code == ERR_FULL) { /* an answer without end */
+        row->why.code = ERR_REMOTE;
+    }
     port_of(r)->stop = true;
 }
 
@@ -306,16 +310,16 @@ static void start(struct fleet_router *r)
     fleet_start_status(r, have_status);
 }
 
-/* Those that held long before the last did are read again. */
+/* All hold: those that were read long before are read again, in a pass that is short enough. */
 static bool read_old_again(struct port *p)
 {
-    uint64_t last = 0;
+    uint64_t now = clock_mono_ms();
     bool again = false;
-    for (size_t i = 0; i < p->fleet.len; i++) {
-        last = p->row[i].proved_ms > last ? p->row[i].proved_ms : last;
+    if (p->pass_ms == 0 || now - p->pass_ms > PASS_MS) {
+        p->pass_ms = now;
     }
     for (size_t i = 0; i < p->fleet.len; i++) {
-        if (p->row[i].proved_ms + SPREAD_MS < last) {
+        if (p->row[i].proved_ms + OLD_MS < p->pass_ms) {
             start(&p->fleet.router[i]);
             again = true;
         }
@@ -367,12 +371,12 @@ static void give_up(struct port *p)
     for (size_t i = 0; i < p->fleet.len; i++) {
         struct fleet_router *r = &p->fleet.router[i];
         struct port_row *row = &p->row[i];
-        bool silent = r->busy && (row->why.code == 0 || now - row->began_ms >= SILENT_MS);
-        if (silent) {
-            (void) err_set(&row->why, ERR_UNREACHABLE, "no answer in %llu ms",
-                           (unsigned long long) (now - row->began_ms));
+        unsigned long long ms = row->began_ms > 0 ? now - row->began_ms : 0;
+        if (r->busy && ms >= SILENT_MS) {
+            (void) err_set(&row->why, ERR_UNREACHABLE, "no answer in %llu ms", ms);
         } else if (row->state != PORT_PROVED && row->why.code == 0) {
-            (void) err_set(&row->why, ERR_TIMEOUT, "there was no time to ask");
+            (void) err_set(&row->why, ERR_TIMEOUT, "there was no time to ask: no answer in %llu ms",
+                           ms);
         }
     }
     fleet_give_up(&p->fleet);
@@ -409,6 +413,7 @@ int port_prove(struct port *p, const struct port_goal *goal, struct err *err)
 {
     p->goal = goal;
     p->stop = false;
+    p->pass_ms = 0;
     memset(p->row, 0, p->fleet.len * sizeof *p->row);
     uint64_t now = clock_mono_ms(), end = p->at->deadline_ms;
     bool over = io_loop_wait(p->loop, end > now ? end - now : 0, step, p);

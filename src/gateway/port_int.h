@@ -60,6 +60,7 @@ struct port {
     const struct port_goal *goal;
     struct port_row *row; /* one a router */
     bool stop;            /* a refusal: routers that were not asked yet are asked, none again */
+    uint64_t pass_ms;     /* when all held: what was read long before is read again */
 };
 
 /* ERR_INVALID: no routers, too many, or names that cannot be.  address NULL: the call is about no
@@ -87,3 +88,31 @@ bool port_cancelled(const struct port *p);
  * not there; ERR_CONFLICT: on both tracks, or of a name that has to be said instead).
  */
 enum port_word port_find(const struct port *p, size_t i, struct peer_view *view, struct err *why);
+
+/* --- pure parts --- */
+
+/* Adds what one router sees; view NULL: the address is no peer there, or none is asked about. */
+void port_capacity_add(const struct router_service *s, const struct peer_view *view, const char *dc,
+                       bool first, struct port_capacity *all);
+
+/* Which part of its track's requests the peer is to get, by the present weights: 0 to 1. */
+double port_part(const struct router_service *s, const struct peer_view *view);
+/* Whether that many requests to others cannot be chance for a peer with that part. */
+bool port_is_left_out(double part, uint64_t others);
+
+/* The counters of one router, and a look at all. */
+struct port_seen {
+    char instance[17];
+    struct {
+        uint64_t requests, errors;
+        struct hist time;
+    } track[TRACKS];
+};
+
+struct port_look {
+    size_t n;
+    struct port_seen *seen; /* n, owned; in the order of the routers */
+};
+
+/* seen: zeroed. */
+void port_seen_set(const struct router_stats *stats, struct port_seen *seen);

@@ -6,21 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The counters of one router. */
-struct seen {
-    char instance[17];
-    struct {
-        uint64_t requests, errors;
-        struct hist time;
-    } track[TRACKS];
-};
-
-struct port_look {
-    size_t n;
-    struct seen *seen; /* n, owned; in the order of the routers */
-};
-
-static void take(const struct router_stats *stats, struct seen *seen)
+void port_seen_set(const struct router_stats *stats, struct port_seen *seen)
 {
     memcpy(seen->instance, stats->instance, sizeof seen->instance);
     for (int t = 0; t < TRACKS; t++) {
@@ -40,7 +26,7 @@ int port_look(const struct port_routers *at, struct port_look **ret, struct err 
         look->n = at->n;
         look->seen = mem_array(at->n, sizeof *look->seen);
         for (size_t i = 0; i < at->n; i++) {
-            take(&p.fleet.router[i].stats, &look->seen[i]);
+            port_seen_set(&p.fleet.router[i].stats, &look->seen[i]);
         }
         *ret = look;
     }
@@ -57,8 +43,8 @@ void port_look_free(struct port_look *take_look)
 }
 
 /* Adds what a router counted between; false: it began anew, so that is not known. */
-static bool add(const struct seen *from, const struct seen *to, int t, struct port_figures *sum,
-                struct hist *time)
+static bool add(const struct port_seen *from, const struct port_seen *to, int t,
+                struct port_figures *sum, struct hist *time)
 {
     uint64_t requests = to->track[t].requests, errors = to->track[t].errors;
     if (strcmp(from->instance, to->instance) != 0 || requests < from->track[t].requests ||

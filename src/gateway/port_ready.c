@@ -39,8 +39,7 @@ static uint64_t requests_at(const struct router_service *s, const struct peer_vi
     return sum;
 }
 
-/* Which part of the track's requests the peer is to get. */
-static double part_of(const struct router_service *s, const struct peer_view *view)
+double port_part(const struct router_service *s, const struct peer_view *view)
 {
     double all = 0, own = 0;
     for (size_t i = 0; i < s->npeers; i++) {
@@ -52,6 +51,11 @@ static double part_of(const struct router_service *s, const struct peer_view *vi
         own += peers_is_live(each) ? each->weight_now : 0;
     }
     return all > 0 ? own / all : 0;
+}
+
+bool port_is_left_out(double part, uint64_t others)
+{
+    return pow(1 - part, (double) others) < CHANCE;
 }
 
 /* Of a name: the first address that does not pass; NULL: all do. */
@@ -118,8 +122,7 @@ static enum port_word judge_traffic(struct port *p, size_t i, const struct peer_
     if (requests > base->requests) {
         return PORT_HOLDS;
     }
-    double chance = pow(1 - part_of(&r->service, view), (double) others);
-    if (chance < CHANCE) {
+    if (port_is_left_out(port_part(&r->service, view), others)) {
         (void) err_set(why, ERR_TIMEOUT,
                        "%llu requests went to %s since it is ready, and none to it",
                        (unsigned long long) others, track_name[ready->track]);

@@ -23,6 +23,7 @@ static bool is_of_view(const struct router_service *s, const struct peer_view *v
     return false;
 }
 
+/* Of one router. */
 static void count(const struct router_service *s, const struct peer_view *view, const char *dc,
                   struct port_capacity *ret)
 {
@@ -47,11 +48,24 @@ static void keep_least(uint64_t *least, uint64_t value, bool first)
     *least = first || value < *least ? value : *least;
 }
 
+void port_capacity_add(const struct router_service *s, const struct peer_view *view, const char *dc,
+                       bool first, struct port_capacity *all)
+{
+    struct port_capacity one = {0};
+    count(s, view, dc, &one);
+    for (int t = 0; t < TRACKS; t++) {
+        keep_least(&all->weight[t], one.weight[t], first);
+        keep_least(&all->weight_without[t], one.weight_without[t], first);
+    }
+    keep_least(&all->peers_dc_without, one.peers_dc_without, first);
+    all->known = view != NULL && (first || all->known);
+    all->track = view != NULL ? view->track : all->track;
+}
+
 static int add_router(const struct port *p, size_t i, const char *dc, struct port_capacity *all,
                       struct err *err)
 {
     const struct fleet_router *r = &p->fleet.router[i];
-    struct port_capacity one = {0};
     struct peer_view view = {0};
     bool has = false;
     if (p->ref.address != NULL) {
@@ -67,14 +81,7 @@ static int add_router(const struct port *p, size_t i, const char *dc, struct por
                        p->ref.address, track_name[all->track], p->fleet.router[0].at.name,
                        track_name[view.track], r->at.name);
     }
-    count(&r->service, has ? &view : NULL, dc, &one);
-    for (int t = 0; t < TRACKS; t++) {
-        keep_least(&all->weight[t], one.weight[t], i == 0);
-        keep_least(&all->weight_without[t], one.weight_without[t], i == 0);
-    }
-    keep_least(&all->peers_dc_without, one.peers_dc_without, i == 0);
-    all->known = has && (i == 0 || all->known);
-    all->track = has ? view.track : all->track;
+    port_capacity_add(&r->service, has ? &view : NULL, dc, i == 0, all);
     return 0;
 }
 

@@ -7,6 +7,7 @@ import { renameSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { fakeRouter } from '../support/fake-router.mjs';
 import { BUILD_DIR, startNginx } from '../support/nginx.mjs';
 import { call as callApi } from '../support/router-api.mjs';
@@ -242,10 +243,21 @@ describe('what a release asks of its routers', () => {
       const { ended } = await hang(routers.west, hosts.a);
       ok(await port('drain', hosts.a.peer, BY, 0, 0));
       const child = start(both(), { deadline: LONG }, ['quiet', hosts.a.peer]);
-      setTimeout(() => order(routers.west, hosts.a, { state: 'ready' }), 300);
+      await setTimeout(300); // it has been looked at
+      await order(routers.west, hosts.a, { state: 'ready' });
       fails((await child.done)[0], 'conflict', /^router west: somebody else ended the drain/);
       hosts.a.cutConnections();
       await ended;
+    });
+
+    test('that somebody ends at one while the other is away is a conflict', async (t) => {
+      const { back } = await west(t);
+      const child = start(both(), { deadline: LONG }, ['drain', hosts.a.peer, BY, 0, 0]);
+      await until(routers.east, hosts.a, 'state', 'draining');
+      await setTimeout(600); // older than a reading may be when all hold
+      await order(routers.east, hosts.a, { state: 'ready' });
+      await back();
+      fails((await child.done)[0], 'conflict', /^router east: somebody else ended the drain/);
     });
 
     test('is given up when another thread cancels', async (t) => {
@@ -312,7 +324,8 @@ describe('what a release asks of its routers', () => {
       hosts.a.setMode({ status: 503 });
       for (const router of all()) await until(router, hosts.a, 'health', 'down');
       const child = start(both(), { deadline: LONG }, ['ready', hosts.a.peer, 'stable']);
-      setTimeout(() => order(routers.west, hosts.a, { state: 'draining', by: 'mia' }), 300);
+      await setTimeout(300); // it has been looked at
+      await order(routers.west, hosts.a, { state: 'draining', by: 'mia' });
       fails((await child.done)[0], 'conflict', /^router west: somebody else changed .*: it is draining on stable/);
       assert.equal((await peerAt(routers.west, hosts.a)).state, 'draining');
     });
