@@ -234,16 +234,12 @@ static unsigned others_in_dc(const struct simulate_run *run, int host, enum rele
 static bool enough(const struct simulate_run *run, const struct release_op *op)
 {
     int without = op->kind == OP_KEEP_UP ? op->host : -1;
-    /* routers know the track of a peer that they drain, too */
-    enum release_track of = op->kind == OP_KEEP_UP
-                                ? (enum release_track) run->host[op->host].copy[op->slot].track
-                                : RELEASE_STABLE;
     for (int t = 0; t < RELEASE_TRACKS; t++) {
         if (weight_on(run, (enum release_track) t, without) < op->need[t]) {
             return false;
         }
     }
-    return op->kind != OP_KEEP_UP || others_in_dc(run, op->host, of) >= op->need_dc;
+    return op->kind != OP_KEEP_UP || others_in_dc(run, op->host, op->track) >= op->need_dc;
 }
 
 static void fail_op(struct simulate_run *run, struct simulate_doing *doing,
