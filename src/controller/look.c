@@ -19,6 +19,10 @@ static int glance(struct controller *c, const atomic_bool *cancelled, uint64_t d
                   struct glance *g, struct err *err)
 {
     size_t n = c->config->routers;
+    g->loop = io_loop_new();
+    if (http_client_new(g->loop, &g->http, err) < 0) {
+        return (int) err->code;
+    }
     struct router *copy = mem_array(n, sizeof *copy);
     uint64_t now_ms = clock_mono_ms();
     for (size_t i = 0; i < n; i++) {
@@ -27,11 +31,8 @@ static int glance(struct controller *c, const atomic_bool *cancelled, uint64_t d
             .url = mem_strdup(c->router[i].url),
             .socket = c->router[i].socket == NULL ? NULL : mem_strdup(c->router[i].socket)};
     }
-    g->loop = io_loop_new();
-    if (http_client_new(g->loop, &g->http, err) < 0) {
-        return (int) err->code;
-    }
     fleet_init(&g->fleet, g->loop, g->http, copy, n);
+    mem_free(copy);
     g->fleet.bearer = c->bearer;
     g->fleet.interrupted = cancelled;
     g->fleet.call_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 1;

@@ -35,7 +35,7 @@ static int send(struct controller *c, int host, struct str line, struct err *err
     buf_init(&told, TOLD_BYTES);
     struct driver_place place =
         controller_place_of(c, host, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
-    int rc = c->driver->record_append(&place, line, &lost);
+    int rc = c->driver->record_append(&place, str_trim(line), &lost);
     buf_done(&told);
     if (rc == ERR_CONFLICT) {
         c->fenced = true;

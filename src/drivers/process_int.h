@@ -117,6 +117,8 @@ int child_run(const struct child_run *run, struct buf *out, int *ret_code, struc
 int slot_copy(const struct spot *spot, enum release_slot slot, struct driver_copy *ret,
               struct err *err);
 bool slot_has_role(const struct spot *spot, enum release_role_kind role);
+/* Whether release.yaml has the program in the role that it was begun for. */
+bool slot_is_wanted(const struct spot *spot, const struct program *program);
 /* Whether somebody else listens on a port of the slot. */
 int slot_ports(const struct spot *spot, struct err *err);
 /* Runs the program unless this very one runs; another one in its place is stopped before. */

@@ -101,13 +101,11 @@ static int turn(struct one_off *one, enum driver_migration *ret, struct run_resu
         lease_leave(fd);
         return rc;
     }
-    if (result->ended) {
+    if (program.held) {
+        *ret = MIGRATION_RUNS; /* also for the moment between the note of its end and its own */
+    } else if (result->ended) {
         *ret = result->code == 0 ? MIGRATION_DONE : MIGRATION_FAILED;
-        if (!program.held) {
-            rc = program_tell_stop(one->spot.folder, &program, err); /* its secrets */
-        }
-    } else if (program.held) {
-        *ret = MIGRATION_RUNS;
+        rc = program_tell_stop(one->spot.folder, &program, err); /* its secrets */
     } else if (result->begun) {
         *ret = MIGRATION_LOST;
         rc = lose(one, &program, result, err);

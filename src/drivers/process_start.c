@@ -12,12 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ASK_MS      2000u
-#define TURN_MS     50u
-#define READY_MS    60000u /* when nothing was said */
-#define COMMAND_MS  10000u
-#define SECRETS_MAX (512u * 1024)
-#define SEE_ARENA   (64u << 20)
+#define ASK_MS       2000u
+#define ASK_LEAST_MS 250u
+#define TURN_MS      50u
+#define READY_MS     60000u /* when nothing was said */
+#define COMMAND_MS   10000u
+#define SECRETS_MAX  (512u * 1024)
+#define SEE_ARENA    (64u << 20)
 
 /* An answer of the address that is good, or any (good NULL), until the time is over. */
 static bool is_fine(long status)
@@ -58,7 +59,9 @@ static int ask_until(const struct spot *spot, const struct asking *asking, struc
         if (rc < 0) {
             return rc;
         }
-        rc = ask_http(asking->method, asking->url, left < ASK_MS ? left : ASK_MS, &status, &last);
+        /* The last try has time for an answer, too: it is what a reader wants to see. */
+        left = left > ASK_MS ? ASK_MS : left < ASK_LEAST_MS ? ASK_LEAST_MS : left;
+        rc = ask_http(asking->method, asking->url, left, &status, &last);
         if (rc == ERR_INVALID || rc == ERR_INTERNAL) {
             return err_set(err, last.code, "%s", last.msg);
         }
@@ -130,17 +133,6 @@ static int note_copy(const struct spot *spot, struct err *err)
     return rc;
 }
 
-static bool is_wanted(const struct spot *spot, const struct program *program)
-{
-    const struct release_role *role = &spot->config->role[program->run.role];
-    for (size_t i = 0; role->given && i < role->services.len; i++) {
-        if (strcmp(role->services.ptr[i], program->name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Programs that release.yaml does not have any more would live on beside the new version. */
 static int stop_others(const struct spot *spot, struct err *err)
 {
@@ -151,7 +143,7 @@ static int stop_others(const struct spot *spot, struct err *err)
     int rc = slot_programs_see(spot, spot->p->slot, &arena, &programs, err);
     for (size_t i = 0; rc == 0 && i < programs.len; i++) {
         const struct program *program = &programs.ptr[i];
-        if (program->held && program->run.role != RUN_PROXY && !is_wanted(spot, program)) {
+        if (program->held && program->run.role != RUN_PROXY && !slot_is_wanted(spot, program)) {
             spot_tell(spot->p,
                       "host %s: program %s is not in release.yaml any more: slot %c is "
                       "stopped first",

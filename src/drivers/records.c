@@ -83,28 +83,13 @@ static int append(const char *path, struct str line, struct err *err)
 
 struct record {
     const char *name;
-    uint64_t number; /* at the end of the name: of "shop-17" 17 */
     struct timespec when;
 };
 
-static uint64_t number_of(struct str name)
-{
-    uint64_t number = 0;
-    size_t i = name.len;
-    while (i > 0 && str_is_digit(name.ptr[i - 1])) {
-        i--;
-    }
-    struct str digits = {name.ptr + i, name.len - i};
-    return num_u64(digits, 0, UINT64_MAX, &number) == 0 ? number : 0;
-}
-
-/* By number, as clocks jump. */
+/* By the last line: a train is newer than a release that ended within it. */
 static int oldest_first(const void *a, const void *b)
 {
     const struct record *x = a, *y = b;
-    if (x->number != y->number) {
-        return x->number < y->number ? -1 : 1;
-    }
     if (x->when.tv_sec != y->when.tv_sec) {
         return x->when.tv_sec < y->when.tv_sec ? -1 : 1;
     }
@@ -129,7 +114,7 @@ static struct record *sorted(const char *folder, struct names *names, size_t *re
         }
         name.len -= sizeof ENDING - 1;
         names->ptr[i][name.len] = '\0';
-        record[len++] = (struct record){names->ptr[i], number_of(name), st.st_mtim};
+        record[len++] = (struct record){names->ptr[i], st.st_mtim};
     }
     if (len > 1) {
         qsort(record, len, sizeof *record, oldest_first);

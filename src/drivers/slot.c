@@ -49,9 +49,24 @@ static void add_dead(struct driver_copy *copy, const struct program *program)
     }
 }
 
-static void add_program(struct driver_copy *copy, const struct program *program, uint64_t *hash)
+bool slot_is_wanted(const struct spot *spot, const struct program *program)
+{
+    const struct release_role *role = &spot->config->role[program->run.role];
+    for (size_t i = 0; role->given && i < role->services.len; i++) {
+        if (strcmp(role->services.ptr[i], program->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_program(const struct spot *spot, struct driver_copy *copy,
+                        const struct program *program, uint64_t *hash)
 {
     char text[160];
+    if (!program->held && !slot_is_wanted(spot, program)) {
+        return; /* left from a version that had it */
+    }
     copy->restarts += program->state.restarts;
     if (!program->up) {
         copy->runs = false;
@@ -91,7 +106,7 @@ int slot_copy(const struct spot *spot, enum release_slot slot, struct driver_cop
     for (size_t i = 0; i < programs.len; i++) {
         enum run_role role = programs.ptr[i].run.role;
         if (role == RUN_APP || role == RUN_WORKER) {
-            add_program(ret, &programs.ptr[i], &hash);
+            add_program(spot, ret, &programs.ptr[i], &hash);
         }
     }
     ret->runs = ret->runs && ret->any && wanted > 0;

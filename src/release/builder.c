@@ -150,8 +150,26 @@ uint64_t builder_canary_need(const struct builder *b, uint32_t share_ppm)
     return need < rest ? need : rest;
 }
 
+uint32_t builder_lowest_share(const struct builder *b, uint64_t weight)
+{
+    uint64_t all = plan_part_of(b->rest[RELEASE_STABLE], b->spec->keep_up_total_ppm);
+    uint64_t need[RELEASE_TRACKS];
+    if (weight == 0) {
+        return PPM;
+    }
+    if (weight >= all || b->spec->with_downtime) {
+        return 0;
+    }
+    uint32_t share_ppm = (uint32_t) (((all - weight) * PPM + all - 1) / all);
+    for (builder_needs_at(b, share_ppm, need); need[RELEASE_STABLE] > weight && share_ppm < PPM;
+         builder_needs_at(b, share_ppm, need)) {
+        share_ppm = share_ppm + PPM / 1000 < PPM ? share_ppm + PPM / 1000 : PPM;
+    }
+    return share_ppm;
+}
+
 /* A data center keeps its hosts only while one track bears all visitors and it is that one. */
-static uint16_t need_of_dc(const struct builder *b, enum release_track track)
+uint16_t builder_need_of_dc(const struct builder *b, enum release_track track)
 {
     bool bears_all = b->spec->strategy != RELEASE_BY_CANARY ||
                      b->share_ppm == (track == RELEASE_STABLE ? 0 : PPM);
@@ -183,8 +201,9 @@ static void add_leaving(struct builder *b, struct release_step_plan *s, bool out
 {
     enum release_track from = track_of(b, s->key.host);
     s->out = out;
+    s->track = from;
     builder_needs(b, s->need);
-    s->need_dc = need_of_dc(b, from);
+    s->need_dc = builder_need_of_dc(b, from);
 }
 
 void builder_in_place(struct builder *b, int host, enum release_version version,
@@ -234,22 +253,31 @@ void builder_share(struct builder *b, uint32_t share_ppm)
     builder_group(b);
 }
 
-void builder_place(struct builder *b, int host, enum place_kind place)
+static bool is_on(const struct builder *b, int host, enum place_kind place, int track)
 {
     static const bool on[][RELEASE_TRACKS] = {[PLACE_AWAY] = {false, false},
                                               [PLACE_OLD] = {false, false},
                                               [PLACE_NEW_STABLE] = {true, false},
                                               [PLACE_NEW_CANARY] = {false, true},
                                               [PLACE_BOTH] = {true, true}};
+    return place == PLACE_OLD ? (int) b->basis->host[host].track == track : on[place][track];
+}
+
+unsigned builder_in_dc(const struct builder *b, unsigned dc, enum release_track track)
+{
+    unsigned n = 0;
+    for (int h = 0; h < b->spec->hosts; h++) {
+        n += b->spec->host[h].dc == dc && is_on(b, h, (enum place_kind) b->place[h], (int) track);
+    }
+    return n;
+}
+
+void builder_place(struct builder *b, int host, enum place_kind place)
+{
     const uint64_t weight = b->spec->host[host].weight;
     for (int t = 0; t < RELEASE_TRACKS; t++) {
-        bool was = b->place[host] == PLACE_OLD
-                       ? b->basis->host[host].track == (enum release_track) t
-                       : on[b->place[host]][t];
-        bool is = place == PLACE_OLD ? b->basis->host[host].track == (enum release_track) t
-                                     : on[place][t];
-        b->weight[t] += is ? weight : 0;
-        b->weight[t] -= was ? weight : 0;
+        b->weight[t] += is_on(b, host, place, t) ? weight : 0;
+        b->weight[t] -= is_on(b, host, (enum place_kind) b->place[host], t) ? weight : 0;
     }
     b->place[host] = (uint8_t) place;
 }

@@ -260,6 +260,8 @@ static void do_resume(struct release *r, enum release_tell tell)
     r->over = false;
     if (unknown && tell == TELL_DONE) {
         call_done(r, (size_t) culprit);
+    } else if (unknown) {
+        state_now(r, (size_t) culprit)->outcome = RELEASE_FAILED;
     }
     forget_culprit(r);
     lanes_forget_trouble(r);

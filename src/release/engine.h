@@ -69,7 +69,8 @@ enum release_touch {
                     */
     TOUCH_JOINED,  /* the new copy serves; beside: the old one is still warm */
     TOUCH_ALL,     /* beside: the old copy is gone */
-    TOUCH_ON_CANARY = 16 /* with one of the above: the new copy is on the canary track */
+    TOUCH_ON_CANARY = 16, /* with one of the above: the new copy is on the canary track */
+    TOUCH_MOVING = 32     /* and at some routers perhaps on stable already */
 };
 
 struct release_note {
@@ -83,7 +84,7 @@ struct release_note {
     enum release_mode mode;
     enum release_direction direction;
     uint8_t touch[RELEASE_HOSTS_MAX]; /* NOTE_BACK: of each host */
-    uint32_t share_ppm;               /* NOTE_BACK, and NOTE_STEP of STEP_SHARE */
+    uint32_t share_ppm; /* NOTE_STEP of STEP_SHARE; NOTE_BACK: the least that it may be */
 };
 
 /* Whether b is about what a is about, so that the later one counts. */

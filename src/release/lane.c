@@ -156,7 +156,16 @@ static void step_done(struct release *r, struct lane *lane)
     next_step(r, lane);
 }
 
-/* A migration that was begun in another life is asked for by its attempt: it is the same one. */
+/*
+ * A migration is asked for by its attempt: it is the same one, whatever kept its end from us, until
+ * it is known to have failed, or a person said so.
+ */
+static bool is_same_attempt(const struct release_step_plan *step, const struct step_state *s)
+{
+    return step->key.kind == STEP_MIGRATE && s->attempt > 0 &&
+           (s->status == STEP_RUNNING || s->outcome != RELEASE_FAILED);
+}
+
 static void begin_step(struct release *r, struct lane *lane)
 {
     const struct release_step_plan *step = &plan_now(r)->step[lane->at];
@@ -166,9 +175,7 @@ static void begin_step(struct release *r, struct lane *lane)
         engine_fail(r, lane->at, RELEASE_NOTHING);
         return;
     }
-    if (step->key.kind != STEP_MIGRATE || s->status != STEP_RUNNING) {
-        s->attempt++;
-    }
+    s->attempt = (uint16_t) (s->attempt + !is_same_attempt(step, s));
     s->status = STEP_RUNNING;
     engine_note_step(r, lane->at);
     lane->ops = (uint8_t) release_step_ops(&r->spec, step, lane->op);
@@ -254,6 +261,21 @@ static void aim_at_begun(struct release *r, struct lane *lane, int host)
     lane->in_trouble.key.host = (int16_t) host;
 }
 
+/* Whether what served on the host before this lane is gone: by now, or since an earlier attempt. */
+static bool was_stopped(struct release *r, const struct lane *lane, int host)
+{
+    const struct step_state *start = state_of(r, lane, STEP_START, NULL);
+    size_t shut = release_plan_trouble(plan_now(r), host, STEP_SHUT);
+    return has_begun(r, lane, STEP_STOP) || start->attempt > 0 || state_now(r, shut)->attempt > 0;
+}
+
+/* Whether the host took requests before this lane: only then it can be put back. */
+static bool has_served(struct release *r, const struct lane *lane)
+{
+    size_t leave = lane->first;
+    return state_of(r, lane, STEP_LEAVE, &leave) != NULL && !plan_now(r)->step[leave].out;
+}
+
 static void into_trouble(struct release *r, struct lane *lane)
 {
     int host = plan_now(r)->step[lane->first].key.host;
@@ -266,10 +288,10 @@ static void into_trouble(struct release *r, struct lane *lane)
         return;
     }
     if (!is_beside(r)) {
-        if (has_begun(r, lane, STEP_STOP)) {
+        if (was_stopped(r, lane, host)) {
             aim_at_begun(r, lane, host);
             begin_trouble(r, lane, TROUBLE_SHUT);
-        } else if (has_begun(r, lane, STEP_LEAVE)) {
+        } else if (has_begun(r, lane, STEP_LEAVE) && has_served(r, lane)) {
             aim_at_former(r, lane, host);
             begin_trouble(r, lane, TROUBLE_PUT_BACK);
         }
@@ -415,13 +437,12 @@ static void enter_lane(struct release *r, struct lane *lane, bool fresh)
     }
 }
 
-void lanes_enter(struct release *r, uint16_t group, bool fresh)
+static void find_lanes(struct release *r)
 {
     const struct release_plan *plan = plan_now(r);
-    r->group = group;
     r->lanes = 0;
     for (size_t i = 0; i < plan->len; i++) {
-        if (plan->step[i].group != group) {
+        if (plan->step[i].group != r->group) {
             continue;
         }
         struct lane *last = r->lanes == 0 ? NULL : &r->lane[r->lanes - 1];
@@ -432,33 +453,54 @@ void lanes_enter(struct release *r, uint16_t group, bool fresh)
         }
         last->end = i + 1;
     }
+}
+
+void lanes_enter(struct release *r, uint16_t group, bool fresh)
+{
+    r->group = group;
+    find_lanes(r);
     for (size_t i = 0; i < r->lanes; i++) {
         enter_lane(r, &r->lane[i], fresh);
     }
 }
 
-/* A host that was shut begins its runbook anew. */
-void lanes_forget_trouble(struct release *r)
+/* Beside, a new copy that could not be shut still serves: only what failed is done again. */
+static bool has_to_begin_anew(struct release *r, const struct lane *lane, int host)
+{
+    size_t shut = release_plan_trouble(plan_now(r), host, STEP_SHUT);
+    return !is_beside(r) || !has_begun(r, lane, STEP_SWITCH) ||
+           state_now(r, shut)->status != STEP_PENDING;
+}
+
+static void forget_trouble_of(struct release *r, const struct lane *lane, int host)
 {
     const struct release_plan *plan = plan_now(r);
-    for (size_t i = 0; i < r->lanes; i++) {
-        struct lane *lane = &r->lane[i];
-        int host = plan->step[lane->first].key.host;
-        bool broken = is_in_trouble(r, lane);
-        for (size_t k = lane->first; broken && k < lane->end; k++) {
-            struct step_state *s = state_now(r, k);
-            if (s->status == STEP_BROKEN || (host >= 0 && s->status != STEP_PENDING &&
-                                             plan->step[k].key.kind != STEP_MIGRATE)) {
-                s->status = STEP_PENDING;
-                engine_note_step(r, k);
-            }
+    bool anew = host >= 0 && has_to_begin_anew(r, lane, host);
+    for (size_t k = lane->first; k < lane->end; k++) {
+        struct step_state *s = state_now(r, k);
+        bool begun = s->status != STEP_PENDING && plan->step[k].key.kind != STEP_MIGRATE;
+        if (s->status == STEP_BROKEN || (anew && begun)) {
+            s->status = STEP_PENDING;
+            engine_note_step(r, k);
         }
-        for (int k = 0; host >= 0 && k < 2; k++) {
-            size_t t = release_plan_trouble(plan, host, k == 0 ? STEP_PUT_BACK : STEP_SHUT);
-            if (state_now(r, t)->status != STEP_PENDING) {
-                state_now(r, t)->status = STEP_PENDING;
-                engine_note_step(r, t);
-            }
+    }
+    for (int k = 0; host >= 0 && k < 2; k++) {
+        size_t t = release_plan_trouble(plan, host, k == 0 ? STEP_PUT_BACK : STEP_SHUT);
+        if (state_now(r, t)->status != STEP_PENDING) {
+            state_now(r, t)->status = STEP_PENDING;
+            engine_note_step(r, t);
+        }
+    }
+}
+
+/* A host that was put back or shut begins its runbook anew. */
+void lanes_forget_trouble(struct release *r)
+{
+    find_lanes(r); /* a later life has entered none */
+    for (size_t i = 0; i < r->lanes; i++) {
+        const struct lane *lane = &r->lane[i];
+        if (is_in_trouble(r, lane)) {
+            forget_trouble_of(r, lane, plan_now(r)->step[lane->first].key.host);
         }
     }
 }

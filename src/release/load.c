@@ -85,6 +85,19 @@ void release_free(struct release *take_release)
     mem_free(r);
 }
 
+/* Beside: whether visitors may have been taken from the old copy, in this attempt or another. */
+static bool was_switched(const struct release *r, int host)
+{
+    const struct release_plan *plan = &r->plan[RELEASE_FORWARD];
+    for (size_t i = 0; i < plan->len; i++) {
+        if (plan->step[i].key.kind == STEP_SWITCH && plan->step[i].key.host == host &&
+            r->state[RELEASE_FORWARD][i].attempt > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* How far each host has come, by the steps that were begun. */
 static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
 {
@@ -93,7 +106,10 @@ static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
     const bool beside = r->spec.swap == RELEASE_BESIDE, retires = step->version == RELEASE_NONE;
     const unsigned canary = step->track == RELEASE_CANARY ? (unsigned) TOUCH_ON_CANARY : 0;
     if (s->status == STEP_PENDING) {
-        return touch;
+        /* Begun once and to be begun anew: whatever was there before is not there any more. */
+        bool gone = s->attempt > 0 && (step->key.kind == STEP_START || step->key.kind == STEP_SHUT);
+        unsigned was = was_switched(r, step->key.host) ? TOUCH_JOINED : TOUCH_STOPPED;
+        return gone && touch <= TOUCH_LEFT ? was : touch;
     }
     switch ((int) step->key.kind) {
     case STEP_LEAVE:
@@ -107,18 +123,20 @@ static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
         return (unsigned) TOUCH_JOINED | canary;
     case STEP_STOP_OLD:
         return (unsigned) TOUCH_ALL | (touch & TOUCH_ON_CANARY);
-    case STEP_TRACK:
-        return (touch & ~(unsigned) TOUCH_ON_CANARY) | canary;
+    case STEP_TRACK: /* until it is proved, the canary may still need the host */
+        return s->status == STEP_DONE ? (touch & ~(unsigned) TOUCH_ON_CANARY) | canary
+                                      : touch | TOUCH_MOVING;
     case STEP_PUT_BACK:
         return s->status == STEP_DONE && !beside ? (unsigned) TOUCH_NONE : touch;
-    case STEP_SHUT:
-        return (unsigned) TOUCH_STOPPED;
+    case STEP_SHUT: /* that the old copy was put back again is not sure enough to leave it alone */
+        return was_switched(r, step->key.host) ? (unsigned) TOUCH_JOINED : (unsigned) TOUCH_STOPPED;
     default:
         return touch;
     }
 }
 
-static uint32_t highest_share(const struct release *r)
+/* The least that it may be: a change that was begun may have been made, at some routers or all. */
+static uint32_t least_share(const struct release *r)
 {
     uint32_t share_ppm = r->basis.share_ppm;
     const struct release_plan *plan = &r->plan[RELEASE_FORWARD];
@@ -129,7 +147,7 @@ static uint32_t highest_share(const struct release *r)
         }
         bool sure = s->status == STEP_DONE;
         share_ppm =
-            sure || plan->step[i].share_ppm > share_ppm ? plan->step[i].share_ppm : share_ppm;
+            sure || plan->step[i].share_ppm < share_ppm ? plan->step[i].share_ppm : share_ppm;
     }
     return share_ppm;
 }
@@ -140,7 +158,7 @@ void engine_touches(const struct release *r, struct release_note *ret)
     memset(ret, 0, sizeof *ret);
     ret->kind = NOTE_BACK;
     ret->host = -1;
-    ret->share_ppm = highest_share(r);
+    ret->share_ppm = least_share(r);
     for (size_t i = 0; i < plan->total; i++) {
         int host = plan->step[i].key.host;
         if (host >= 0) {

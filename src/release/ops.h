@@ -12,7 +12,7 @@ enum release_op_kind {
     OP_ROOM,      /* enough free space, else prune what may be pruned, else fail */
     OP_PULL,      /* everything that `version` needs is on the host, hashes compared */
     OP_KEEP_UP,   /* by what every router sees now: without the host each track keeps its need[],
-                     and the host's track keeps need_dc hosts of its data center */
+                     and `track`, which it leaves, keeps need_dc hosts of its data center */
     OP_DRAIN,     /* every router has slot's peer as draining, read back */
     OP_FAIL,      /* the host's health check fails by command; nothing to do without a proxy role */
     OP_QUIET,     /* nothing in flight at any router, proved, or the limits passed: what was cut is

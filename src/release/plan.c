@@ -74,11 +74,11 @@ static unsigned serving_in_dc(const struct builder *b, unsigned dc, enum release
     return n;
 }
 
-static int refuse_batch(const struct builder *b, const int *host, unsigned n, struct err *err)
+static int refuse_batch(const struct builder *b, const int *host, unsigned n,
+                        enum release_track track, struct err *err)
 {
     static const char *const track_name[] = {"stable", "canary"};
     const struct release_spec *spec = b->spec;
-    enum release_track track = b->basis->host[host[0]].track;
     uint64_t need[RELEASE_TRACKS], out = 0;
     unsigned leaving = 0, left = serving_in_dc(b, spec->host[host[0]].dc, track);
     for (unsigned i = 0; i < n; i++) {
@@ -123,7 +123,8 @@ static enum place_kind place_of_rest(const struct builder *b, int host)
 
 static int roll_batch(struct builder *b, const int *host, unsigned n, struct err *err)
 {
-    if (refuse_batch(b, host, n, err) < 0) {
+    if (refuse_batch(b, host, n, RELEASE_STABLE, err) < 0 ||
+        refuse_batch(b, host, n, RELEASE_CANARY, err) < 0) {
         return ERR_INVALID;
     }
     builder_group(b);

@@ -10,13 +10,16 @@
 
 #include <string.h>
 
-#define PPM 1000000u
+#define PPM         1000000u
+#define TOUCH_FLAGS ((unsigned) TOUCH_ON_CANARY | (unsigned) TOUCH_MOVING)
 
 struct back {
     struct builder b;
     bool todo[RELEASE_HOSTS_MAX];
-    bool begun[RELEASE_HOSTS_MAX]; /* beside: a new copy was begun and serves nobody */
-    bool cold;                     /* some stable host was taken back on this way */
+    bool begun[RELEASE_HOSTS_MAX];  /* beside: a new copy was begun and serves nobody */
+    bool moving[RELEASE_HOSTS_MAX]; /* not on the same track everywhere */
+    bool settled;                   /* the share is known */
+    bool cold;                      /* some stable host was taken back on this way */
 };
 
 static bool is_beside(const struct back *back)
@@ -33,7 +36,7 @@ static enum release_slot new_slot(const struct back *back, int host)
 static enum place_kind place_by_touch(const struct back *back, int host, unsigned touch)
 {
     bool canary = (touch & TOUCH_ON_CANARY) != 0, serves = back->b.basis->host[host].serves;
-    switch (touch & ~(unsigned) TOUCH_ON_CANARY) {
+    switch (touch & ~TOUCH_FLAGS) {
     case TOUCH_LEFT:
         return PLACE_AWAY;
     case TOUCH_STOPPED:
@@ -60,6 +63,7 @@ static void back_init(struct back *back, const struct release_spec *spec,
     for (int h = 0; h < spec->hosts; h++) {
         unsigned touch = note->touch[h];
         back->todo[h] = touch != TOUCH_NONE;
+        back->moving[h] = (touch & TOUCH_MOVING) != 0;
         back->begun[h] = is_beside(back) && touch == TOUCH_STOPPED;
         builder_place(&back->b, h, place_by_touch(back, h, touch));
     }
@@ -77,21 +81,11 @@ static uint64_t old_on_stable(const struct back *back)
     return weight;
 }
 
-/* The lowest share at which `weight` on stable bears the rest. */
-static uint32_t lowest_share(const struct back *back, uint64_t weight)
-{
-    uint64_t all = plan_part_of(back->b.rest[RELEASE_STABLE], back->b.spec->keep_up_total_ppm);
-    if (weight >= all || back->b.spec->with_downtime) {
-        return 0;
-    }
-    return (uint32_t) (((all - weight) * PPM + all - 1) / all);
-}
-
 /* A stable pool that was just taken back gets its visitors in two moves. */
 static bool lower(struct back *back, uint64_t weight)
 {
     struct builder *b = &back->b;
-    uint32_t share_ppm = lowest_share(back, weight);
+    uint32_t share_ppm = builder_lowest_share(b, weight);
     if (b->spec->strategy != RELEASE_BY_CANARY || share_ppm >= b->share_ppm) {
         return false;
     }
@@ -147,7 +141,7 @@ static void restore_beside(struct back *back, int host, bool warm)
 static void restore(struct back *back, int host, const struct release_note *note)
 {
     struct builder *b = &back->b;
-    unsigned touch = note->touch[host] & ~(unsigned) TOUCH_ON_CANARY;
+    unsigned touch = note->touch[host] & ~TOUCH_FLAGS;
     bool serves = b->basis->host[host].serves, away = b->place[host] == PLACE_AWAY;
     builder_lane(b);
     back->todo[host] = false;
@@ -205,7 +199,7 @@ static bool restore_warm(struct back *back, const struct release_note *note)
     struct builder *b = &back->b;
     bool any = false;
     for (int h = b->spec->hosts - 1; h >= 0 && is_beside(back); h--) {
-        unsigned touch = note->touch[h] & ~(unsigned) TOUCH_ON_CANARY;
+        unsigned touch = note->touch[h] & ~TOUCH_FLAGS;
         bool walks = b->spec->strategy == RELEASE_BY_CANARY && b->place[h] != PLACE_NEW_STABLE;
         if (!back->todo[h] || touch != TOUCH_JOINED || walks || !b->basis->host[h].serves) {
             continue;
@@ -219,14 +213,43 @@ static bool restore_warm(struct back *back, const struct release_note *note)
     return any;
 }
 
-static bool may_go(const struct back *back, int host, const uint64_t weight[RELEASE_TRACKS])
+/* weight: of what stays so far; n: hosts of the data center that go already. */
+static bool may_go(const struct back *back, int host, const uint64_t weight[RELEASE_TRACKS],
+                   unsigned n)
 {
     const struct builder *b = &back->b;
     uint64_t need[RELEASE_TRACKS];
     enum release_track track = b->place[host] == PLACE_NEW_CANARY ? RELEASE_CANARY : RELEASE_STABLE;
     builder_needs(b, need);
-    return is_beside(back) || (weight[track] >= b->spec->host[host].weight &&
-                               weight[track] - b->spec->host[host].weight >= need[track]);
+    if (is_beside(back)) {
+        return true;
+    }
+    return weight[track] >= b->spec->host[host].weight + need[track] &&
+           builder_in_dc(b, b->spec->host[host].dc, track) > n + builder_need_of_dc(b, track);
+}
+
+/* keep_up cannot be held: what the others have is all that can be asked for. */
+static void ask_for_what_is_left(struct builder *b, size_t from,
+                                 const uint64_t weight[RELEASE_TRACKS])
+{
+    for (size_t i = from; i < b->plan->len; i++) {
+        struct release_step_plan *s = &b->plan->step[i];
+        s->need_dc = 0;
+        for (int t = 0; t < RELEASE_TRACKS; t++) {
+            s->need[t] = s->need[t] < weight[t] ? s->need[t] : weight[t];
+        }
+    }
+}
+
+/* A host that did not serve before goes last: it bears its part while the others change. */
+static bool is_of_use(const struct back *back, int host)
+{
+    const struct builder *b = &back->b;
+    bool waits = b->share_ppm > 0;
+    for (int h = 0; h < b->spec->hosts; h++) {
+        waits = waits || (back->todo[h] && b->basis->host[h].serves);
+    }
+    return b->spec->strategy == RELEASE_BY_CANARY && !b->basis->host[host].serves && waits;
 }
 
 /*
@@ -242,21 +265,62 @@ static bool restore_some(struct back *back, enum place_kind place, bool forced,
         int host[RELEASE_HOSTS_MAX];
         unsigned n = 0, max = forced ? 1 : b->spec->batch;
         for (int h = b->spec->hosts - 1; h >= 0 && n < max; h--) {
-            bool fits = back->todo[h] && b->place[h] == place && b->spec->host[h].dc == dc;
-            if (fits && (forced || may_go(back, h, weight))) {
+            bool fits = back->todo[h] && b->place[h] == place && b->spec->host[h].dc == dc &&
+                        !is_of_use(back, h);
+            if (fits && (forced || may_go(back, h, weight, n))) {
                 host[n++] = h;
                 weight[place == PLACE_NEW_CANARY] -= b->spec->host[h].weight;
             }
         }
         if (n > 0) {
+            size_t from = b->plan->len;
             builder_group(b);
             for (unsigned i = 0; i < n; i++) {
                 restore(back, host[i], note);
+            }
+            if (forced) {
+                ask_for_what_is_left(b, from, weight);
             }
             return true;
         }
     }
     return false;
+}
+
+/* What the share is has to be sure before anybody leaves: it is brought to the least it may be. */
+static bool settle_share(struct back *back)
+{
+    struct builder *b = &back->b;
+    bool settles = b->spec->strategy == RELEASE_BY_CANARY && !back->settled && b->plan->len == 0;
+    back->settled = true;
+    if (settles) {
+        b->part = PART_WALK;
+        builder_share(b, b->share_ppm);
+        b->part = PART_STABLE;
+    }
+    return settles;
+}
+
+/* All routers have to agree again on who is the canary before anybody leaves it. */
+static bool settle_tracks(struct back *back)
+{
+    struct builder *b = &back->b;
+    bool any = false;
+    for (int h = 0; h < b->spec->hosts; h++) {
+        if (back->moving[h] && b->place[h] == PLACE_NEW_CANARY) {
+            if (!any) {
+                builder_group(b);
+            }
+            builder_lane(b);
+            struct release_step_plan *s = builder_add(b, STEP_TRACK, h);
+            s->version = RELEASE_NEW;
+            s->track = RELEASE_CANARY;
+            s->slot = new_slot(back, h);
+            any = true;
+        }
+        back->moving[h] = false;
+    }
+    return any;
 }
 
 static bool next_move(struct back *back, const struct release_note *note)
@@ -265,8 +329,8 @@ static bool next_move(struct back *back, const struct release_note *note)
         return true;
     }
     back->b.part = PART_STABLE;
-    return restore_warm(back, note) || restore_idle(back, note) ||
-           restore_some(back, PLACE_NEW_STABLE, false, note) ||
+    return settle_share(back) || settle_tracks(back) || restore_warm(back, note) ||
+           restore_idle(back, note) || restore_some(back, PLACE_NEW_STABLE, false, note) ||
            restore_some(back, PLACE_NEW_CANARY, false, note) ||
            lower(back, back->b.weight[RELEASE_STABLE]) ||
            restore_some(back, PLACE_NEW_STABLE, true, note) ||

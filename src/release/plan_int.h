@@ -52,6 +52,12 @@ void builder_needs_at(const struct builder *b, uint32_t share_ppm, uint64_t need
 /* What canary has to have while it is judged at the share. */
 uint64_t builder_canary_need(const struct builder *b, uint32_t share_ppm);
 
+/* The lowest share at which `weight` on stable bears the rest; nothing on stable bears nothing. */
+uint32_t builder_lowest_share(const struct builder *b, uint64_t weight);
+/* Hosts of a data center whose copies take requests on a track; how many have to stay now. */
+unsigned builder_in_dc(const struct builder *b, unsigned dc, enum release_track track);
+uint16_t builder_need_of_dc(const struct builder *b, enum release_track track);
+
 /* The runbook in place: to version, joining track.  out: the host takes no requests anyway. */
 void builder_in_place(struct builder *b, int host, enum release_version version,
                       enum release_track track, bool out);

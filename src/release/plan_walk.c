@@ -16,6 +16,16 @@ bool plan_in_pool(const struct release_spec *spec, int host)
     return before < spec->beside_per_dc;
 }
 
+static const char *capacity_hint(const struct builder *b, enum release_track track)
+{
+    if (track == RELEASE_STABLE) {
+        return "put fewer of the stable hosts into the pool, or lower keep_up.total";
+    }
+    return b->spec->grow ? "keep_up lets no more stable hosts go over to it: lower keep_up, or use "
+                           "swap: beside"
+                         : "make the pool larger, or let it grow (canary.pool.grow: true)";
+}
+
 static int refuse_capacity(const struct builder *b, enum release_track track, uint64_t need,
                            const char *when, uint32_t share_ppm, struct err *err)
 {
@@ -24,18 +34,29 @@ static int refuse_capacity(const struct builder *b, enum release_track track, ui
                    share_ppm / 1e4, track == RELEASE_CANARY ? "the canary pool" : "stable",
                    (unsigned long long) b->weight[track],
                    (unsigned long long) b->rest[RELEASE_STABLE], (unsigned long long) need,
-                   track == RELEASE_CANARY
-                       ? "make the pool larger, or let it grow (canary.pool.grow: true)"
-                       : "put fewer of the stable hosts into the pool, or lower keep_up.total");
+                   capacity_hint(b, track));
 }
 
-/* Whether a host may go from stable to the canary at the present share. */
+/* Whether n hosts of a data center may leave stable as far as it is concerned. */
+static bool dc_spares(const struct builder *b, unsigned dc, unsigned n)
+{
+    return n == 0 ||
+           builder_in_dc(b, dc, RELEASE_STABLE) >= n + builder_need_of_dc(b, RELEASE_STABLE);
+}
+
+/* Whether a host may go from stable to the canary at the present share; in place, where it is out
+ * meanwhile, the way back has to be open, too: its data center keeps hosts, on whichever track. */
 static bool may_grow(const struct builder *b, int host)
 {
     uint64_t need[RELEASE_TRACKS];
+    unsigned dc = b->spec->host[host].dc;
+    unsigned in_dc = builder_in_dc(b, dc, RELEASE_STABLE) + builder_in_dc(b, dc, RELEASE_CANARY);
     builder_needs(b, need);
-    return b->spec->swap == RELEASE_BESIDE ||
-           b->weight[RELEASE_STABLE] - b->spec->host[host].weight >= need[RELEASE_STABLE];
+    if (b->spec->swap == RELEASE_BESIDE) {
+        return true;
+    }
+    return b->weight[RELEASE_STABLE] >= b->spec->host[host].weight + need[RELEASE_STABLE] &&
+           dc_spares(b, dc, 1) && (b->spec->with_downtime || in_dc > b->spec->keep_up_per_dc);
 }
 
 static void add_soak(struct builder *b, int host, enum release_slot slot)
@@ -92,9 +113,19 @@ static int refuse_dc(const struct builder *b, const int *host, unsigned n, struc
 static int pool_batch(struct builder *b, const int *host, unsigned n, struct err *err)
 {
     uint64_t need[RELEASE_TRACKS], out = 0;
+    unsigned leaving = 0;
     builder_needs(b, need);
     for (unsigned i = 0; i < n && b->spec->swap == RELEASE_IN_PLACE; i++) {
         out += b->basis->host[host[i]].serves ? b->spec->host[host[i]].weight : 0;
+        leaving += b->basis->host[host[i]].serves;
+    }
+    if (!dc_spares(b, b->spec->host[host[0]].dc, leaving)) {
+        return err_set(err, ERR_INVALID,
+                       "the canary pool would leave a data center fewer stable hosts than the %u "
+                       "that keep_up.per_datacenter wants: choose other hosts for the pool, use "
+                       "swap: beside, or keep_up.per_datacenter: 0 where the routers also reach "
+                       "another data center",
+                       b->spec->keep_up_per_dc);
     }
     if (out > 0 && b->weight[RELEASE_STABLE] - out < need[RELEASE_STABLE]) {
         b->weight[RELEASE_STABLE] -= out;
@@ -297,8 +328,7 @@ static void to_stable(struct builder *b, int host)
     builder_place(b, host, PLACE_NEW_STABLE);
 }
 
-/* Both tracks run the new version: hosts go over until stable bears what the next share leaves it.
- */
+/* Hosts go over until stable bears what the next share leaves it, or none may go. */
 static void move_for(struct builder *b, uint32_t share_ppm)
 {
     uint64_t need[RELEASE_TRACKS];
@@ -312,6 +342,34 @@ static void move_for(struct builder *b, uint32_t share_ppm)
     }
 }
 
+/* One host goes over though the canary needs it. */
+static bool move_one(struct builder *b)
+{
+    for (int h = 0; h < b->spec->hosts; h++) {
+        if (b->place[h] == PLACE_NEW_CANARY && goes_to_stable(b, h)) {
+            to_stable(b, h);
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * The next share on the way down to `until`: as low as stable bears, when what is left of the
+ * canary bears its part; else 0, when stable bears all.
+ */
+static uint32_t next_down(const struct builder *b, uint32_t until)
+{
+    uint64_t need[RELEASE_TRACKS];
+    uint32_t lowest = builder_lowest_share(b, b->weight[RELEASE_STABLE]);
+    uint32_t share_ppm = lowest > until ? lowest : until;
+    builder_needs_at(b, share_ppm, need);
+    if (share_ppm < PPM && b->weight[RELEASE_CANARY] >= need[RELEASE_CANARY]) {
+        return share_ppm;
+    }
+    return lowest == 0 ? 0 : b->share_ppm;
+}
+
 static void retire(struct builder *b, int host)
 {
     builder_group(b);
@@ -322,14 +380,24 @@ static void retire(struct builder *b, int host)
     builder_place(b, host, PLACE_AWAY);
 }
 
+/*
+ * Both tracks run the new version.  Hosts go over to stable as far as keep_up lets them, and the
+ * share follows as far as stable bears it.  Where that comes to a stop, as with a last copy, which
+ * cannot be on both tracks, a host goes over first: whoever finds no canary is served by stable.
+ */
 void plan_down(struct builder *b)
 {
     b->part = PART_DOWN;
     const uint32_t stages[] = {PPM / 2, 0};
     for (unsigned i = 0; i < 2; i++) {
-        if (stages[i] < b->share_ppm) {
+        while (stages[i] < b->share_ppm) {
             move_for(b, stages[i]);
-            builder_share(b, stages[i]);
+            uint32_t share_ppm = next_down(b, stages[i]);
+            if (share_ppm < b->share_ppm) {
+                builder_share(b, share_ppm);
+            } else if (!move_one(b)) {
+                break;
+            }
         }
     }
     for (int h = 0; h < b->spec->hosts; h++) {

@@ -20,8 +20,8 @@
     "process: {source: \"dist/${version}\", services: {web: {command: [./web, " \
     "\"${port.web}\"]}}}\n"                                                     \
     "routers: {front: {nginx: \"http://127.0.0.1:9900/p\"}}\n"
-#define HOSTS                                                                                \
-    "hosts: {a: {at: process:a, ports: {web: [9101, 9201]}}, b: {at: process:b, weight: 2, " \
+#define HOSTS                                                                     \
+    "hosts: {a: {at: process:a, ports: {web: [9101, 9201]}}, b: {at: process:b, " \
     "ports: {web: [9102, 9202], admin: 9302}}}\n"
 
 static char root[4096];
@@ -520,16 +520,17 @@ static void test_what_cannot_be_carried_out_is_told(void **state)
 {
     (void) state;
     static const char *const messages[] = {
-        "13:3: this version cannot carry out images",
-        "16:11: this version cannot carry out logins to registries",
-        "18:3: this version cannot carry out releases by Docker Compose",
+        "11:3: this version cannot carry out images",
+        "14:11: this version cannot carry out logins to registries",
+        "16:3: this version cannot carry out releases by Docker Compose",
         "5:16: this version cannot carry out releases to other hosts than folders of this machine",
-        "12:61: this version cannot carry out calls through ssh",
-        "63:31: this version cannot carry out keeping of images",
-        "82:15: this version cannot carry out a stage for the staff",
-        "88:10: this version cannot carry out a judge",
-        "93:9: this version cannot carry out notifications",
-        "94:10: this version cannot carry out windows of time",
+        "12:60: this version cannot carry out calls through ssh",
+        "57:33: this version cannot carry out keeping of images",
+        "57:43: this version cannot carry out pruning of images",
+        "74:15: this version cannot carry out a stage for the staff",
+        "80:10: this version cannot carry out a judge",
+        "85:9: this version cannot carry out notifications",
+        "86:10: this version cannot carry out windows of time",
     };
     struct release_config c;
     struct conf_diags diags = {.errors = 0};
