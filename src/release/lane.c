@@ -201,6 +201,9 @@ static void op_ok(struct release *r, struct lane *lane, const struct release_eve
     if (lane->op[lane->op_at] == OP_START) {
         state_now(r, lane->at)->instance = event->instance;
     }
+    if (lane->op[lane->op_at] == OP_OBSERVE && event->instance != 0) {
+        lane->op_at++; /* what runs, and serves perhaps, is not taken out of the routers */
+    }
     if (++lane->op_at == lane->ops) {
         step_done(r, lane);
     } else if (has_to_stop(r, lane)) {
@@ -276,12 +279,23 @@ static bool has_served(struct release *r, const struct lane *lane)
     return state_of(r, lane, STEP_LEAVE, &leave) != NULL && !plan_now(r)->step[leave].out;
 }
 
+/* Whether routers may send to the copy that the lane starts: it joined, now or in an earlier
+ * attempt; on the way back it served before. */
+static bool may_be_sent_to(struct release *r, const struct lane *lane)
+{
+    const struct step_state *join = state_of(r, lane, STEP_JOIN, NULL);
+    if (!is_beside(r)) {
+        return has_begun(r, lane, STEP_JOIN);
+    }
+    return r->direction == RELEASE_BACK || (join != NULL && join->attempt > 0);
+}
+
 static void into_trouble(struct release *r, struct lane *lane)
 {
     int host = plan_now(r)->step[lane->first].key.host;
     bool has_join = state_of(r, lane, STEP_JOIN, NULL) != NULL;
     bool starts = state_of(r, lane, STEP_START, NULL) != NULL;
-    lane->keep_copy = has_begun(r, lane, STEP_JOIN);
+    lane->keep_copy = may_be_sent_to(r, lane);
     lane->trouble = TROUBLE_OVER;
     if (host < 0 || !has_join || !starts) {
         lane->over = true;
@@ -341,7 +355,8 @@ static void step_failed(struct release *r, struct lane *lane, enum release_outco
     struct step_state *s = state_now(r, lane->at);
     const struct release_step_plan *step = &plan_now(r)->step[lane->at];
     /* Others are missing: the host may not go on, and nothing of it was stopped. */
-    bool not_begun = step->key.kind == STEP_STOP && lane->op[lane->op_at] == OP_KEEP_UP;
+    bool not_begun =
+        step->key.kind == STEP_STOP && lane->op[lane->op_at] == OP_KEEP_UP && s->attempt == 1;
     s->status = not_begun ? STEP_PENDING : STEP_BROKEN;
     s->outcome = (uint8_t) outcome;
     engine_note_step(r, lane->at);
@@ -476,11 +491,16 @@ static void forget_trouble_of(struct release *r, const struct lane *lane, int ho
 {
     const struct release_plan *plan = plan_now(r);
     bool anew = host >= 0 && has_to_begin_anew(r, lane, host);
+    bool as_it_was =
+        host >= 0 &&
+        state_now(r, release_plan_trouble(plan, host, STEP_PUT_BACK))->status == STEP_DONE;
     for (size_t k = lane->first; k < lane->end; k++) {
         struct step_state *s = state_now(r, k);
         bool begun = s->status != STEP_PENDING && plan->step[k].key.kind != STEP_MIGRATE;
-        if (s->status == STEP_BROKEN || (anew && begun)) {
+        bool not_stopped = as_it_was && !is_beside(r) && plan->step[k].key.kind == STEP_STOP;
+        if (s->status == STEP_BROKEN || (anew && begun) || (not_stopped && s->attempt > 0)) {
             s->status = STEP_PENDING;
+            s->attempt = not_stopped ? 0 : s->attempt;
             engine_note_step(r, k);
         }
     }
