@@ -497,10 +497,11 @@ static void forget_trouble_of(struct release *r, const struct lane *lane, int ho
     for (size_t k = lane->first; k < lane->end; k++) {
         struct step_state *s = state_now(r, k);
         bool begun = s->status != STEP_PENDING && plan->step[k].key.kind != STEP_MIGRATE;
-        bool not_stopped = as_it_was && !is_beside(r) && plan->step[k].key.kind == STEP_STOP;
-        if (s->status == STEP_BROKEN || (anew && begun) || (not_stopped && s->attempt > 0)) {
+        bool undone = as_it_was && !is_beside(r) && s->attempt > 0 &&
+                      (plan->step[k].key.kind == STEP_STOP || plan->step[k].key.kind == STEP_LEAVE);
+        if (s->status == STEP_BROKEN || (anew && begun) || undone) {
             s->status = STEP_PENDING;
-            s->attempt = not_stopped ? 0 : s->attempt;
+            s->attempt = undone ? 0 : s->attempt;
             engine_note_step(r, k);
         }
     }

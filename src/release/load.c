@@ -98,6 +98,24 @@ static bool was_switched(const struct release *r, int host)
     return false;
 }
 
+/* Of a step that was begun once and is to be begun anew: what it may have done is not undone. */
+static unsigned touch_by_former(const struct release *r, const struct release_step_plan *step,
+                                unsigned touch)
+{
+    switch ((int) step->key.kind) {
+    case STEP_LEAVE:
+        return touch == TOUCH_NONE && !step->out ? (unsigned) TOUCH_LEFT : touch;
+    case STEP_START:
+    case STEP_SHUT:
+        if (touch > TOUCH_LEFT) {
+            return touch;
+        }
+        return was_switched(r, step->key.host) ? (unsigned) TOUCH_JOINED : (unsigned) TOUCH_STOPPED;
+    default:
+        return touch;
+    }
+}
+
 /* How far each host has come, by the steps that were begun. */
 static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
 {
@@ -105,11 +123,11 @@ static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
     const struct step_state *s = &r->state[RELEASE_FORWARD][i];
     const bool beside = r->spec.swap == RELEASE_BESIDE, retires = step->version == RELEASE_NONE;
     const unsigned canary = step->track == RELEASE_CANARY ? (unsigned) TOUCH_ON_CANARY : 0;
+    if (s->status == STEP_PENDING && s->attempt > 0) {
+        return touch_by_former(r, step, touch);
+    }
     if (s->status == STEP_PENDING) {
-        /* Begun once and to be begun anew: whatever was there before is not there any more. */
-        bool gone = s->attempt > 0 && (step->key.kind == STEP_START || step->key.kind == STEP_SHUT);
-        unsigned was = was_switched(r, step->key.host) ? TOUCH_JOINED : TOUCH_STOPPED;
-        return gone && touch <= TOUCH_LEFT ? was : touch;
+        return touch;
     }
     switch ((int) step->key.kind) {
     case STEP_LEAVE:

@@ -462,7 +462,7 @@ void sim_check_answer(struct sim_run *run, struct sim_controller *c, const struc
         c->fenced = true;
     }
     if (op->kind == OP_LOCK) {
-        c->locked = outcome == RELEASE_OK;
+        c->locked |= outcome == RELEASE_OK;
     }
     if (op->kind == OP_CAPACITY && outcome == RELEASE_OK) {
         run->held.capacity_ppm = (uint64_t) op->share_ppm + 1;

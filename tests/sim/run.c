@@ -53,6 +53,7 @@ static void next_life(struct sim_run *run)
     bool own_only = machine == here && !run->missed && draw_chance(&run->draw, 500000);
     release_free(run->lead.engine);
     run->lead.engine = NULL;
+    run->mended = false; /* until it is told to go on again */
     if (machine == here) {
         sim_coverage.resumed++;
     } else {
