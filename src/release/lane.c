@@ -388,6 +388,23 @@ static void restart(struct release *r, struct lane *lane)
     begin_step(r, lane);
 }
 
+/* That routers send to the copy is what another life cannot know: notes of a shut may be lost. */
+static void prove_join_again(struct release *r, struct lane *lane)
+{
+    size_t join = lane->end;
+    const struct step_state *s = state_of(r, lane, STEP_JOIN, &join);
+    if (s == NULL || s->status != STEP_DONE) {
+        return;
+    }
+    for (size_t i = join; i < lane->end; i++) {
+        if (state_now(r, i)->status == STEP_DONE) {
+            state_now(r, i)->status = STEP_PENDING;
+            engine_note_step(r, i);
+        }
+    }
+    lane->at = join;
+}
+
 static void observe(struct release *r, struct lane *lane, const struct release_step_plan *start)
 {
     struct release_op op = {.kind = OP_OBSERVE,
@@ -408,6 +425,7 @@ static void observed(struct release *r, struct lane *lane, const struct release_
     } else if (event->instance != instance_of(r, lane)) {
         restart(r, lane);
     } else {
+        prove_join_again(r, lane);
         begin_step(r, lane);
     }
 }

@@ -111,6 +111,8 @@ static unsigned touch_by_former(const struct release *r, const struct release_st
             return touch;
         }
         return was_switched(r, step->key.host) ? (unsigned) TOUCH_JOINED : (unsigned) TOUCH_STOPPED;
+    case STEP_STOP_OLD:
+        return (unsigned) TOUCH_ALL | (touch & TOUCH_ON_CANARY);
     default:
         return touch;
     }
@@ -137,7 +139,11 @@ static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
     case STEP_PROXY:
     case STEP_START:
         return (unsigned) TOUCH_STOPPED;
-    case STEP_JOIN:
+    case STEP_JOIN: /* nobody has counted on it before it was proved */
+        if (s->status != STEP_DONE) {
+            return was_switched(r, step->key.host) ? (unsigned) TOUCH_JOINED
+                                                   : (unsigned) TOUCH_STOPPED;
+        }
         return (unsigned) TOUCH_JOINED | canary;
     case STEP_STOP_OLD:
         return (unsigned) TOUCH_ALL | (touch & TOUCH_ON_CANARY);
