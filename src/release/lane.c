@@ -374,7 +374,8 @@ static void step_failed(struct release *r, struct lane *lane, enum release_outco
 
 static void restart(struct release *r, struct lane *lane)
 {
-    for (size_t i = lane->first; i < lane->end; i++) {
+    /* From behind: whoever finds half of these notes begins at the same step. */
+    for (size_t i = lane->end; i-- > lane->first;) {
         struct step_state *s = state_now(r, i);
         if (s->status != STEP_PENDING && !is_harmless(plan_now(r)->step[i].key.kind)) {
             s->status = STEP_PENDING;
@@ -396,7 +397,7 @@ static void prove_join_again(struct release *r, struct lane *lane)
     if (s == NULL || s->status != STEP_DONE) {
         return;
     }
-    for (size_t i = join; i < lane->end; i++) {
+    for (size_t i = lane->end; i-- > join;) {
         if (state_now(r, i)->status == STEP_DONE) {
             state_now(r, i)->status = STEP_PENDING;
             engine_note_step(r, i);
@@ -512,7 +513,7 @@ static void forget_trouble_of(struct release *r, const struct lane *lane, int ho
     bool as_it_was =
         host >= 0 &&
         state_now(r, release_plan_trouble(plan, host, STEP_PUT_BACK))->status == STEP_DONE;
-    for (size_t k = lane->first; k < lane->end; k++) {
+    for (size_t k = lane->end; k-- > lane->first;) {
         struct step_state *s = state_now(r, k);
         bool begun = s->status != STEP_PENDING && plan->step[k].key.kind != STEP_MIGRATE;
         bool undone = as_it_was && !is_beside(r) && s->attempt > 0 &&
