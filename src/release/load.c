@@ -98,6 +98,12 @@ static bool was_switched(const struct release *r, int host)
     return false;
 }
 
+/* What a host is at least when its new copy was begun. */
+static unsigned touch_of_begun(const struct release *r, int host)
+{
+    return was_switched(r, host) ? (unsigned) TOUCH_JOINED : (unsigned) TOUCH_STOPPED;
+}
+
 /* Of a step that was begun once and is to be begun anew: what it may have done is not undone. */
 static unsigned touch_by_former(const struct release *r, const struct release_step_plan *step,
                                 unsigned touch)
@@ -107,10 +113,7 @@ static unsigned touch_by_former(const struct release *r, const struct release_st
         return touch == TOUCH_NONE && !step->out ? (unsigned) TOUCH_LEFT : touch;
     case STEP_START:
     case STEP_SHUT:
-        if (touch > TOUCH_LEFT) {
-            return touch;
-        }
-        return was_switched(r, step->key.host) ? (unsigned) TOUCH_JOINED : (unsigned) TOUCH_STOPPED;
+        return touch <= TOUCH_LEFT ? touch_of_begun(r, step->key.host) : touch;
     case STEP_STOP_OLD:
         return (unsigned) TOUCH_ALL | (touch & TOUCH_ON_CANARY);
     default:
@@ -125,11 +128,9 @@ static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
     const struct step_state *s = &r->state[RELEASE_FORWARD][i];
     const bool beside = r->spec.swap == RELEASE_BESIDE, retires = step->version == RELEASE_NONE;
     const unsigned canary = step->track == RELEASE_CANARY ? (unsigned) TOUCH_ON_CANARY : 0;
-    if (s->status == STEP_PENDING && s->attempt > 0) {
-        return touch_by_former(r, step, touch);
-    }
+    const bool done = s->status == STEP_DONE;
     if (s->status == STEP_PENDING) {
-        return touch;
+        return s->attempt > 0 ? touch_by_former(r, step, touch) : touch;
     }
     switch ((int) step->key.kind) {
     case STEP_LEAVE:
@@ -138,22 +139,17 @@ static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
         return (unsigned) TOUCH_STOPPED;
     case STEP_PROXY:
     case STEP_START:
-        return (unsigned) TOUCH_STOPPED;
+        return touch_of_begun(r, step->key.host);
     case STEP_JOIN: /* nobody has counted on it before it was proved */
-        if (s->status != STEP_DONE) {
-            return was_switched(r, step->key.host) ? (unsigned) TOUCH_JOINED
-                                                   : (unsigned) TOUCH_STOPPED;
-        }
-        return (unsigned) TOUCH_JOINED | canary;
+        return done ? (unsigned) TOUCH_JOINED | canary : touch_of_begun(r, step->key.host);
     case STEP_STOP_OLD:
         return (unsigned) TOUCH_ALL | (touch & TOUCH_ON_CANARY);
     case STEP_TRACK: /* until it is proved, the canary may still need the host */
-        return s->status == STEP_DONE ? (touch & ~(unsigned) TOUCH_ON_CANARY) | canary
-                                      : touch | TOUCH_MOVING;
+        return done ? (touch & ~(unsigned) TOUCH_ON_CANARY) | canary : touch | TOUCH_MOVING;
     case STEP_PUT_BACK:
-        return s->status == STEP_DONE && !beside ? (unsigned) TOUCH_NONE : touch;
+        return done && !beside ? (unsigned) TOUCH_NONE : touch;
     case STEP_SHUT: /* that the old copy was put back again is not sure enough to leave it alone */
-        return was_switched(r, step->key.host) ? (unsigned) TOUCH_JOINED : (unsigned) TOUCH_STOPPED;
+        return touch_of_begun(r, step->key.host);
     default:
         return touch;
     }

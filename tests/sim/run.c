@@ -54,6 +54,7 @@ static void next_life(struct sim_run *run)
     release_free(run->lead.engine);
     run->lead.engine = NULL;
     run->mended = false; /* until it is told to go on again */
+    run->held.halting = false;
     if (machine == here) {
         sim_coverage.resumed++;
     } else {
@@ -287,6 +288,25 @@ static void loop(struct sim_run *run)
     }
 }
 
+/* Draws until a release can be begun: many drawn fleets are too small for their rules. */
+static bool begin_release(struct sim_run *run)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        sim_draw_spec(&run->draw, &run->spec, &run->basis);
+        unsigned routers = draw_between(&run->draw, 1, SIM_ROUTERS);
+        sim_world_begin(&run->world, &run->spec, &run->basis, routers);
+        run->lives = 0;
+        if (sim_controller_begin(run, &run->lead, 0, true)) {
+            break;
+        }
+        sim_coverage.refused++;
+    }
+    for (unsigned h = 0; h < run->spec.hosts; h++) {
+        run->held.joined |= run->basis.host[h].serves ? 1u << h : 0;
+    }
+    return run->lead.engine != NULL;
+}
+
 enum sim_ended sim_run(struct sim_run *run, const struct sim_profile *profile, uint64_t seed)
 {
     struct draw draw = {seed};
@@ -302,15 +322,8 @@ enum sim_ended sim_run(struct sim_run *run, const struct sim_profile *profile, u
     memset(&run->held, 0, sizeof(run->held));
     memset(&run->lead, 0, sizeof(run->lead));
     memset(&run->zombie, 0, sizeof(run->zombie));
-    sim_draw_spec(&run->draw, &run->spec, &run->basis);
-    unsigned routers = draw_between(&run->draw, 1, SIM_ROUTERS);
-    sim_world_begin(&run->world, &run->spec, &run->basis, routers, draw_next(&draw));
-    for (unsigned h = 0; h < run->spec.hosts; h++) {
-        run->held.joined |= run->basis.host[h].serves ? 1u << h : 0;
-    }
     sim_coverage.runs++;
-    if (!sim_controller_begin(run, &run->lead, 0, true)) {
-        sim_coverage.refused++;
+    if (!begin_release(run)) {
         return SIM_REFUSED;
     }
     if (run->faults) {

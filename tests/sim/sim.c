@@ -72,8 +72,7 @@ static void report(const struct sim_run *run)
 int main(int argc, char **argv)
 {
     struct options o = parse(argc, argv);
-    struct sim_run *run = mem_alloc(sizeof(*run));
-    memset(run, 0, sizeof(*run));
+    struct sim_run *run = mem_zalloc(sizeof(*run));
     uint64_t failed = 0, by[INVARIANTS] = {0};
     for (uint64_t i = 0; i < o.runs; i++) {
         /* Which profile a seed has depends on the seed alone. */

@@ -73,12 +73,11 @@ uint64_t sim_weight(const struct sim_world *w, sim_set copies)
 }
 
 void sim_world_begin(struct sim_world *w, const struct release_spec *spec,
-                     const struct release_basis *basis, unsigned routers, uint64_t seed)
+                     const struct release_basis *basis, unsigned routers)
 {
     memset(w, 0, sizeof(*w));
     w->spec = spec;
     w->basis = basis;
-    w->draw.state = seed;
     w->now_ms = 1;
     w->routers = routers;
     for (unsigned h = 0; h < spec->hosts; h++) {

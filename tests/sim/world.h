@@ -90,7 +90,6 @@ struct sim_pending {
 struct sim_world {
     const struct release_spec *spec;
     const struct release_basis *basis;
-    struct draw draw;
     uint64_t now_ms;
     uint64_t instances; /* handed out */
     struct sim_host host[SIM_HOSTS];
@@ -124,7 +123,7 @@ uint64_t sim_weight(const struct sim_world *w, sim_set copies);
 
 /* At rest before a release, nothing wrong. */
 void sim_world_begin(struct sim_world *w, const struct release_spec *spec,
-                     const struct release_basis *basis, unsigned routers, uint64_t seed);
+                     const struct release_basis *basis, unsigned routers);
 /* All faults are over: reachable, not full, routers know again what they were told, copies that
  * died by the world's doing run again. */
 void sim_world_mend(struct sim_world *w);
