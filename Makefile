@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: ## install what is missing, build, and walk a canary from 0 to 100 % under load
+demo: ## install what is missing, build, and release under visitors: rolling, broken, back, canary
 	tools/install-packages build demo
 	tools/demo
 
@@ -20,11 +20,12 @@ build: ## install what is missing, and build what users run
 	tools/install-packages build
 	tools/build release
 
-bench: ## measure CPU per request and per call side by side with other proxies and tools
+bench: ## measure CPU per request and per call side by side with other proxies and tools, and plans
 	tools/install-packages build bench
 	tools/bench
 	bench/apitest/install-peers build/peers
 	bench/apitest/run.py build/release/src/cli/pourover --peers build/peers
+	bench/release/plan.py build/release
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 	tools/install-packages build check

@@ -1,6 +1,5 @@
-// What the demo shows: a table with a row a stage, redrawn in place on a terminal, plain lines otherwise.
-
-import { NEW, OLD } from './demo-world.mjs';
+// What the demo shows: a block of hosts while a release runs, a table with a row a stage of a canary's walk. Redrawn in
+// place on a terminal, plain lines otherwise.
 
 const WIDTH = 79;
 const BAR = 40;
@@ -9,7 +8,7 @@ export class Screen {
   #live = process.stdout.isTTY === true && process.stdout.columns > WIDTH && process.env.TERM !== 'dumb';
   #color = this.#live && !process.env.NO_COLOR;
   #drawn = 0;
-  #headed = false;
+  #names = null;
 
   /** A line that stays. */
   say(line = '') {
@@ -17,33 +16,41 @@ export class Screen {
     process.stdout.write(`${line}\n`);
   }
 
-  /** The block while a stage runs; nothing where it could not be redrawn. */
-  draw(stage, status) {
-    if (!this.#live) return;
-    this.#head();
-    this.#erase();
-    const lines = [this.#paint(1, row(stage)), '', ...this.#pour(stage), this.#paint(2, `  ${status}`.slice(0, WIDTH))];
-    process.stdout.write(`\x1b[?25l${lines.join('\n')}\n`);
-    this.#drawn = lines.length;
-  }
-
-  /** A stage that is over: its row stays. */
-  finish(stage) {
-    this.#head();
-    this.say(row(stage));
-  }
-
-  /** What pourover itself printed. On a terminal it stands below the table while it is new. */
-  told(line) {
-    if (!this.#live) process.stdout.write(`    | ${line}\n`);
+  title(line) {
+    this.say(this.#paint(1, line));
   }
 
   verdict(ok, line) {
     this.say(`  ${ok ? this.#paint(32, 'yes') : this.#paint(31, 'NO ')}  ${line}`);
   }
 
-  title(line) {
-    this.say(this.#paint(1, line));
+  /** What pourover said. On a terminal the block below tells the same while it is new. */
+  told(line) {
+    if (!this.#live) process.stdout.write(`    | ${line}\n`);
+  }
+
+  /** The block while a release runs: hosts are {name, version, doing}. Nothing where it could not be redrawn. */
+  draw(hosts, status, stage = null) {
+    if (!this.#live) return;
+    const lines = stage ? [this.#paint(1, row(stage)), ...this.#pour(stage)] : [];
+    for (let i = 0; i < hosts.length; i += 2) lines.push(hosts.slice(i, i + 2).map((host) => this.#host(host)).join(''));
+    lines.push(this.#paint(2, `  ${status}`.slice(0, WIDTH)));
+    this.#erase();
+    process.stdout.write(`\x1b[?25l${lines.join('\n')}\n`);
+    this.#drawn = lines.length;
+  }
+
+  /** The head of the table of a walk from `old` to `fresh`. */
+  head(old, fresh) {
+    this.#names = [old, fresh];
+    const over = `${pad('visitors on', 21)}${pad('requests to', 24)}${pad('p50/p99 in ms', 32)}`;
+    this.say(this.#paint(2, over));
+    this.say(this.#paint(2, columns('set', old, fresh, 'measured', old, fresh, 'measured', 'failed', old, fresh)));
+  }
+
+  /** A stage that is over: its row stays. */
+  finish(stage) {
+    this.say(row(stage));
   }
 
   /** Gives the cursor back. */
@@ -51,14 +58,9 @@ export class Screen {
     if (this.#live) process.stdout.write('\x1b[?25h');
   }
 
-  #head() {
-    if (this.#headed) return;
-    this.#headed = true;
-    const over = `${pad('visitors on', 21)}${pad('requests to', 24)}${pad('p50/p99 in ms', 32)}`;
-    const names = [OLD, NEW];
-    this.say();
-    this.say(this.#paint(2, over));
-    this.say(this.#paint(2, columns('set', ...names, 'measured', ...names, 'measured', 'failed', ...names)));
+  #host({ name, version, doing }) {
+    const text = `  ${name.padEnd(8)}${(version || '-').padEnd(6)}${doing}`.slice(0, BAR - 2).padEnd(BAR - 1);
+    return doing === 'serves' ? text : this.#paint(33, text);
   }
 
   /** The visitors as water between two pots. */
@@ -66,7 +68,8 @@ export class Screen {
     const { share } = figures(stage);
     const full = Math.round(share * BAR);
     const bar = this.#paint(34, '█'.repeat(BAR - full)) + this.#paint(33, '█'.repeat(full));
-    return [`  ${OLD} ${bar} ${NEW}   ${percent(share)} of the visitors`];
+    const [old, fresh] = this.#names;
+    return ['', `  ${old} ${bar} ${fresh}   ${percent(share)} of the visitors`];
   }
 
   #erase() {
@@ -79,7 +82,7 @@ export class Screen {
   }
 }
 
-/** {label, versions}: versions as of ClientLedger.measure. */
+/** A stage is {label, old, fresh, versions}: two versions, and figures as of ClientLedger.measure. */
 function row(stage) {
   const { old, fresh, share, requests } = figures(stage);
   const failed = Object.values(stage.versions).reduce((sum, each) => sum + each.failed, 0);
@@ -88,10 +91,10 @@ function row(stage) {
   return columns(stage.label, ...visitors, ...calls, latency(old), latency(fresh));
 }
 
-function figures({ versions }) {
+function figures({ versions, old: before, fresh: after }) {
   const none = { requests: 0, visitors: 0, p50: 0, p99: 0 };
-  const old = versions[OLD] ?? none;
-  const fresh = versions[NEW] ?? none;
+  const old = versions[before] ?? none;
+  const fresh = versions[after] ?? none;
   const part = (what) => fresh[what] / Math.max(1, old[what] + fresh[what]);
   return { old, fresh, share: part('visitors'), requests: part('requests') };
 }

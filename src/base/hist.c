@@ -54,3 +54,21 @@ void hist_merge(struct hist *dst, const struct hist *src)
                                                   memory_order_relaxed)) {
     }
 }
+
+static bool take(_Atomic uint64_t *from, uint64_t value)
+{
+    uint64_t has = load(from);
+    atomic_store_explicit(from, has - value, memory_order_relaxed);
+    return has >= value;
+}
+
+bool hist_subtract(struct hist *dst, const struct hist *src)
+{
+    bool all = true;
+    for (size_t i = 0; i < HIST_BUCKETS; i++) {
+        all = take(&dst->count[i], load(&src->count[i])) && all;
+    }
+    all = take(&dst->sum_us, load(&src->sum_us)) && all;
+    atomic_store_explicit(&dst->max_us, 0, memory_order_relaxed);
+    return all;
+}

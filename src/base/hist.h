@@ -10,6 +10,7 @@
  * A reader beside writers sees each bucket exactly, but not all at one moment.
  */
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -70,6 +71,13 @@ uint64_t hist_total(const struct hist *h);
  * values below 2^32 us.  q in [0, 1].  NaN when the histogram is empty (JSON: null).
  */
 double hist_quantile_us(const struct hist *h, double q);
+
+/*
+ * Takes the values of src out of dst: what came between two readings of one histogram.  dst is not
+ * shared.  max_us becomes 0, as it is not known.  False, and dst is of no use: src has what dst has
+ * not, so it is no earlier reading.
+ */
+bool hist_subtract(struct hist *dst, const struct hist *src);
 
 /* Adds the values of src to dst. */
 void hist_merge(struct hist *dst, const struct hist *src);

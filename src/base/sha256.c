@@ -4,12 +4,6 @@
 #include <endian.h>
 #include <string.h>
 
-struct sha256 {
-    uint32_t h[8];
-    uint64_t len;      /* bytes so far */
-    uint8_t block[64]; /* len % 64 of them wait here */
-};
-
 static const uint32_t k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -54,7 +48,7 @@ static void compress(uint32_t h[8], const uint8_t block[64])
     }
 }
 
-static void start(struct sha256 *s)
+void sha256_init(struct sha256 *s)
 {
     *s = (struct sha256){
         .h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab,
@@ -62,7 +56,7 @@ static void start(struct sha256 *s)
     };
 }
 
-static void update(struct sha256 *s, const void *data, size_t len)
+void sha256_add(struct sha256 *s, const void *data, size_t len)
 {
     const uint8_t *p = data;
     while (len > 0) {
@@ -78,12 +72,13 @@ static void update(struct sha256 *s, const void *data, size_t len)
     }
 }
 
-static void finish(struct sha256 *s, uint8_t out[32])
+void sha256_done(struct sha256 *s, uint8_t out[32])
 {
     static const uint8_t padding[64] = {0x80};
     uint64_t bits = htobe64(s->len * 8);
-    update(s, padding, 1 + (119 - s->len % 64) % 64); /* so that 8 bytes of the block are left */
-    update(s, &bits, sizeof bits);
+    sha256_add(s, padding,
+               1 + (119 - s->len % 64) % 64); /* so that 8 bytes of the block are left */
+    sha256_add(s, &bits, sizeof bits);
     for (size_t i = 0; i < 8; i++) {
         uint32_t word = htobe32(s->h[i]);
         memcpy(out + 4 * i, &word, 4);
@@ -93,9 +88,9 @@ static void finish(struct sha256 *s, uint8_t out[32])
 void sha256(const void *data, size_t len, uint8_t out[32])
 {
     struct sha256 s;
-    start(&s);
-    update(&s, data, len);
-    finish(&s, out);
+    sha256_init(&s);
+    sha256_add(&s, data, len);
+    sha256_done(&s, out);
 }
 
 void hmac_sha256(const void *key, size_t key_len, const void *msg, size_t msg_len, uint8_t out[32])
@@ -110,17 +105,17 @@ void hmac_sha256(const void *key, size_t key_len, const void *msg, size_t msg_le
     for (size_t i = 0; i < sizeof pad; i++) {
         pad[i] ^= 0x36;
     }
-    start(&s);
-    update(&s, pad, sizeof pad);
-    update(&s, msg, msg_len);
-    finish(&s, inner);
+    sha256_init(&s);
+    sha256_add(&s, pad, sizeof pad);
+    sha256_add(&s, msg, msg_len);
+    sha256_done(&s, inner);
     for (size_t i = 0; i < sizeof pad; i++) {
         pad[i] ^= 0x36 ^ 0x5c;
     }
-    start(&s);
-    update(&s, pad, sizeof pad);
-    update(&s, inner, sizeof inner);
-    finish(&s, out);
+    sha256_init(&s);
+    sha256_add(&s, pad, sizeof pad);
+    sha256_add(&s, inner, sizeof inner);
+    sha256_done(&s, out);
     explicit_bzero(pad, sizeof pad);
     explicit_bzero(&s, sizeof s);
 }

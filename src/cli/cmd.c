@@ -111,17 +111,24 @@ static int take_long(struct cli *cli, int argc, char **argv, int *i, struct err 
     return take_opt(cli, opt, value, err);
 }
 
-/* One word of letters, "-qv"; letters take no values. */
-static int take_letters(struct cli *cli, const char *word, struct err *err)
+/* One word of letters: "-qv"; the value of the last is the rest of the word, or the next word. */
+static int take_letters(struct cli *cli, int argc, char **argv, int *i, struct err *err)
 {
-    for (const char *c = word + 1; *c != '\0'; c++) {
+    for (const char *c = argv[*i] + 1; *c != '\0'; c++) {
         const struct opt *opt = cmd_find_opt(cli->cmd, STR(""), *c);
+        const char *value = NULL;
         if (opt == NULL) {
             return err_set(err, ERR_INVALID, "there is no option \"-%c\"; see \"pourover --help\"",
                            *c);
         }
-        int code = take_opt(cli, opt, NULL, err);
-        if (code != 0) {
+        if (opt->arg != NULL && c[1] == '\0' && *i + 1 >= argc) {
+            return err_set(err, ERR_INVALID, "-%c lacks its value: -%c %s", *c, *c, opt->arg);
+        }
+        if (opt->arg != NULL) {
+            value = c[1] != '\0' ? c + 1 : argv[++*i];
+        }
+        int code = take_opt(cli, opt, value, err);
+        if (code != 0 || value != NULL) {
             return code;
         }
     }
@@ -264,7 +271,7 @@ int cmd_parse(struct cli *cli, int argc, char **argv, struct err *err)
             code = take_long(cli, argc, argv, &i, err);
         } else if (!only_words && word[0] == '-' && word[1] != '\0' &&
                    (word[1] < '0' || word[1] > '9')) { /* "-5%" is a wrong operand, no option */
-            code = take_letters(cli, word, err);
+            code = take_letters(cli, argc, argv, &i, err);
         } else {
             code = take_word(cli, argc, argv, &i, err);
         }

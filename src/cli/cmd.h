@@ -10,6 +10,7 @@
 #include "io/http.h"
 #include "io/loop.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -89,7 +90,8 @@ struct cli {
     uint64_t weight, limit;
     VEC(const char *) kinds; /* of events; of events_kind */
     struct record_wish record;
-    const char *format; /* of help: "markdown", "man"; NULL: text */
+    const char *release_file, *environment; /* of releases; NULL: release.yaml, none */
+    const char *format;                     /* of help: "markdown", "man"; NULL: text */
     struct cli_test test;
 
     /* while a command runs on routers; see routers.h */
@@ -97,7 +99,7 @@ struct cli {
     struct http_client *http;
     struct fleet fleet;
     char *bearer;
-    bool interrupted;
+    atomic_bool interrupted;
 };
 
 extern const struct cmd cmd_router_status, cmd_router_watch, cmd_router_set, cmd_router_enable,
@@ -105,7 +107,7 @@ extern const struct cmd cmd_router_status, cmd_router_watch, cmd_router_set, cmd
     cmd_router_peers, cmd_router_drain, cmd_router_undrain, cmd_router_down, cmd_router_add,
     cmd_router_remove, cmd_router_weight, cmd_router_maintenance, cmd_router_health,
     cmd_router_events, cmd_router_record, cmd_test, cmd_test_new, cmd_test_call, cmd_test_record,
-    cmd_check, cmd_schema, cmd_help, cmd_completion;
+    cmd_check, cmd_config, cmd_schema, cmd_help, cmd_completion;
 
 /* All commands in the order of the help; ends with NULL. */
 extern const struct cmd *const cmd_table[];
@@ -128,6 +130,8 @@ extern const struct opt opt_add[];
 extern const struct opt opt_maintenance[];
 extern const struct opt opt_events[];
 extern const struct opt opt_record[];
+extern const struct opt opt_release[];     /* which release file and environment */
+extern const struct opt opt_environment[]; /* the environment alone */
 extern const struct opt opt_help[];
 extern const struct opt opt_target[];  /* whom API tests call, and how */
 extern const struct opt opt_given[];   /* variables, secrets, import paths */

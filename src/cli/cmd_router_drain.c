@@ -108,6 +108,7 @@ static enum exit_code run(struct cli *cli)
                                  .method = "PATCH",
                                  .body = buf_str(&body),
                                  .takes_out = true,
+                                 .insists = true,
                                  .holds = is_draining};
     if (peer_work_begin(cli, &change, cli->noperands, &work, &err) != 0) {
         return cli_fail(cli, &err);
@@ -143,8 +144,9 @@ const struct cmd cmd_router_drain = {
     .option = options,
     .details =
         "PEER is the address of a peer, or a name that the routers resolve. It is set to drain on "
-        "every router that can be reached, and stays so until \"router undrain\": no check and no "
-        "restart ends it. The limits count from now on; draining again sets them anew.\n\n"
+        "every router, and stays so until \"router undrain\": no check and no restart ends it. One "
+        "that cannot be reached is tried again until --timeout. The limits count from now on; "
+        "draining again sets them anew.\n\n"
         "A drain is proved at a router by two readings one after the other that say draining and "
         "nothing in flight, while no second NGINX serves there beside the first, as during an "
         "upgrade of its binary. What a limit has ended is listed; so is what still is in flight "

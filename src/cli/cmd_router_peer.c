@@ -26,6 +26,7 @@ static enum exit_code run_undrain(struct cli *cli)
                                  .done = "ready",
                                  .method = "PATCH",
                                  .body = STR("{\"state\":\"ready\"}"),
+                                 .insists = true,
                                  .holds = is_ready};
     return peer_change_run(cli, &change, cli->noperands);
 }
@@ -151,7 +152,8 @@ const struct cmd cmd_router_undrain = {
     .operands_min = 1,
     .operands_max = CLI_OPERANDS_MAX,
     .option = undrain_options,
-    .details = "Sets the peer to ready on all routers and reads that back. HEALTH tells whether "
+    .details = "Sets the peer to ready on all routers and reads that back; one that cannot be "
+               "reached is tried again until --timeout. HEALTH tells whether "
                "requests go there: a peer that is down by its checks gets none before they pass.",
     .example = undrain_examples,
     .run = run_undrain,

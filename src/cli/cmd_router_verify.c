@@ -27,7 +27,7 @@ static void print(const struct cli *cli, const struct verify_result *result, enu
         buf_add_char(&b, '\n');
     } else {
         for (size_t i = 0; i < cli->fleet.len; i++) {
-            if (!cli->quiet || result[i].code != EXIT_DONE) {
+            if (!cli->quiet || result[i].word != VERIFY_PROVED) {
                 verify_write_text(cli, &result[i], &b);
             }
         }

@@ -219,7 +219,7 @@ static bool prove_stage(struct walk *w)
     for (size_t i = 0; i < n; i++) {
         fresh += result[i].fresh;
         canary += result[i].canary;
-        if (code != EXIT_DONE && result[i].code == code) {
+        if (code != EXIT_DONE && verify_exit(result[i].word) == code) {
             fail(w, code, "router %s: %s", result[i].router->at.name, result[i].message);
         }
     }

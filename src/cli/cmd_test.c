@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/out.h"
+#include "cli/release_files.h"
 #include "cli/routers.h"
 #include "cli/test_files.h"
 #include "cli/test_print.h"
@@ -407,20 +408,17 @@ const struct cmd cmd_test = {
     .run = run,
 };
 
-static enum exit_code run_check(struct cli *cli)
+/* Only files of tests. */
+static enum exit_code check_tests(struct cli *cli, const struct test_files *files)
 {
     struct err err = {0};
     struct test_world w;
-    _cleanup_(test_files_done) struct test_files files = {0};
     _cleanup_(suites_done) struct suites suites = {0};
-    if (test_files_find(&files, cli->operand, cli->noperands, &err) != 0) {
-        return cli_fail(cli, &err);
-    }
     if (test_world_init(&w, cli, false, &err) != 0) {
         test_world_done(&w);
         return cli_fail(cli, &err);
     }
-    load(&suites, &w, &files);
+    load(&suites, &w, files);
     enum exit_code code = check(&suites, &w);
     size_t tests = 0, cases = 0;
     for (size_t i = 0; i < suites.list.len; i++) {
@@ -430,8 +428,8 @@ static enum exit_code run_check(struct cli *cli)
         }
     }
     if (code == EXIT_DONE && !cli->quiet) {
-        out_printf("%zu file%s, %zu test%s, %zu case%s: right\n", files.path.len,
-                   files.path.len == 1 ? "" : "s", tests, tests == 1 ? "" : "s", cases,
+        out_printf("%zu file%s, %zu test%s, %zu case%s: right\n", files->path.len,
+                   files->path.len == 1 ? "" : "s", tests, tests == 1 ? "" : "s", cases,
                    cases == 1 ? "" : "s");
     }
     suites_done(&suites);
@@ -440,9 +438,36 @@ static enum exit_code run_check(struct cli *cli)
     return code;
 }
 
-static const struct opt *const check_options[] = {opt_given, opt_target, NULL};
+/* Each file by its kind; the first that is wrong decides the exit code. */
+static enum exit_code run_check(struct cli *cli)
+{
+    struct err err = {0};
+    enum exit_code code = EXIT_DONE;
+    _cleanup_(test_files_done) struct test_files files = {0};
+    if (test_files_find(&files, cli->operand, cli->noperands, &err) != 0) {
+        return cli_fail(cli, &err);
+    }
+    size_t tests = 0;
+    for (size_t i = 0; i < files.path.len; i++) {
+        enum release_kind kind = release_kind_of(files.path.ptr[i]);
+        if (kind == RELEASE_KIND_NONE) {
+            files.path.ptr[tests++] = files.path.ptr[i];
+            continue;
+        }
+        enum exit_code one = release_check(cli, files.path.ptr[i], kind);
+        code = code == EXIT_DONE ? one : code;
+        mem_free(files.path.ptr[i]);
+    }
+    files.path.len = tests;
+    enum exit_code rest = tests == 0 ? EXIT_DONE : check_tests(cli, &files);
+    return code == EXIT_DONE ? rest : code;
+}
+
+static const struct opt *const check_options[] = {opt_environment, opt_given, opt_target, NULL};
 static const struct example check_examples[] = {
     {"pourover check tests", "read and check all files of tests, call nothing"},
+    {"pourover check release.yaml release.staging.yaml fleet.yaml",
+     "the configuration of releases, alone and as each environment has it"},
     {NULL, NULL},
 };
 
@@ -453,9 +478,12 @@ const struct cmd cmd_check = {
     .operands_min = 1,
     .operands_max = CLI_OPERANDS_MAX,
     .option = check_options,
-    .details = "Reads files of API tests, their .proto sources or descriptor sets, and checks "
-               "every key, field, "
-               "value, operator and variable. Only tests with reflection need --target.",
+    .details =
+        "What a file is, its keys say: of API tests, of releases, of a fleet; release.ENV.yaml "
+        "beside release.yaml is checked together with it.\n\n"
+        "Of API tests, .proto sources or descriptor sets are read, and every key, field, value, "
+        "operator and variable is checked; only tests with reflection need --target. Of releases, "
+        "every key, name, time, share, port and variable.",
     .example = check_examples,
     .run = run_check,
 };

@@ -4,40 +4,23 @@
 #include "cli/help.h"
 #include "cli/out.h"
 #include "cli/routers.h"
+#include "drivers/runner.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 const struct cmd *const cmd_table[] = {
-    &cmd_router_status,
-    &cmd_router_watch,
-    &cmd_router_set,
-    &cmd_router_enable,
-    &cmd_router_disable,
-    &cmd_router_sync,
-    &cmd_router_who,
-    &cmd_router_verify,
-    &cmd_router_walk,
-    &cmd_router_peers,
-    &cmd_router_drain,
-    &cmd_router_undrain,
-    &cmd_router_down,
-    &cmd_router_add,
-    &cmd_router_remove,
-    &cmd_router_weight,
-    &cmd_router_health,
-    &cmd_router_maintenance,
-    &cmd_router_events,
-    &cmd_router_record,
-    &cmd_test_new,
-    &cmd_test_call,
-    &cmd_test_record,
-    &cmd_test,
-    &cmd_check,
-    &cmd_schema,
-    &cmd_help,
-    &cmd_completion,
-    NULL,
+    &cmd_router_status, &cmd_router_watch,   &cmd_router_set,
+    &cmd_router_enable, &cmd_router_disable, &cmd_router_sync,
+    &cmd_router_who,    &cmd_router_verify,  &cmd_router_walk,
+    &cmd_router_peers,  &cmd_router_drain,   &cmd_router_undrain,
+    &cmd_router_down,   &cmd_router_add,     &cmd_router_remove,
+    &cmd_router_weight, &cmd_router_health,  &cmd_router_maintenance,
+    &cmd_router_events, &cmd_router_record,  &cmd_test_new,
+    &cmd_test_call,     &cmd_test_record,    &cmd_test,
+    &cmd_check,         &cmd_config,         &cmd_schema,
+    &cmd_help,          &cmd_completion,     NULL,
 };
 
 /* Everything that is answered without running a command. */
@@ -75,6 +58,9 @@ int main(int argc, char **argv)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct cli cli;
+    if (argc > 1 && strcmp(argv[1], DRIVER_RUNNER_WORD) == 0) {
+        return driver_runner(argc, argv); /* hidden: how the process driver begins programs */
+    }
     (void) sigaction(SIGPIPE, &ignore, NULL); /* a closed pipe is an error of write, told below */
     cli_init(&cli);
     enum exit_code code = run(&cli, argc - 1, argv + 1);

@@ -408,6 +408,23 @@ static int take_also(struct cli *cli, const char *value, struct err *err)
     return 0;
 }
 
+static int take_file(struct cli *cli, const char *value, struct err *err)
+{
+    (void) err; /* read when the command begins */
+    cli->release_file = value;
+    return 0;
+}
+
+static int take_environment(struct cli *cli, const char *value, struct err *err)
+{
+    if (value[0] == '\0' || strchr(value, '/') != NULL) {
+        return err_set(err, ERR_INVALID, "\"%s\" is no name of an environment, such as staging",
+                       value);
+    }
+    cli->environment = value;
+    return 0;
+}
+
 static int take_markdown(struct cli *cli, const char *value, struct err *err)
 {
     (void) value, (void) err;
@@ -585,6 +602,24 @@ const struct opt opt_record[] = {
     {"sample", 0, "N", "the first request of one visitor in N, a power of two; 0 is off",
      take_sample},
     {"also", 0, "LIST", "4xx, 3xx: such answers too; or none", take_also},
+    END,
+};
+
+#define ENVIRONMENT                                                                         \
+    {                                                                                       \
+        "environment", 'e', "NAME",                                                         \
+            "put release.NAME.yaml over release.yaml: maps merge, lists and texts replace", \
+            take_environment                                                                \
+    }
+
+const struct opt opt_release[] = {
+    {"file", 'f', "FILE", "the release file; default release.yaml", take_file},
+    ENVIRONMENT,
+    END,
+};
+
+const struct opt opt_environment[] = {
+    ENVIRONMENT,
     END,
 };
 

@@ -127,6 +127,25 @@ static bool holds(const struct fleet_router *r, size_t k, void *ctx)
     return w->change->holds(found ? &view : NULL, w->cli);
 }
 
+/* A router that was away when the others were checked. */
+static int check_late(const struct fleet_router *r, size_t k, void *ctx, struct err *err)
+{
+    const struct peer_work *w = ctx;
+    struct fleet_result result = {0};
+    int code = check_peer(w, r, k, &result, err);
+    if (code == 0 && result.outcome == FLEET_REFUSED) {
+        *err = result.why;
+        return err->code;
+    }
+    if (code == 0 && w->change->takes_out && !w->cli->force &&
+        !peers_may_leave(&r->service, w->ref, w->n)) {
+        return err_set(err, ERR_CONFLICT,
+                       "stable would be left without a peer that takes requests; --force does it "
+                       "all the same");
+    }
+    return code;
+}
+
 static void tell(struct peer_work *w, uint64_t deadline_ms)
 {
     struct fleet_order order[CLI_OPERANDS_MAX];
@@ -137,7 +156,11 @@ static void tell(struct peer_work *w, uint64_t deadline_ms)
         order[k] = (struct fleet_order){
             .method = w->change->method, .path = path[k].ptr, .body = w->change->body};
     }
-    struct fleet_plan plan = {.order = order, .n = w->n, .holds = holds, .ctx = w};
+    struct fleet_plan plan = {.order = order,
+                              .n = w->n,
+                              .holds = holds,
+                              .ctx = w,
+                              .again = w->change->insists ? check_late : NULL};
     fleet_tell(&w->cli->fleet, &plan, deadline_ms, w->result);
     for (size_t k = 0; k < w->n; k++) {
         buf_done(&path[k]);

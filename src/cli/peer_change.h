@@ -13,6 +13,7 @@ struct peer_change {
     struct str body;    /* ptr NULL: none */
     bool takes_out;     /* not done where stable would be left without a peer, but by --force */
     bool adds;          /* the peer need not be there before */
+    bool insists;       /* a router that cannot be reached is tried again until --timeout */
     /* Whether the change shows.  view NULL: the router does not have the peer. */
     bool (*holds)(const struct peer_view *view, const struct cli *cli);
 };

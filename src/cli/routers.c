@@ -190,7 +190,7 @@ void routers_close(struct cli *cli)
 static void interrupt(void *ctx)
 {
     struct cli *cli = ctx;
-    cli->interrupted = true;
+    atomic_store(&cli->interrupted, true);
 }
 
 void routers_catch_signals(struct cli *cli)

@@ -2,6 +2,7 @@
 #include "conf/schema.h"
 
 #include "base/num.h"
+#include "conf/text_int.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -128,6 +129,59 @@ int conf_duration_ms(struct conf_diags *diags, const struct conf_node *node, uin
     return read_duration(diags, NULL, node, ret_ms);
 }
 
+int conf_bytes(struct str text, uint64_t *ret_bytes)
+{
+    /* num_bytes knows k, m, g: "2GiB" is its "2G" */
+    if (str_ends_with(text, STR("iB"))) {
+        text.len -= 2;
+        if (text.len == 0 || str_is_digit(text.ptr[text.len - 1])) {
+            return ERR_INVALID;
+        }
+    }
+    return num_bytes(text, ret_bytes);
+}
+
+static int read_share(struct conf_diags *diags, const char *name, const struct conf_node *node)
+{
+    struct err err = {.code = ERR_NONE};
+    uint32_t ppm;
+    if (!is_text(node)) {
+        return refuse(diags, name, node, "a share such as 0, 0.1%, 250ppm", "");
+    }
+    return num_share_ppm(node->text, &ppm, &err) == 0
+               ? 0
+               : conf_error(diags, node, "\"%.64s\": %s", name, err.msg);
+}
+
+static int read_bytes(struct conf_diags *diags, const char *name, const struct conf_node *node)
+{
+    uint64_t bytes;
+    if (node->kind == CONF_SCALAR && conf_bytes(node->text, &bytes) == 0) {
+        return 0;
+    }
+    return refuse(diags, name, node, "a size such as 512MiB, 2GiB", "");
+}
+
+/* Values of free names, when they are texts. */
+static int check_names(struct conf_diags *diags, const struct conf_node *node,
+                       const struct conf_key *key)
+{
+    int rc = 0;
+    if (node->kind != CONF_MAP) {
+        return refuse(diags, key->name, node, "a map of names", "");
+    }
+    for (size_t i = 0; key->inner == NULL && i < node->len; i++) {
+        char seen[64], name[64];
+        if (!is_text(node->entry[i].value)) {
+            rc = conf_error(diags, node->entry[i].value,
+                            "each value of \"%.64s\" has to be text, but %s is %s", key->name,
+                            text_quote(node->entry[i].key->text, name),
+                            conf_describe(node->entry[i].value, seen));
+        }
+    }
+    return rc;
+}
+
 static int check_texts(struct conf_diags *diags, const struct conf_node *node, const char *name)
 {
     if (is_text(node)) {
@@ -200,6 +254,12 @@ static int check_kind(struct conf_diags *diags, const struct conf_node *node,
         return check_texts(diags, node, key->name);
     case CONF_WANT_CHOICE:
         return check_choice(diags, node, key);
+    case CONF_WANT_NAMES:
+        return check_names(diags, node, key);
+    case CONF_WANT_SHARE:
+        return read_share(diags, key->name, node);
+    case CONF_WANT_BYTES:
+        return read_bytes(diags, key->name, node);
     case CONF_WANT_ANY:
     default:
         return 0;
@@ -211,18 +271,57 @@ static bool is_empty(const struct conf_node *node)
     return node->kind == CONF_SCALAR ? conf_is_null(node) || node->text.len == 0 : node->len == 0;
 }
 
+/* Of CONF_OR_TEXT, when it is no map. */
+static int check_text_or_map(struct conf_diags *diags, const struct conf_node *node,
+                             const struct conf_key *key)
+{
+    char seen[64];
+    return is_text(node)
+               ? 0
+               : conf_error(diags, node,
+                            "each %s of \"%.64s\" has to be text or a map, but this is %s",
+                            key->want == CONF_WANT_LIST ? "item" : "value", key->name,
+                            conf_describe(node, seen));
+}
+
+/* The table of each value of a map of names. */
+static int check_named(struct conf_diags *diags, const struct conf_node *node,
+                       const struct conf_key *key)
+{
+    char what[WHAT_MAX], name[64];
+    int rc = 0;
+    for (size_t i = 0; i < node->len; i++) {
+        const struct conf_entry *entry = &node->entry[i];
+        if ((key->flags & CONF_OR_TEXT) != 0 && entry->value->kind != CONF_MAP) {
+            rc = check_text_or_map(diags, entry->value, key) < 0 ? ERR_INVALID : rc;
+            continue;
+        }
+        (void) snprintf(what, sizeof what, "%s of \"%.40s\"", text_quote(entry->key->text, name),
+                        key->name);
+        rc = conf_check_keys(diags, entry->value, what, key->inner) < 0 ? ERR_INVALID : rc;
+    }
+    return rc;
+}
+
 /* The tables inside: of a map, or of each item of a list. */
 static int check_inner(struct conf_diags *diags, const struct conf_node *node,
                        const struct conf_key *key)
 {
     char what[WHAT_MAX];
     int rc = 0;
+    if (key->want == CONF_WANT_NAMES) {
+        return check_named(diags, node, key);
+    }
     if (node->kind == CONF_MAP && key->want != CONF_WANT_LIST) {
         (void) snprintf(what, sizeof what, "\"%.64s\"", key->name);
         return conf_check_keys(diags, node, what, key->inner);
     }
     (void) snprintf(what, sizeof what, "an item of \"%.64s\"", key->name);
     for (size_t i = 0; node->kind == CONF_LIST && i < node->len; i++) {
+        if ((key->flags & CONF_OR_TEXT) != 0 && node->item[i]->kind != CONF_MAP) {
+            rc = check_text_or_map(diags, node->item[i], key) < 0 ? ERR_INVALID : rc;
+            continue;
+        }
         rc = conf_check_keys(diags, node->item[i], what, key->inner) < 0 ? ERR_INVALID : rc;
     }
     return rc;

@@ -19,9 +19,13 @@ enum conf_want {
     CONF_WANT_MAP,
     CONF_WANT_TEXTS,  /* one text or a list of texts */
     CONF_WANT_CHOICE, /* one of the names of `inner`, whose helps say what they mean */
+    CONF_WANT_NAMES,  /* a map of free names; each value is a map of `inner`, without one a text */
+    CONF_WANT_SHARE,  /* 0, 0.1%, 250ppm */
+    CONF_WANT_BYTES,  /* 64KiB, 512MiB, 2GiB */
 };
 
-enum { CONF_REQUIRED = 1, CONF_NOT_EMPTY = 2 };
+/* OR_TEXT: of a list with `inner` or of names: an item or value may also be a text. */
+enum { CONF_REQUIRED = 1, CONF_NOT_EMPTY = 2, CONF_OR_TEXT = 4 };
 
 struct conf_key {
     const char *name; /* NULL ends a table */
@@ -44,6 +48,8 @@ int conf_bool(struct conf_diags *diags, const struct conf_node *node, bool *ret)
 int conf_i64(struct conf_diags *diags, const struct conf_node *node, int64_t min, int64_t max,
              int64_t *ret);
 int conf_duration_ms(struct conf_diags *diags, const struct conf_node *node, uint64_t *ret_ms);
+/* "0", "4096", "64KiB", "512MiB", "2GiB" (also as num_bytes takes it).  No message. */
+int conf_bytes(struct str text, uint64_t *ret_bytes) __attribute__((warn_unused_result));
 
 /*
  * JSON Schema (draft 2020-12) of a table, as one JSON object value without "$schema", so that it

@@ -84,6 +84,7 @@ static void write_choice(struct json_writer *w, const struct conf_key *key)
 }
 
 static void write_table(struct json_writer *w, const struct conf_key *key, struct tables *open);
+static void write_value(struct json_writer *w, const struct conf_key *key, struct tables *open);
 
 static void write_list(struct json_writer *w, const struct conf_key *key, struct tables *open)
 {
@@ -93,9 +94,7 @@ static void write_list(struct json_writer *w, const struct conf_key *key, struct
     }
     if (enter(open, key->inner)) {
         json_key(w, "items");
-        json_obj_begin(w);
-        write_table(w, key->inner, open);
-        json_obj_end(w);
+        write_value(w, key, open);
         open->len--;
     }
 }
@@ -110,6 +109,75 @@ static void write_map(struct json_writer *w, const struct conf_key *key, struct 
     }
     if ((key->flags & CONF_NOT_EMPTY) != 0) {
         json_kv_u64(w, "minProperties", 1);
+    }
+}
+
+static void write_pattern(struct json_writer *w, const char *pattern)
+{
+    json_obj_begin(w);
+    json_kv_cstr(w, "type", "string");
+    json_kv_cstr(w, "pattern", pattern);
+    json_obj_end(w);
+}
+
+static void write_share(struct json_writer *w)
+{
+    json_key(w, "anyOf");
+    json_arr_begin(w);
+    json_obj_begin(w);
+    json_kv_u64(w, "const", 0);
+    json_obj_end(w);
+    write_pattern(w, "^(0|[0-9]+(\\.[0-9]{1,4})?%|[0-9]+ppm)$");
+    json_arr_end(w);
+}
+
+static void write_bytes(struct json_writer *w)
+{
+    json_key(w, "anyOf");
+    json_arr_begin(w);
+    json_obj_begin(w);
+    json_kv_cstr(w, "type", "integer");
+    json_kv_u64(w, "minimum", 0);
+    json_obj_end(w);
+    write_pattern(w, "^[0-9]+([kKmMgG](iB)?)?$");
+    json_arr_end(w);
+}
+
+/* What an item of a list or a value of a map of names is, when it has a table. */
+static void write_value(struct json_writer *w, const struct conf_key *key, struct tables *open)
+{
+    json_obj_begin(w);
+    if ((key->flags & CONF_OR_TEXT) == 0) {
+        write_table(w, key->inner, open);
+    } else {
+        json_key(w, "anyOf");
+        json_arr_begin(w);
+        json_obj_begin(w);
+        write_text_type(w, false);
+        json_obj_end(w);
+        json_obj_begin(w);
+        write_table(w, key->inner, open);
+        json_obj_end(w);
+        json_arr_end(w);
+    }
+    json_obj_end(w);
+}
+
+static void write_names(struct json_writer *w, const struct conf_key *key, struct tables *open)
+{
+    json_kv_cstr(w, "type", "object");
+    if ((key->flags & CONF_NOT_EMPTY) != 0) {
+        json_kv_u64(w, "minProperties", 1);
+    }
+    if (key->inner == NULL) {
+        json_key(w, "additionalProperties");
+        json_obj_begin(w);
+        write_text_type(w, false);
+        json_obj_end(w);
+    } else if (enter(open, key->inner)) {
+        json_key(w, "additionalProperties");
+        write_value(w, key, open);
+        open->len--;
     }
 }
 
@@ -145,6 +213,15 @@ static void write_key(struct json_writer *w, const struct conf_key *key, struct 
         break;
     case CONF_WANT_CHOICE:
         write_choice(w, key);
+        break;
+    case CONF_WANT_NAMES:
+        write_names(w, key, open);
+        break;
+    case CONF_WANT_SHARE:
+        write_share(w);
+        break;
+    case CONF_WANT_BYTES:
+        write_bytes(w);
         break;
     case CONF_WANT_ANY:
     default:
@@ -204,6 +281,12 @@ static const char *want_text(enum conf_want want)
         return "text or list of texts";
     case CONF_WANT_CHOICE:
         return "one word";
+    case CONF_WANT_NAMES:
+        return "map of names";
+    case CONF_WANT_SHARE:
+        return "share (`0`, `0.1%`, `250ppm`)";
+    case CONF_WANT_BYTES:
+        return "size (`512MiB`, `2GiB`)";
     case CONF_WANT_ANY:
     default:
         return "any value";
@@ -247,7 +330,9 @@ static void add_rows(struct buf *b, const struct conf_key *key, const char *pref
             struct buf inner;
             buf_init(&inner, 1024);
             buf_addf(&inner, "%s%s%s", prefix, key->name,
-                     key->want == CONF_WANT_LIST ? "[]." : ".");
+                     key->want == CONF_WANT_LIST    ? "[]."
+                     : key->want == CONF_WANT_NAMES ? ".NAME."
+                                                    : ".");
             add_rows(b, key->inner, inner.ptr, open);
             buf_done(&inner);
             open->len--;

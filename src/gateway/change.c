@@ -139,14 +139,6 @@ static void tick(void *ctx)
     (void) ctx; /* wakes the loop, so that lower_step looks */
 }
 
-static void forget_calls(struct fleet *fleet)
-{
-    for (size_t i = 0; i < fleet->len; i++) {
-        fleet->router[i].then = NULL;
-    }
-    fleet_settle(fleet);
-}
-
 static int lower_result(struct fleet *fleet, struct err *err)
 {
     const struct fleet_router *worst = NULL;
@@ -188,7 +180,7 @@ static int lower_all(struct fleet *fleet, uint64_t deadline_ms, struct err *err)
     (void) io_loop_wait(fleet->loop, deadline_ms > now ? deadline_ms - now : 0, lower_step, fleet);
     io_timer_stop(timer);
     int code = lower_result(fleet, err);
-    forget_calls(fleet);
+    fleet_give_up(fleet); /* a router that hangs shall not hold up the result */
     return code;
 }
 

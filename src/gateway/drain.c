@@ -31,12 +31,12 @@ static bool waits_for(const struct drain *d, size_t router)
     return false;
 }
 
-static void judge(const struct drain *d, const struct fleet_router *r, size_t k,
-                  struct fleet_result *result)
+void fleet_drain_judge(const struct fleet_router *r, const struct peer_ref *ref,
+                       struct fleet_result *result)
 {
     struct peer_view view = {0};
     struct err *why = &result->why;
-    enum peer_match match = peers_find(&r->service, &d->ref[k], &view);
+    enum peer_match match = peers_find(&r->service, ref, &view);
     if (match != PEER_FOUND || view.state != ROUTER_DRAINING) {
         result->pending = false;
         result->outcome = FLEET_REFUSED;
@@ -71,7 +71,7 @@ static void judge_router(const struct drain *d, size_t i)
             result->clear = 0;
             result->why = r->err;
         } else if (result->pending) {
-            judge(d, r, k, result);
+            fleet_drain_judge(r, &d->ref[k], result);
         }
     }
 }
@@ -84,7 +84,7 @@ static bool read_round(const struct drain *d)
     for (size_t i = 0; i < fleet->len; i++) {
         waits[i] = waits_for(d, i);
         if (waits[i]) {
-            fleet_start_status(&fleet->router[i]);
+            fleet_start_status(&fleet->router[i], NULL);
         }
     }
     fleet_settle_until(fleet, fleet_grace(d->deadline_ms));

@@ -21,6 +21,10 @@
 void fleet_drain(struct fleet *fleet, const struct peer_ref *ref, size_t n, uint64_t deadline_ms,
                  void (*round)(void *ctx), void *ctx, struct fleet_result *result);
 
+/* One reading, of status and then of the service: what fleet_drain makes of it. */
+void fleet_drain_judge(const struct fleet_router *r, const struct peer_ref *ref,
+                       struct fleet_result *result);
+
 /* Requests at a peer, or at all addresses of a name, at one router. */
 struct drain_requests {
     VEC(struct router_request) active, cut; /* cut: by the limits of the present drain */

@@ -34,7 +34,7 @@ void fleet_done(struct fleet *fleet)
 
 bool fleet_interrupted(const struct fleet *fleet)
 {
-    return fleet->interrupted != NULL && *fleet->interrupted;
+    return fleet->interrupted != NULL && atomic_load(fleet->interrupted);
 }
 
 int fleet_blame(const struct fleet_router *r, struct err *err)
@@ -174,9 +174,14 @@ void fleet_start_read(struct fleet_router *r, void (*then)(struct fleet_router *
     start_get(r, CALL_SERVICE, then);
 }
 
-void fleet_start_status(struct fleet_router *r)
+void fleet_start_status(struct fleet_router *r, void (*then)(struct fleet_router *r))
 {
-    start_get(r, CALL_STATUS, NULL);
+    start_get(r, CALL_STATUS, then);
+}
+
+void fleet_start_stats(struct fleet_router *r, void (*then)(struct fleet_router *r))
+{
+    start_get(r, CALL_STATS, then);
 }
 
 void fleet_start_events(struct fleet_router *r, const char *after, size_t limit)
@@ -228,6 +233,11 @@ void fleet_settle_until(struct fleet *fleet, uint64_t deadline_ms)
     uint64_t now = clock_mono_ms();
     (void) io_loop_wait(fleet->loop, deadline_ms > now ? deadline_ms - now : 0, is_settled_or_over,
                         fleet);
+    fleet_give_up(fleet);
+}
+
+void fleet_give_up(struct fleet *fleet)
+{
     for (size_t i = 0; i < fleet->len; i++) {
         struct fleet_router *r = &fleet->router[i];
         if (r->busy) {

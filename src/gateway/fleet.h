@@ -11,6 +11,7 @@
 #include "io/http.h"
 #include "io/loop.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,9 +58,9 @@ struct fleet_router {
 struct fleet {
     struct io_loop *loop;
     struct http_client *http;
-    const char *bearer;      /* token for the API; NULL: none */
-    uint64_t call_ms;        /* timeout of one call */
-    const bool *interrupted; /* waits that can be given up end when it becomes true; NULL: none */
+    const char *bearer;             /* token for the API; NULL: none */
+    uint64_t call_ms;               /* timeout of one call */
+    const atomic_bool *interrupted; /* ends waits that can be given up; NULL: none */
     char service[ROUTER_NAME_MAX];
     struct fleet_router *router; /* len, owned */
     size_t len;

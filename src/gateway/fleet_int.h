@@ -19,7 +19,8 @@ enum call_kind {
 void fleet_start_call(struct fleet_router *r, enum call_kind kind, const char *method,
                       const char *path, struct str body, void (*then)(struct fleet_router *r));
 void fleet_start_read(struct fleet_router *r, void (*then)(struct fleet_router *r));
-void fleet_start_status(struct fleet_router *r);
+void fleet_start_status(struct fleet_router *r, void (*then)(struct fleet_router *r));
+void fleet_start_stats(struct fleet_router *r, void (*then)(struct fleet_router *r));
 void fleet_start_events(struct fleet_router *r, const char *after, size_t limit);
 /* if_revision NULL: "any". */
 void fleet_start_put(struct fleet_router *r, const struct router_patch *patch, uint64_t revision,
@@ -30,6 +31,8 @@ void fleet_path(const struct fleet *fleet, const char *tail, struct buf *b);
 void fleet_settle(struct fleet *fleet);
 /* The same until the deadline or an interruption; what is then under way is given up. */
 void fleet_settle_until(struct fleet *fleet, uint64_t deadline_ms);
+/* Gives up what is under way, without a word to whoever waits for it. */
+void fleet_give_up(struct fleet *fleet);
 /* The deadline, or a second from now: a router that hangs shall not cost the others their turn. */
 uint64_t fleet_grace(uint64_t deadline_ms);
 /* Waits so long, or until an interruption. */

@@ -20,6 +20,7 @@ static const struct err *silent_before(const struct fleet_result *row, size_t or
 static void judge_answer(const struct fleet_router *r, struct fleet_result *result)
 {
     enum err_code code = r->err.code;
+    result->unsaid = code == ERR_UNREACHABLE;
     if (code != 0 && code != ERR_IO && code != ERR_UNREACHABLE) {
         result->outcome = FLEET_REFUSED;
         result->why = r->err;
@@ -48,6 +49,8 @@ static void say(struct fleet *fleet, const struct fleet_plan *plan, size_t k, ui
         if (silent != NULL) {
             row[k].outcome = FLEET_NOT_PROVED;
             row[k].why = *silent;
+            row[k].unsaid = true;
+            row[k].pending = plan->again != NULL;
             continue;
         }
         said[i] = true;
@@ -62,7 +65,21 @@ static void say(struct fleet *fleet, const struct fleet_plan *plan, size_t k, ui
     }
 }
 
-/* Judges the orders of a router that was just read.  Returns whether one has to be read again. */
+/* A router that was silent answers, and the order does not show. */
+static void say_again(const struct fleet_router *r, const struct fleet_plan *plan, size_t k,
+                      struct fleet_result *result)
+{
+    struct err why = {0};
+    bool may = plan->again(r, k, plan->ctx, &why) == 0;
+    result->pending = false;
+    result->outcome = may ? FLEET_UNTOUCHED : FLEET_REFUSED;
+    result->why = why;
+}
+
+/*
+ * Judges the orders of a router that was just read.  Returns whether one has to be read, or said,
+ * again.
+ */
 static bool judge_reading(const struct fleet_router *r, const struct fleet_plan *plan,
                           struct fleet_result *row)
 {
@@ -83,6 +100,9 @@ static bool judge_reading(const struct fleet_router *r, const struct fleet_plan 
             result->pending = false;
             result->outcome = FLEET_REFUSED;
             result->why = result->unsaved;
+        } else if (result->unsaid && plan->again != NULL) {
+            say_again(r, plan, k, result);
+            again = again || result->outcome == FLEET_UNTOUCHED;
         } else {
             (void) err_set(&result->why, ERR_TIMEOUT, "it was said, but does not show");
             again = true;
@@ -98,11 +118,19 @@ static void start_reading(struct fleet_router *r, enum fleet_place place)
         fleet_start_read(r, NULL);
         break;
     case FLEET_IN_STATUS:
-        fleet_start_status(r);
+        fleet_start_status(r, NULL);
         break;
     case FLEET_IN_EVENTS:
         fleet_start_events(r, "0", 1);
         break;
+    }
+}
+
+static void say_all(struct fleet *fleet, const struct fleet_plan *plan, uint64_t deadline_ms,
+                    struct fleet_result *result)
+{
+    for (size_t k = 0; k < plan->n; k++) {
+        say(fleet, plan, k, deadline_ms, result);
     }
 }
 
@@ -131,6 +159,7 @@ static void read_back(struct fleet *fleet, const struct fleet_plan *plan, uint64
         }
         if (again) {
             fleet_pause(fleet, POLL_MS);
+            say_all(fleet, plan, deadline_ms, result);
         }
     }
 }
@@ -138,13 +167,19 @@ static void read_back(struct fleet *fleet, const struct fleet_plan *plan, uint64
 void fleet_tell(struct fleet *fleet, const struct fleet_plan *plan, uint64_t deadline_ms,
                 struct fleet_result *result)
 {
-    for (size_t k = 0; k < plan->n; k++) {
-        say(fleet, plan, k, deadline_ms, result);
+    for (size_t i = 0; i < fleet->len * plan->n && plan->again != NULL; i++) {
+        bool was_away =
+            result[i].outcome == FLEET_NOT_PROVED && result[i].why.code == ERR_UNREACHABLE;
+        result[i].pending = result[i].unsaid = was_away;
     }
+    say_all(fleet, plan, deadline_ms, result);
     read_back(fleet, plan, deadline_ms, result);
-    for (size_t i = 0; i < fleet->len * plan->n && fleet_interrupted(fleet); i++) {
-        if (result[i].pending) {
+    for (size_t i = 0; i < fleet->len * plan->n; i++) {
+        if (result[i].pending && fleet_interrupted(fleet)) {
             (void) err_set(&result[i].why, ERR_CANCELLED, "interrupted");
+        } else if (result[i].outcome == FLEET_UNTOUCHED && !fleet_interrupted(fleet)) {
+            result[i].outcome = FLEET_NOT_PROVED;
+            (void) err_set(&result[i].why, ERR_TIMEOUT, "it answered too late to be told");
         }
     }
 }

@@ -2,8 +2,8 @@
 /*
  * Orders: changes that are said to every router once and read back until they show.
  *
- * Nothing is said twice: what got no answer may have been taken, and is read back as if it had.
- * Routers that cannot be reached hold up nobody but the end.
+ * Nothing that was answered is said twice: what got no answer may have been taken, and is read back
+ * as if it had.  Routers that cannot be reached hold up nobody but the end.
  */
 #include "gateway/fleet.h"
 
@@ -19,7 +19,8 @@ struct fleet_result {
     struct err unsaved; /* with code ERR_IO: in effect, but the router could not save it */
 
     /* private */
-    bool pending;   /* said, and not read back yet */
+    bool pending;   /* said, or still to be said, and not read back yet */
+    bool unsaid;    /* had no answer */
     unsigned clear; /* of a drain: readings in a row that prove it */
 };
 
@@ -33,6 +34,13 @@ struct fleet_plan {
     /* Whether an order shows in what was just read of the router. */
     bool (*holds)(const struct fleet_router *r, size_t order, void *ctx);
     void *ctx;
+    /*
+     * Not NULL: routers that do not answer, or did not before (FLEET_NOT_PROVED with
+     * ERR_UNREACHABLE when it is called), are tried again until the deadline.  When one answers and
+     * the order does not show there, this says whether it may be said: 0, or an error for which it
+     * is refused.
+     */
+    int (*again)(const struct fleet_router *r, size_t order, void *ctx, struct err *err);
 };
 
 /*

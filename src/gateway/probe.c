@@ -2,6 +2,7 @@
 #include "gateway/probe.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rand.h"
@@ -376,9 +377,19 @@ static void start_visit(struct probe *p, uint64_t index)
     buf_done(&id);
 }
 
+static bool is_late(const struct probe *p)
+{
+    return p->plan->deadline_ms > 0 && clock_mono_ms() >= p->plan->deadline_ms;
+}
+
+static bool is_interrupted(const struct probe *p)
+{
+    return p->plan->interrupted != NULL && atomic_load(p->plan->interrupted);
+}
+
 static bool is_over(const struct probe *p)
 {
-    return p->gave_up || (p->plan->interrupted != NULL && *p->plan->interrupted);
+    return p->gave_up || is_interrupted(p) || is_late(p);
 }
 
 static void start_visits(struct probe *p)
@@ -455,8 +466,10 @@ int probe_run(struct io_loop *loop, const struct probe_plan *plan, struct probe_
     if (p.gave_up) {
         *err = p.no_answer;
         code = err_wrap(err, "no visit to %s was answered", plan->url);
-    } else if (is_over(&p)) {
+    } else if (is_interrupted(&p)) {
         code = err_set(err, ERR_CANCELLED, "interrupted");
+    } else if (is_late(&p)) {
+        code = err_set(err, ERR_TIMEOUT, "the visits to %s were not over in time", plan->url);
     } else {
         *ret = *facts;
     }

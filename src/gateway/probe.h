@@ -9,6 +9,7 @@
 #include "gateway/router.h"
 #include "io/loop.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -45,8 +46,9 @@ struct probe_plan {
     struct router_token token;
     uint64_t visitors; /* 1 .. PROBE_MAX */
     bool cut_only;
-    uint64_t timeout_ms;     /* of one visit */
-    const bool *interrupted; /* NULL: none */
+    uint64_t timeout_ms;            /* of one visit */
+    uint64_t deadline_ms;           /* of all, by clock_mono_ms; 0: none */
+    const atomic_bool *interrupted; /* NULL: none */
 };
 
 struct probe_peer {
@@ -72,7 +74,7 @@ extern const char *const probe_fault_text[PROBE_FAULTS];
 
 /*
  * Runs the visits, PROBE_PARALLEL at a time.  0: ret holds the facts, faults among them.
- * ERR_UNREACHABLE: gave up, as the first visits all had no answer.  ERR_CANCELLED.
+ * ERR_UNREACHABLE: gave up, as the first visits all had no answer.  ERR_CANCELLED.  ERR_TIMEOUT.
  */
 int probe_run(struct io_loop *loop, const struct probe_plan *plan, struct probe_facts *ret,
               struct err *err) __attribute__((warn_unused_result));

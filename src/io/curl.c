@@ -2,7 +2,7 @@
 #include "io/curl_int.h"
 
 #include <dlfcn.h>
-#include <stdbool.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -41,26 +41,49 @@ static int find_all(void *library, struct curl_functions *ret, struct err *err)
     return 0;
 }
 
-int curl_open(const struct curl_functions **ret, struct err *err)
+/* Written once, by open_once, before curl_open returns to anybody. */
+static struct curl_functions opened;
+const struct curl_functions *const curl = &opened;
+static struct err open_err;
+
+static void open_once(void)
 {
-    static struct curl_functions opened;
-    static bool is_open;
-    if (!is_open) {
-        void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-        if (library == NULL) {
-            const char *why = dlerror(); /* NOLINT(concurrency-mt-unsafe): one thread */
-            return err_set(err, ERR_INTERNAL,
-                           "HTTP needs " LIBRARY ", which cannot be opened: %s; install libcurl "
-                           "(Debian: libcurl4)",
-                           why != NULL ? why : "no reason given");
-        }
-        int rc = find_all(library, &opened, err);
-        if (rc < 0) {
-            (void) dlclose(library);
-            return rc;
-        }
-        is_open = true;
+    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) {
+        const char *why = dlerror(); /* NOLINT(concurrency-mt-unsafe): its text is the thread's */
+        (void) err_set(&open_err, ERR_INTERNAL,
+                       "HTTP needs " LIBRARY ", which cannot be opened: %s; install libcurl "
+                       "(Debian: libcurl4)",
+                       why != NULL ? why : "no reason given");
+    } else if (find_all(library, &opened, &open_err) < 0) {
+        (void) dlclose(library);
     }
-    *ret = &opened;
-    return 0;
+}
+
+int curl_open(struct err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void) pthread_once(&once, open_once);
+    if (open_err.code != 0 && err != NULL) {
+        *err = open_err;
+    }
+    return open_err.code;
+}
+
+/* libcurl counts its users, but not everywhere so that threads may come at once. */
+static pthread_mutex_t users = PTHREAD_MUTEX_INITIALIZER;
+
+bool curl_begin(void)
+{
+    (void) pthread_mutex_lock(&users);
+    bool began = opened.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    (void) pthread_mutex_unlock(&users);
+    return began;
+}
+
+void curl_end(void)
+{
+    (void) pthread_mutex_lock(&users);
+    opened.global_cleanup();
+    (void) pthread_mutex_unlock(&users);
 }

@@ -7,6 +7,7 @@
 #include "base/err.h"
 
 #include <curl/curl.h>
+#include <stdbool.h>
 
 /* What this room calls of it. */
 #define CURL_FUNCTIONS(X)  \
@@ -43,8 +44,13 @@ struct curl_functions {
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /*
- * Opens libcurl.so.4, once; the table lives as long as the program.  ERR_INTERNAL: it is not there,
- * or is too old.
+ * Opens libcurl.so.4, once, whichever thread comes first.  ERR_INTERNAL: it is not there, or is too
+ * old; that stays so.
  */
-int curl_open(const struct curl_functions **ret, struct err *err)
-    __attribute__((warn_unused_result));
+int curl_open(struct err *err) __attribute__((warn_unused_result));
+/* From then on, for as long as the program lives. */
+extern const struct curl_functions *const curl;
+
+/* global_init and global_cleanup, from any thread.  False: libcurl cannot start. */
+bool curl_begin(void) __attribute__((warn_unused_result));
+void curl_end(void);

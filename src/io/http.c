@@ -16,9 +16,6 @@
 #define MAX_HEADER_BYTES (64 * 1024)
 #define USER_AGENT       "pourover/" POUROVER_VERSION
 
-/* Set by http_client_new before anything else here runs. */
-static const struct curl_functions *curl;
-
 struct http_call {
     struct http_client *client;
     CURL *easy;
@@ -175,15 +172,14 @@ static int set_timer(CURLM *multi, long timeout_ms, void *userp)
 
 int http_client_new(struct io_loop *loop, struct http_client **ret, struct err *err)
 {
-    int rc = curl_open(&curl, err);
+    int rc = curl_open(err);
     if (rc < 0) {
         return rc;
     }
     struct http_client *client = mem_zalloc(sizeof *client);
     client->uv = io_loop_uv(loop);
     TAILQ_INIT(&client->calls);
-    if (curl->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-        (client->multi = curl->multi_init()) == NULL) {
+    if (!curl_begin() || (client->multi = curl->multi_init()) == NULL) {
         BUG("libcurl cannot start");
     }
     client->timer = mem_zalloc(sizeof *client->timer);
@@ -208,7 +204,7 @@ void http_client_free(struct http_client *take_client)
     (void) curl->multi_cleanup(take_client->multi);
     uv_close((uv_handle_t *) take_client->timer, free_handle);
     mem_free(take_client);
-    curl->global_cleanup();
+    curl_end();
 }
 
 static size_t keep(struct buf *b, const char *ptr, size_t len)
@@ -327,7 +323,7 @@ bool http_url_is_valid(const char *url)
     for (const char *c = url; *c != '\0'; c++) {
         valid = valid && (unsigned char) *c > ' ' && *c != 0x7f;
     }
-    if (!valid || curl_open(&curl, NULL) < 0) {
+    if (!valid || curl_open(NULL) < 0) {
         return valid;
     }
     CURLU *parsed = curl->url();

@@ -2,7 +2,7 @@
 /*
  * HTTP/1.1 client on the loop (libcurl, opened at its first use).  Every request has a deadline and
  * a bounded answer; no redirect is followed, no proxy variable of the environment is obeyed,
- * nothing but a GET is sent twice.
+ * nothing but a GET is sent twice.  Each thread has clients of its own, on a loop of its own.
  */
 #include "base/err.h"
 #include "base/str.h"

@@ -5,8 +5,9 @@
  * every call is one transaction and is durable when it returns.
  *
  * It knows nothing of the engine: notes are lines of JSON with a sequence number, the same lines
- * that lie on the hosts (drivers/driver.h).  An older file is brought to the present form when it
- * is opened, a newer one is refused.  A file that cannot be read is left as it is.
+ * that lie on the hosts (drivers/driver.h; as text: merge.h).  Notes, headers and requests are
+ * objects of JSON, from { to }, without a line feed.  An older file is brought to the present form
+ * when it is opened, a newer one is refused.  A file that cannot be read is left as it is.
  *
  * A struct journal is for one thread at a time, and not for a child after fork.
  *

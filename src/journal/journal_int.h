@@ -10,7 +10,12 @@ struct journal {
     char *path;            /* with its folder resolved */
     uint64_t patience_ms;  /* how long a call waits for other processes */
     uint64_t wait_from_ms; /* mono: since when it does */
+    bool hands_off;        /* not known to be ours, or damaged: nothing is tidied at the end */
 };
+
+#define JOURNAL_NOT_ONE                                                                 \
+    "is no journal: it is not a file of SQLite; it was left as it is, name another in " \
+    "POUROVER_JOURNAL or move it away"
 
 #define JOURNAL_APPLICATION_ID 0x706f7572 /* "pour" */
 
@@ -40,6 +45,8 @@ int journal_schema_bring(struct journal *j, const struct journal_schema *schema,
 
 /* Waits a little; false: patience_ms are over since wait_from_ms (0: begins now). */
 bool journal_wait(struct journal *j);
+
+void journal_set_hands_off(struct journal *j, bool on);
 
 /* The error for rc of SQLite, seen when doing `what` ("read", "write").  Returns its code. */
 int journal_fail(struct journal *j, int rc, const char *what, struct err *err);
@@ -89,6 +96,6 @@ int journal_number(struct journal *j, const char *id, uint64_t *ret, struct err 
 /* ERR_INVALID or ERR_FULL: not UTF-8, above max bytes.  NULL is "". */
 int journal_check_text(const char *name, struct str text, size_t max, struct err *err)
     __attribute__((warn_unused_result));
-/* The same, and one value of JSON without a line feed. */
+/* The same, and one object of JSON without a line feed. */
 int journal_check_json(const char *name, struct str text, size_t max, struct err *err)
     __attribute__((warn_unused_result));

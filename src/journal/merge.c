@@ -219,8 +219,8 @@ static void read_source(const struct journal_source *source, size_t index, struc
     size_t line = 0;
     while (str_cut(&rest, '\n', &text)) {
         bool last = rest.ptr == NULL;
-        struct view v;
-        struct err err;
+        struct view v = {0};
+        struct err err = {0};
         line++;
         if (text.len == 0) {
             continue;

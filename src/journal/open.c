@@ -32,6 +32,13 @@ static int on_busy(void *ctx, int calls)
     return journal_wait(j);
 }
 
+/* SQLite, too, brings what waits in the -wal file into the file when it closes it. */
+void journal_set_hands_off(struct journal *j, bool on)
+{
+    j->hands_off = on;
+    (void) sqlite3_db_config(j->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on ? 1 : 0, NULL);
+}
+
 static int open_file(struct journal *j, struct err *err)
 {
     /* NOFOLLOW: the folder is resolved; a link that somebody put there meanwhile is not taken. */
@@ -39,8 +46,10 @@ static int open_file(struct journal *j, struct err *err)
         sqlite3_open_v2(j->path, &j->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, NULL);
     if (rc != SQLITE_OK) {
+        j->hands_off = true;
         return journal_fail(j, rc, "open", err);
     }
+    journal_set_hands_off(j, true);
     if (sqlite3_db_readonly(j->db, "main") == 1) {
         return journal_fail(j, SQLITE_READONLY, "open", err);
     }
@@ -74,6 +83,7 @@ int journal_open_with(const char *path, uint64_t patience_ms, const struct journ
         journal_close(j);
         return rc;
     }
+    journal_set_hands_off(j, false);
     *ret = j;
     return 0;
 }
@@ -89,7 +99,10 @@ void journal_close(struct journal *take_journal)
         return;
     }
     /* The last one to close does the same by itself and removes the -wal file. */
-    (void) sqlite3_wal_checkpoint_v2(take_journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (!take_journal->hands_off) {
+        (void) sqlite3_wal_checkpoint_v2(take_journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                         NULL);
+    }
     (void) sqlite3_close(take_journal->db);
     mem_free(take_journal->path);
     mem_free(take_journal);

@@ -140,9 +140,13 @@ static int check_folder(const char *path, const char *folder, struct err *err)
     return 0;
 }
 
-/* An empty file beside changes that wait: SQLite would take them for another file's and go on. */
-static int check_waiting(const char *path, const struct stat *st, struct err *err)
+/* Two that SQLite would take for new ones and write over: a file of one byte, and an empty one
+ * beside changes that wait for it. */
+static int check_size(const char *path, const struct stat *st, struct err *err)
 {
+    if (st->st_size == 1) {
+        return err_set(err, ERR_INVALID, "journal %.240s: " JOURNAL_NOT_ONE, path);
+    }
     _cleanup_(free_text) char *wal = join(path, "-wal");
     struct stat waiting;
     if (st->st_size == 0 && stat(wal, &waiting) == 0 && waiting.st_size > 0) {
@@ -187,7 +191,7 @@ static int check_file(const char *path, struct err *err)
                        "journal %.240s: is open to others (mode %04o); chmod 600 %.100s", path,
                        (unsigned) st.st_mode & 07777, path);
     }
-    return check_waiting(path, &st, err);
+    return check_size(path, &st, err);
 }
 
 int journal_path_prepare(const char *path, char **ret_path, struct err *err)

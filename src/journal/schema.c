@@ -107,16 +107,13 @@ static int bring_by_one(struct journal *j, const struct journal_schema *schema, 
     }
     rc = read_version(j, schema->n, version, err);
     if (rc == 0 && *version < schema->n) {
-        char mark[96];
+        char mark[96], what[48];
+        buf_print(what, sizeof what, "upgrade it to version %d", *version + 1);
         buf_print(mark, sizeof mark, "PRAGMA application_id = %d; PRAGMA user_version = %d",
                   JOURNAL_APPLICATION_ID, *version + 1);
-        rc = sql_exec(j, schema->step[*version], "upgrade", err);
-        rc = rc == 0 ? sql_exec(j, mark, "upgrade", err) : rc;
-        if (rc < 0) {
-            (void) err_wrap(err, "to version %d", *version + 1);
-        } else {
-            (*version)++;
-        }
+        rc = sql_exec(j, schema->step[*version], what, err);
+        rc = rc == 0 ? sql_exec(j, mark, what, err) : rc;
+        *version += rc == 0;
     }
     return sql_finish(j, rc, err);
 }

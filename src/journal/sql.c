@@ -17,10 +17,27 @@ int journal_err(struct journal *j, struct err *err, enum err_code code, const ch
     return err_set(err, code, "journal %.*s: %s", PATH_SHOWN, j->path, text);
 }
 
+/* SQLite keeps the errno of the connection only when nothing else was done since. */
+static int system_errno(struct journal *j)
+{
+    int code = sqlite3_system_errno(j->db);
+    sqlite3_file *wal = NULL;
+    if (code == 0) {
+        (void) sqlite3_file_control(j->db, "main", SQLITE_FCNTL_LAST_ERRNO, &code);
+    }
+    if (code == 0) {
+        (void) sqlite3_file_control(j->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+        if (wal != NULL && wal->pMethods != NULL) {
+            (void) wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &code);
+        }
+    }
+    return code;
+}
+
 /* What the system said below an error of input or output. */
 static int fail_io(struct journal *j, int rc, const char *what, struct err *err)
 {
-    int code = sqlite3_system_errno(j->db);
+    int code = system_errno(j);
     if (code == ENOSPC || code == EDQUOT) {
         return journal_fail(j, SQLITE_FULL, what, err);
     }
@@ -36,9 +53,9 @@ static int fail_io(struct journal *j, int rc, const char *what, struct err *err)
                            "or not; see to the disk",
                            code != 0 ? strerrordesc_np(code) : sqlite3_errstr(rc));
     }
-    return journal_err(j, err, ERR_IO,
-                       "cannot %s: %s (%s); see to the disk and to who may use the file", what,
-                       sqlite3_errstr(rc), code != 0 ? strerrordesc_np(code) : "no reason given");
+    return journal_err(
+        j, err, ERR_IO, "cannot %s: %s %d (%s); see to the disk and to who may use the file", what,
+        sqlite3_errstr(rc), rc, code != 0 ? strerrordesc_np(code) : "no reason given");
 }
 
 static int fail_access(struct journal *j, int rc, const char *what, struct err *err)
@@ -67,10 +84,13 @@ int journal_fail(struct journal *j, int rc, const char *what, struct err *err)
                            "room and try again",
                            what);
     case SQLITE_NOTADB:
-        return journal_err(j, err, ERR_INVALID,
-                           "is no journal: it is not a file of SQLite; it was left as it is, name "
-                           "another in POUROVER_JOURNAL or move it away");
+        return journal_err(j, err, ERR_INVALID, "%s", JOURNAL_NOT_ONE);
     case SQLITE_CORRUPT:
+    case SQLITE_TOOBIG:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+        /* The limits of the tables are looked after before, so a file that hits them is odd. */
+        journal_set_hands_off(j, true);
         return journal_err(j, err, ERR_INVALID,
                            "is damaged (%s); it was left as it is, move it with its -wal and -shm "
                            "files away or put a backup there: what runs is known by the hosts",
@@ -258,6 +278,10 @@ int journal_check_json(const char *name, struct str text, size_t max, struct err
     }
     if (str_find_char(text, '\n') < text.len) {
         return err_set(err, ERR_INVALID, "%s has a line feed; one line of JSON is wanted", name);
+    }
+    /* Without blanks around, so that it is the same bytes again out of an envelope (merge.h). */
+    if (text.len < 2 || text.ptr[0] != '{' || text.ptr[text.len - 1] != '}') {
+        return err_set(err, ERR_INVALID, "%s is no object of JSON, from { to }", name);
     }
     struct json_reader r;
     enum json_token token;

@@ -112,6 +112,8 @@ struct release_connect {
     enum release_connect_kind kind;
     const char *to; /* "db.internal:5432", a URL; templates */
     struct release_texts command;
+    const char *send, *expect; /* of tcp: text to send, and that has to come */
+    bool bare;                 /* of tcp: an accepted connection is enough */
     uint64_t retry_ms;
     struct pos pos;
 };
@@ -197,7 +199,8 @@ struct release_config {
 
     struct conf_file **file; /* that were read, for messages */
     size_t files;
-    struct conf_node *merged; /* for `config` */
+    struct conf_node *merged; /* for `config`; with defaults, whose places are in `defaults` */
+    struct conf_file defaults;
 };
 
 /*
@@ -209,11 +212,25 @@ int release_config_load(const char *path, const char *env, struct conf_diags *di
                         struct release_config *ret);
 void release_config_done(struct release_config *config);
 
+/* A fleet file alone: hosts, data centers and routers of ret are set.  As above. */
+int release_fleet_load(const char *path, struct conf_diags *diags, struct release_config *ret);
+
+/* Whether name is that of an overlay, STEM.ENV.yaml beside STEM.yaml; both are then copied. */
+bool release_overlay_name(const char *name, char **ret_path, char **ret_env);
+
+/*
+ * What the configuration says and this version cannot carry out: an error for each, at its place.
+ * `check` and `config` take such a file, `plan` and `release` do not.  0 or ERR_INVALID.
+ */
+int release_config_unsupported(const struct release_config *config, struct conf_diags *diags);
+
 /* Host by name; -1. */
 int release_config_host(const struct release_config *config, const char *name);
 
 /* The tables behind release.yaml and fleet.yaml: for `schema`, the reference and messages. */
 extern const struct conf_key release_keys[], fleet_keys[];
+/* YAML, by section: `all` is for every file, others are for sections that are there. */
+extern const char release_defaults[];
 
 /* The whole configuration as YAML with the origin of each value in a comment (`config`). */
 void release_config_print(const struct release_config *config, struct buf *b);

@@ -163,6 +163,11 @@ enum release_direction release_direction(const struct release *r);
 const char *release_state_name(
     const struct release *r); /* running, paused, held, halted, rolling back, done, rolled back */
 const struct release_plan *release_plan_of(const struct release *r);
+/* That of a direction; of the way back empty until it begins. */
+const struct release_plan *release_plan_in(const struct release *r,
+                                           enum release_direction direction);
+/* Index of the step in the plan of its direction; -1: it has none of that key. */
+int release_find(const struct release *r, const struct release_key *key);
 /* Of the step at index i of the plan. */
 enum release_step_status release_status(const struct release *r, size_t i);
 uint16_t release_attempt(const struct release *r, size_t i);

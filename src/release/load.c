@@ -203,7 +203,7 @@ void engine_make_back(struct release *r, const struct release_note *note)
     }
 }
 
-static int find_step(const struct release *r, const struct release_key *key)
+int release_find(const struct release *r, const struct release_key *key)
 {
     const struct release_plan *plan = &r->plan[key->direction];
     for (size_t i = 0; i < plan->total; i++) {
@@ -216,7 +216,7 @@ static int find_step(const struct release *r, const struct release_key *key)
 
 static void load_step(struct release *r, const struct release_note *note)
 {
-    int i = find_step(r, &note->key);
+    int i = release_find(r, &note->key);
     if (i >= 0) {
         r->state[note->key.direction][i] = (struct step_state){.status = (uint8_t) note->status,
                                                                .outcome = (uint8_t) note->outcome,
@@ -262,7 +262,7 @@ void release_load(struct release *r, const struct release_note *note, size_t n)
             break;
         case NOTE_MODE:
             r->mode = note[i].mode;
-            r->culprit = note[i].key.host == -2 ? -1 : find_step(r, &note[i].key);
+            r->culprit = note[i].key.host == -2 ? -1 : release_find(r, &note[i].key);
             r->culprit_outcome = note[i].outcome;
             break;
         case NOTE_KINDS:
@@ -288,6 +288,12 @@ enum release_direction release_direction(const struct release *r)
 const struct release_plan *release_plan_of(const struct release *r)
 {
     return &r->plan[r->direction];
+}
+
+const struct release_plan *release_plan_in(const struct release *r,
+                                           enum release_direction direction)
+{
+    return &r->plan[direction];
 }
 
 enum release_step_status release_status(const struct release *r, size_t i)

@@ -212,12 +212,34 @@ describe('drain', () => {
 
   test('a router that cannot be reached: the others are drained, and it is not proved', () => withRouters([{}], async (router) => {
     const routers = [await away(), router];
-    const body = await json(['router', 'drain', A], routers);
+    const body = await json(['router', 'drain', A, '--timeout', '1s'], routers);
     assert.equal(body.exit, 3);
     assert.match(body.error, /router east: 10\.0\.1\.11:80: not proved: .*127\.0\.0\.1/);
     assert.deepEqual(body.routers.map((each) => each.peers[0].result), ['not proved', 'proved']);
     assert.equal(router.shop.peer(A).state, 'draining');
     assert.equal((await run(['router', 'drain', A], [routers[0]])).code, 3);
+  }));
+
+  test('a router that is away and comes back in time is told: drained, and undrained', () => withRouters(TWO, async (east, west) => {
+    for (const [command, state] of [['drain', 'draining'], ['undrain', 'ready']]) {
+      await west.close();
+      const child = start(['router', command, A, '--timeout', '30s'], [east, west]);
+      await waitUntil(() => east.shop.peer(A).state === state, 10_000, `east to be ${state}`);
+      await west.revive();
+      const { code, err } = await child.done;
+      assert.equal(code, 0, err);
+      assert.equal(west.shop.peer(A).state, state);
+    }
+  }));
+
+  test('a router that is away and comes back without the peer refuses', () => withRouters([{}, { peers: [{ address: B }] }], async (east, west) => {
+    await west.close();
+    const child = start(['router', 'drain', A, '--timeout', '30s'], [east, west]);
+    await waitUntil(() => east.shop.peer(A).state === 'draining', 10_000, 'east to drain');
+    await west.revive();
+    const { code, err } = await child.done;
+    assert.equal(code, 1);
+    assert.match(err, /router west: 10\.0\.1\.11:80: refused: there is no peer/);
   }));
 
   test('a router that is lost meanwhile is not proved', () => withRouters(TWO, async (east, west) => {

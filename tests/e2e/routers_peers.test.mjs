@@ -216,7 +216,7 @@ test('a peer added at run time gets requests, and none after it was removed', as
 test('a router that was away differs, and is told', async () => {
   const [, west] = routers;
   await west.nginx.stop();
-  const drain = await router('drain', host.a.peer);
+  const drain = await router('drain', host.a.peer, '--timeout', '1s');
   assert.equal(drain.code, 3);
   assert.match(drain.out, /east .* drained\n.*west .*not proved: /);
   await startRouter(west);

@@ -209,7 +209,7 @@ test('the demo service: page, health, gRPC echo, log', async (t) => {
   const port = await freePort();
   const log = path.join(dir, 'log');
   const program = fileURLToPath(new URL('../../examples/demo-service/service.mjs', import.meta.url));
-  const child = spawn(process.execPath, [program, '--version', '2.0', '--host', 'west3', '--port', String(port), '--log', log]);
+  const child = spawn(process.execPath, [program, '--version', '2.0', '--host', 'west3', '--port', String(port), '--log', log, '--until-eof']);
   t.after(() => {
     child.kill();
     rmSync(dir, { recursive: true });

@@ -33,6 +33,7 @@ static inline int folder_remove_one(const char *path, const struct stat *st, int
 
 static inline void folder_done(const struct folder *f)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     assert_int_equal(nftw(f->path, folder_remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 

@@ -329,7 +329,8 @@ function commandLine(pid) {
   }
 }
 
-function openFiles(pid) {
+/** Where the open files of a process are; none for one that is gone. */
+export function openFiles(pid) {
   try {
     return readdirSync(`/proc/${pid}/fd`).map((fd) => linkTarget(`/proc/${pid}/fd/${fd}`));
   } catch {

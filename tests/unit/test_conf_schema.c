@@ -46,7 +46,7 @@ static void add_errors(struct buf *b, const struct conf_diags *diags)
     }
 }
 
-static void assert_checked(const char *text, const char *errors)
+static void assert_checked_by(const struct conf_key *key, const char *text, const char *errors)
 {
     struct conf_file file;
     struct conf_diags diags = {.errors = 0};
@@ -56,7 +56,7 @@ static void assert_checked(const char *text, const char *errors)
     buf_add_cstr(&b, "");
     int rc = conf_parse("a.yaml", str_of(text), &file, &err);
     t_check(rc == 0, "%s: %s", text, err.msg);
-    rc = conf_check_keys(&diags, file.document[0], "a case", case_keys);
+    rc = conf_check_keys(&diags, file.document[0], "a case", key);
     assert_int_equal(rc, diags.errors > 0 ? ERR_INVALID : 0);
     add_errors(&b, &diags);
     t_check(str_eq_cstr(buf_str(&b), errors), "of\n%s\ngot\n" STR_FMT "want\n%s", text,
@@ -149,7 +149,7 @@ static void test_maps_are_checked_by_their_table(void **state)
     (void) state;
     T_TABLE(row, checked)
     {
-        assert_checked(row->text, row->errors);
+        assert_checked_by(case_keys, row->text, row->errors);
     }
 }
 
@@ -245,6 +245,101 @@ static void test_markdown(void **state)
                                "| `any` | any value |  |\n");
 }
 
+static const struct conf_key host_keys[] = {
+    {"at", CONF_WANT_TEXT, CONF_REQUIRED, "where", NULL},
+    {0},
+};
+
+static const struct conf_key fleet_keys[] = {
+    {"hosts", CONF_WANT_NAMES, CONF_NOT_EMPTY, "hosts by name", host_keys},
+    {"env", CONF_WANT_NAMES, 0, "variables", NULL},
+    {"images", CONF_WANT_NAMES, CONF_OR_TEXT, "images by name", host_keys},
+    {"stages", CONF_WANT_LIST, CONF_OR_TEXT, "stages", host_keys},
+    {"share", CONF_WANT_SHARE, 0, "a share", NULL},
+    {"free", CONF_WANT_BYTES, 0, "room", NULL},
+    {0},
+};
+
+static void test_names_shares_and_sizes(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *text, *errors;
+    } rows[] = {
+        {"hosts: {a: {at: x}, b: {at: y}}\nenv: {A: 1, B: x}\nimages: {a: x, b: {at: y}}\n"
+         "stages: [0, x, {at: y}]\nshare: 0.1%\nfree: 2GiB\n",
+         ""},
+        {"share: 0\nfree: 0\nenv: {}\n", ""},
+        {"hosts: {}\n", "1:8: \"hosts\" may not be empty: give hosts by name\n"},
+        {"hosts: [a]\n", "1:8: \"hosts\" has to be a map of names, but is a list of 1\n"},
+        {"hosts: {a: x, b: {ta: y}}\n",
+         "1:12: \"a\" of \"hosts\" has to be a map of keys and values, but is text \"x\"\n"
+         "1:19: unknown key \"ta\" in \"b\" of \"hosts\": did you mean \"at\"?\n"
+         "1:18: \"b\" of \"hosts\" needs \"at\": where\n"},
+        {"env: {A: [], B: null}\n",
+         "1:10: each value of \"env\" has to be text, but \"A\" is an empty list\n"
+         "1:17: each value of \"env\" has to be text, but \"B\" is null\n"},
+        {"images: {a: [x]}\n",
+         "1:13: each value of \"images\" has to be text or a map, but this is a list of 1\n"},
+        {"stages: [[x], null]\n",
+         "1:10: each item of \"stages\" has to be text or a map, but this is a list of 1\n"
+         "1:15: each item of \"stages\" has to be text or a map, but this is null\n"},
+        {"share: 1\n", "1:8: \"share\": \"1\" has no unit: write 1% or 1ppm\n"},
+        {"share: [1%]\n",
+         "1:8: \"share\" has to be a share such as 0, 0.1%, 250ppm, but is a list of 1\n"},
+        {"free: 2 GiB\n",
+         "1:7: \"free\" has to be a size such as 512MiB, 2GiB, but is text \"2 GiB\"\n"},
+        {"free: 2iB\n",
+         "1:7: \"free\" has to be a size such as 512MiB, 2GiB, but is text \"2iB\"\n"},
+    };
+    T_TABLE(row, rows)
+    {
+        assert_checked_by(fleet_keys, row->text, row->errors);
+    }
+    uint64_t bytes = 0;
+    assert_int_equal(conf_bytes(STR("64KiB"), &bytes), 0);
+    assert_int_equal(bytes, 65536);
+    assert_int_equal(conf_bytes(STR("4m"), &bytes), 0);
+    assert_int_equal(bytes, 4 << 20);
+    assert_int_equal(conf_bytes(STR("iB"), &bytes), ERR_INVALID);
+    assert_int_equal(conf_bytes(STR("99999999999GiB"), &bytes), ERR_FULL);
+}
+
+static void test_names_in_schema_and_reference(void **state)
+{
+    (void) state;
+    _cleanup_(buf_done) struct buf b;
+    struct json_writer w;
+    buf_init(&b, 65536);
+    json_writer_init(&w, &b);
+    conf_schema_json(fleet_keys, &w);
+#define HOST                                                                       \
+    "{\"type\":\"object\",\"properties\":{\"at\":{\"description\":\"where\"," TEXT \
+    "}},\"required\":[\"at\"],\"additionalProperties\":false}"
+    assert_string_equal(
+        b.ptr,
+        "{\"type\":\"object\",\"properties\":{"
+        "\"hosts\":{\"description\":\"hosts by name\",\"type\":\"object\",\"minProperties\":1,"
+        "\"additionalProperties\":" HOST "},"
+        "\"env\":{\"description\":\"variables\",\"type\":\"object\",\"additionalProperties\":{" TEXT
+        "}},"
+        "\"images\":{\"description\":\"images by name\",\"type\":\"object\","
+        "\"additionalProperties\":{\"anyOf\":[{" TEXT "}," HOST "]}},"
+        "\"stages\":{\"description\":\"stages\",\"type\":\"array\",\"items\":{\"anyOf\":[{" TEXT
+        "}," HOST "]}},"
+        "\"share\":{\"description\":\"a share\",\"anyOf\":[{\"const\":0},{\"type\":\"string\","
+        "\"pattern\":\"^(0|[0-9]+(\\\\.[0-9]{1,4})?%|[0-9]+ppm)$\"}]},"
+        "\"free\":{\"description\":\"room\",\"anyOf\":[{\"type\":\"integer\",\"minimum\":0},"
+        "{\"type\":\"string\",\"pattern\":\"^[0-9]+([kKmMgG](iB)?)?$\"}]}},"
+        "\"additionalProperties\":false}");
+    buf_clear(&b);
+    conf_schema_markdown(fleet_keys, &b);
+    assert_non_null(strstr(b.ptr, "| `hosts` | map of names | hosts by name |\n"
+                                  "| `hosts.NAME.at` | text, required | where |\n"));
+    assert_non_null(strstr(b.ptr, "| `share` | share (`0`, `0.1%`, `250ppm`) | a share |\n"
+                                  "| `free` | size (`512MiB`, `2GiB`) | room |\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +347,8 @@ int main(void)
         cmocka_unit_test(test_readers_give_values_or_errors),
         cmocka_unit_test(test_json_schema),
         cmocka_unit_test(test_markdown),
+        cmocka_unit_test(test_names_shares_and_sizes),
+        cmocka_unit_test(test_names_in_schema_and_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,6 +116,37 @@ static void test_merge_keeps_the_greater_maximum(void **state)
     assert_int_equal(hist_total(&small), 4);
 }
 
+static void test_subtract_leaves_what_came_between_two_readings(void **state)
+{
+    (void) state;
+    static struct hist before, after, between;
+    for (uint64_t us = 0; us < 3000; us += 7) {
+        hist_add(&before, us);
+        hist_add(&after, us);
+    }
+    for (uint64_t us = 10; us < 90000; us += 110) {
+        hist_add(&after, us);
+        hist_add(&between, us);
+    }
+    assert_true(hist_subtract(&after, &before));
+    for (size_t i = 0; i < HIST_BUCKETS; i++) {
+        assert_int_equal(after.count[i], between.count[i]);
+    }
+    assert_int_equal(after.sum_us, between.sum_us);
+    assert_int_equal(after.max_us, 0);
+    assert_true(hist_subtract(&after, &after)); /* of itself: nothing is left */
+    assert_int_equal(hist_total(&after), 0);
+}
+
+static void test_subtract_tells_that_the_other_is_no_earlier_reading(void **state)
+{
+    (void) state;
+    static struct hist before, after;
+    hist_add(&before, 100);
+    hist_add(&after, 200); /* more in sum, but one bucket has less */
+    assert_false(hist_subtract(&after, &before));
+}
+
 static void test_processes_add_side_by_side_without_a_loss(void **state)
 {
     (void) state;
@@ -154,6 +185,8 @@ int main(void)
         cmocka_unit_test(test_empty_histogram_has_no_quantile),
         cmocka_unit_test(test_quantiles_are_within_a_64th_of_the_sorted_values),
         cmocka_unit_test(test_merge_keeps_the_greater_maximum),
+        cmocka_unit_test(test_subtract_leaves_what_came_between_two_readings),
+        cmocka_unit_test(test_subtract_tells_that_the_other_is_no_earlier_reading),
         cmocka_unit_test(test_processes_add_side_by_side_without_a_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

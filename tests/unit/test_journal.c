@@ -1,4 +1,6 @@
 /* The journal: releases, lines, requests, durations, pruning; one process. */
+#include "journal/journal_int.h"
+#include "journal/merge.h"
 #include "support/journal.h"
 
 static struct folder folder;
@@ -132,7 +134,11 @@ static void test_what_cannot_be_noted_is_told(void **state)
     assert_err(append_line(j, "shop-1", 1, "{\n}", &err), &err, ERR_INVALID,
                "a line has a line feed; one line of JSON is wanted");
     assert_int_equal(append_line(j, "shop-1", 1, "{\"a\"}", &err), ERR_INVALID);
-    memset(large, '1', sizeof large - 1);
+    assert_err(append_line(j, "shop-1", 1, " {}", &err), &err, ERR_INVALID,
+               "a line is no object of JSON, from { to }");
+    memset(large, ' ', sizeof large - 1);
+    large[0] = '{';
+    large[JOURNAL_LINE_MAX - 1] = '}';
     assert_err(append_line(j, "shop-1", 1, large, &err), &err, ERR_FULL,
                "a line has 65538 bytes, at most 65536 can be noted");
     large[JOURNAL_LINE_MAX] = '\0';
@@ -157,6 +163,11 @@ static void test_lines_come_in_order_and_the_same_again_is_fine(void **state)
     assert_int_equal(append_line(j, "shop-1", 2, "{\"n\":3}", &err), ERR_CONFLICT);
     assert_message("has another line 2 of release \"shop-1\"; another process carries it out, or "
                    "did");
+    assert_int_equal(append_line(j, "shop-1", 2, "{\"n\":1}", &err), ERR_CONFLICT);
+    struct journal_line other = {2, 1003, lent("west-1"), lent("{\"n\":2}")};
+    assert_int_equal(journal_append(j, "shop-1", &other, &err), ERR_CONFLICT);
+    other = (struct journal_line){2, 1002, lent("west-2"), lent("{\"n\":2}")};
+    assert_int_equal(journal_append(j, "shop-1", &other, &err), ERR_CONFLICT);
     assert_int_equal(append_line(j, "shop-1", 4, "{\"n\":4}", &err), ERR_CONFLICT);
     assert_message("has line 5 of release \"shop-1\", so that line 4 comes too late");
     assert_lines("shop-1", 1, "2@1002 west-1 {\"n\":2};5@1005 west-1 {\"n\":5};");
@@ -187,6 +198,43 @@ static void test_what_hosts_know_is_taken_over_at_once(void **state)
     assert_lines("shop-9", 2, "4@14 w {\"n\":4};");
     assert_done(journal_import(j, &release, other, 2, true, &number, &err));
     assert_lines("shop-9", 2, "3@13 w {\"n\":3};4@14 w {\"n\":5};");
+}
+
+/* One machine's journal, written as text to a host, read there into another machine's. */
+static void test_lines_go_from_journal_to_journal_as_text(void **state)
+{
+    (void) state;
+    struct folder_name second = folder_name(&folder, "second.db");
+    struct journal *other = journal_opened(second.path);
+    struct journal_lines lines = {0};
+    struct journal_merged merged;
+    struct journal_release release = release_of("a", "shop");
+    struct buf b;
+    uint64_t number;
+    (void) begun(j, "a", "shop");
+    assert_done(append_line(j, "a", 1, "{ \"x\" : [1, {\"seq\":2}] }", &err));
+    assert_done(append_line(j, "a", 2, "{\"\xc3\xbc\":\"\\u0000\\n\"}", &err));
+    assert_done(journal_read(j, "a", 0, &lines, &err));
+    buf_init(&b, 10000);
+    for (size_t i = 0; i < lines.list.len; i++) {
+        journal_line_write(&b, &lines.list.ptr[i]);
+    }
+    journal_lines_done(&lines);
+    const struct journal_source source[] = {{"west-1", buf_str(&b)}, {"west-2", buf_str(&b)}};
+    journal_merge(source, T_LEN(source), &merged);
+    assert_int_equal(merged.flaws.len + merged.gaps.len, 0);
+    struct journal_line *line = merged.lines.list.ptr;
+    assert_int_equal(merged.lines.list.len, 2);
+    assert_done(journal_import(other, &release, line, 2, false, &number, &err));
+    /* The same lines to both: nothing contradicts. */
+    assert_done(journal_import(j, &release, line, 2, false, &number, &err));
+    journal_close(j);
+    j = other;
+    assert_lines("a", 0,
+                 "1@1001 west-1 { \"x\" : [1, {\"seq\":2}] };"
+                 "2@1002 west-1 {\"\xc3\xbc\":\"\\u0000\\n\"};");
+    journal_merged_done(&merged);
+    buf_done(&b);
 }
 
 static void test_releases_are_found_and_listed(void **state)
@@ -332,12 +380,13 @@ static void test_durations_come_newest_first_and_old_ones_go(void **state)
 static void test_old_releases_go_but_none_that_has_not_ended(void **state)
 {
     (void) state;
-    static char text[30001] = "\"";
+    static char text[30001] = "{\"x\":\"";
     uint64_t gone = 0, request = 0, number = 0;
     struct stat before, after;
     char *answer;
-    memset(text + 1, 'x', sizeof text - 3);
-    text[sizeof text - 2] = '"';
+    memset(text + 6, 'x', sizeof text - 9);
+    text[sizeof text - 3] = '"';
+    text[sizeof text - 2] = '}';
     for (int i = 1; i <= 6; i++) {
         char id[8];
         (void) snprintf(id, sizeof id, "s%d", i);
@@ -375,16 +424,39 @@ static void test_old_releases_go_but_none_that_has_not_ended(void **state)
     assert_int_equal(number, 8);
 }
 
+static uint64_t pragma_of(const char *text)
+{
+    struct sql q = sql_new(j, text);
+    assert_true(sql_row(&q));
+    uint64_t value = sql_get_u64(&q, 0);
+    assert_int_equal(sql_end(&q, "read", &err), 0);
+    return value;
+}
+
+/* A loss of power cannot be had in a test; that SQLite is told to expect it can be seen. */
+static void test_each_write_is_synced(void **state)
+{
+    (void) state;
+    assert_int_equal(pragma_of("PRAGMA synchronous"), 2); /* FULL */
+    assert_int_equal(pragma_of("SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
+    assert_int_equal(pragma_of("PRAGMA foreign_keys"), 1);
+    assert_int_equal(pragma_of("SELECT count(*) FROM pragma_table_list"
+                               " WHERE schema = 'main' AND name NOT LIKE 'sqlite%' AND NOT strict"),
+                     0);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_a_release_is_read_as_it_was_noted),
+        CASE(test_each_write_is_synced),
         CASE(test_a_release_is_noted_once),
         CASE(test_what_cannot_be_noted_is_told),
         CASE(test_lines_come_in_order_and_the_same_again_is_fine),
         CASE(test_what_hosts_know_is_taken_over_at_once),
+        CASE(test_lines_go_from_journal_to_journal_as_text),
         CASE(test_releases_are_found_and_listed),
         CASE(test_a_request_is_put_taken_and_answered),
         CASE(test_a_request_can_be_taken_back_until_it_is_taken),

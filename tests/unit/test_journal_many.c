@@ -80,7 +80,9 @@ static void test_two_write_and_one_reads_and_nothing_is_lost(void **state)
         size_t now = count_lines(j, one);
         assert_true(now >= seen);
         seen = now;
-        if (waitpid(a, NULL, WNOHANG | WNOWAIT) == a && count_lines(j, one) < EACH) {
+        siginfo_t ended = {0};
+        assert_int_equal(waitid(P_PID, (id_t) a, &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+        if (ended.si_pid == a && count_lines(j, one) < EACH) {
             break; /* it failed, and its exit code says so */
         }
     }

@@ -1,0 +1,450 @@
+/* A life of the controller: events to the engine, its actions carried out, until it says end. */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "controller/controller_int.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ASK_MS  500 /* how often hosts are asked for requests */
+#define TICK_MS 50
+
+void controller_tell(struct controller *c, const struct controller_event *event)
+{
+    struct controller_event told = *event;
+    told.at_ms = clock_wall_ms();
+    told.state = c->release == NULL ? "" : release_state_name(c->release);
+    told.text = told.text == NULL ? "" : told.text;
+    if (c->options.tell != NULL) {
+        c->options.tell(&told, c->options.ctx);
+    }
+}
+
+void controller_make_texts(struct controller *c)
+{
+    for (int d = 0; d < 2; d++) {
+        const struct release_plan *plan = release_plan_in(c->release, (enum release_direction) d);
+        if (plan->total > c->texts[d]) {
+            c->text[d] = mem_realloc_array(c->text[d], plan->total, sizeof *c->text[d]);
+            memset(c->text[d] + c->texts[d], 0, (plan->total - c->texts[d]) * sizeof *c->text[d]);
+            c->texts[d] = plan->total;
+        }
+    }
+}
+
+/* The lease lives as long as somebody beats; requests lie on hosts until somebody takes them. */
+
+static void ask_host(struct controller *c, int host, bool beats)
+{
+    struct err err = {0};
+    struct buf told, asked;
+    buf_init(&told, TOLD_BYTES);
+    buf_init(&asked, TOLD_BYTES);
+    struct driver_place place =
+        controller_place_of(c, host, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
+    if (beats && c->driver->lease_beat(&place, LEASE_MS, &err) == ERR_CONFLICT) {
+        c->fenced = true;
+    }
+    if (c->driver->request_take(&place, &asked, &err) == 0 && asked.len > 0) {
+        (void) pthread_mutex_lock(&c->mutex);
+        buf_add_str(&c->asked, buf_str(&asked));
+        (void) pthread_cond_signal(&c->cond);
+        (void) pthread_mutex_unlock(&c->mutex);
+    }
+    buf_done(&told);
+    buf_done(&asked);
+}
+
+static void *beat(void *arg)
+{
+    struct controller *c = arg;
+    uint64_t beat_ms = clock_mono_ms() + BEAT_MS, ask_ms = 0;
+    while (c->beating) {
+        const struct timespec tick = {0, (long) TICK_MS * 1000000};
+        uint64_t now_ms = clock_mono_ms();
+        bool beats = now_ms >= beat_ms;
+        if (beats || now_ms >= ask_ms) {
+            for (int h = 0; h < (int) c->config->hosts && c->beating; h++) {
+                ask_host(c, h, beats);
+            }
+            beat_ms = beats ? clock_mono_ms() + BEAT_MS : beat_ms;
+            ask_ms = clock_mono_ms() + ASK_MS;
+        }
+        (void) nanosleep(&tick, NULL);
+    }
+    return NULL;
+}
+
+int controller_have_lock(struct controller *c, struct err *err)
+{
+    c->locked = true;
+    c->beating = true;
+    c->has_beat = pthread_create(&c->beat, NULL, beat, c) == 0;
+    return controller_send_unsent(c, err);
+}
+
+void controller_drop_lock(struct controller *c)
+{
+    c->beating = false;
+    if (c->has_beat) {
+        (void) pthread_join(c->beat, NULL);
+        c->has_beat = false;
+    }
+    for (int h = 0; c->locked && !c->fenced && h < (int) c->config->hosts; h++) {
+        struct err err = {0};
+        struct buf told;
+        buf_init(&told, TOLD_BYTES);
+        struct driver_place place =
+            controller_place_of(c, h, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
+        (void) c->driver->lease_drop(&place, &err);
+        buf_done(&told);
+    }
+    c->locked = false;
+}
+
+/* Notes */
+
+static void add_text(struct step_text *s, struct str text)
+{
+    size_t before = s->text == NULL ? 0 : strlen(s->text);
+    text = str_trim(text);
+    if (text.len == 0 || before + text.len + 2 > STEP_TEXT_BYTES) {
+        return;
+    }
+    s->text = mem_realloc(s->text, before + text.len + 2);
+    if (before > 0) {
+        s->text[before++] = '\n';
+    }
+    memcpy(s->text + before, text.ptr, text.len);
+    s->text[before + text.len] = '\0';
+}
+
+static struct step_text *text_of(struct controller *c, enum release_direction direction, int step)
+{
+    bool fits = step >= 0 && (size_t) step < c->texts[direction];
+    return fits ? &c->text[direction][step] : NULL;
+}
+
+static void clock_step(struct step_text *s, const struct release_note *note)
+{
+    if (note->status == STEP_RUNNING) {
+        mem_free(s->text);
+        *s = (struct step_text){.began_ms = clock_mono_ms()};
+    } else if (s->began_ms > 0) {
+        s->took_ms = clock_mono_ms() - s->began_ms;
+    }
+}
+
+static void tell_step(struct controller *c, const struct release_note *note, int step,
+                      const struct step_text *s)
+{
+    const struct release_step_plan *plan =
+        &release_plan_in(c->release, note->key.direction)->step[step];
+    controller_tell(c, &(struct controller_event){
+                           .kind = CONTROLLER_STEP,
+                           .step = plan,
+                           .status = note->status,
+                           .outcome = note->outcome,
+                           .attempt = note->attempt,
+                           .took_ms = s->took_ms,
+                           .text = s->text,
+                       });
+    if (note->key.kind == STEP_SHARE && note->status == STEP_DONE) {
+        controller_tell(c, &(struct controller_event){.kind = CONTROLLER_SHARE,
+                                                      .step = plan,
+                                                      .share_ppm = plan->share_ppm});
+    }
+}
+
+/* For forecasts; a release does not fail for want of it. */
+static void add_time(struct controller *c, enum release_step_kind kind, uint64_t took_ms)
+{
+    struct err err = {0};
+    if (journal_add_time(c->options.journal, c->config->service, release_step_name[kind], took_ms,
+                         clock_wall_ms(), &err) < 0) {
+        controller_tell(c, &(struct controller_event){.kind = CONTROLLER_TOLD, .text = err.msg});
+    }
+}
+
+static int note_step(struct controller *c, const struct release_note *note, struct err *err)
+{
+    int step = release_find(c->release, &note->key);
+    struct step_text none = {0}, *s = text_of(c, note->key.direction, step);
+    s = s == NULL ? &none : s;
+    clock_step(s, note);
+    bool over = note->status == STEP_DONE || note->status == STEP_BROKEN;
+    int rc = controller_write_note(c, note, over ? s->text : NULL, s->took_ms, err);
+    if (rc == 0 && note->status == STEP_DONE) {
+        add_time(c, note->key.kind, s->took_ms);
+    }
+    if (rc == 0 && step >= 0) {
+        tell_step(c, note, step, s);
+    }
+    return rc;
+}
+
+static int note_mode(struct controller *c, const struct release_note *note, struct err *err)
+{
+    int step = note->key.host == -2 ? -1 : release_find(c->release, &note->key);
+    const struct step_text *s = text_of(c, note->key.direction, step);
+    const char *why = s == NULL || s->text == NULL ? "" : s->text;
+    int rc = controller_write_note(c, note, why, 0, err);
+    uint64_t ended_ms = note->mode == RELEASE_ENDED ? clock_wall_ms() : 0;
+    if (rc == 0) {
+        rc = journal_set_state(c->options.journal, c->header.id, release_state_name(c->release),
+                               ended_ms, err);
+    }
+    controller_tell(c, &(struct controller_event){.kind = CONTROLLER_MODE, .text = why});
+    return rc;
+}
+
+static int take_note(struct controller *c, const struct release_note *note, struct err *err)
+{
+    controller_make_texts(c);
+    switch (note->kind) {
+    case NOTE_STEP:
+        return note_step(c, note, err);
+    case NOTE_MODE:
+        return note_mode(c, note, err);
+    case NOTE_BACK:
+        return controller_write_note(c, note, NULL, 0, err);
+    case NOTE_KINDS:
+        break;
+    }
+    return 0;
+}
+
+static int feed(struct controller *c, const struct release_event *event, struct err *err)
+{
+    struct release_acts acts = release_step(c->release, event);
+    for (size_t i = 0; i < acts.len; i++) {
+        const struct release_act *act = &acts.act[i];
+        int rc = 0;
+        switch (act->kind) {
+        case ACT_NOTE:
+            rc = take_note(c, &act->note, err);
+            break;
+        case ACT_DO:
+            controller_start(c, &act->op);
+            break;
+        case ACT_CANCEL:
+            controller_cancel(c, act->op.id);
+            break;
+        case ACT_REFUSE:
+            c->has_refusal = true;
+            c->refusal = act->refusal;
+            break;
+        case ACT_END:
+            c->ended = true;
+            break;
+        }
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* Requests */
+
+static const char *why_refused(const struct controller *c)
+{
+    static const char *const text[REFUSALS] = {
+        [REFUSE_NOT_NOW] = "the release is not in a state where this can be done",
+        [REFUSE_ENDED] = "the release has ended",
+        [REFUSE_BACK_OF_BACK] = "it is rolling back already; a rollback is not rolled back: let it "
+                                "end, then release the "
+                                "other version",
+        [REFUSE_BARRIER] =
+            "its migration is a barrier: the old version does not run with the new schema; --force "
+            "rolls back all the same",
+        [REFUSE_NOT_TOLD] =
+            "nobody knows whether the migration was done: look at the database, then say "
+            "--migration done or --migration again",
+    };
+    return text[c->refusal];
+}
+
+static bool parse_command(const json_t *json, struct release_event *ret)
+{
+    static const struct {
+        const char *word;
+        enum release_event_kind kind;
+    } words[] = {{"pause", EVENT_PAUSE},
+                 {"resume", EVENT_RESUME},
+                 {"promote", EVENT_PROMOTE},
+                 {"rollback", EVENT_ROLLBACK}};
+    const char *word = json_string_value(json_object_get(json, "do"));
+    const char *tell = json_string_value(json_object_get(json, "migration"));
+    *ret = (struct release_event){.force = json_is_true(json_object_get(json, "force"))};
+    if (tell != NULL) {
+        ret->tell = strcmp(tell, "again") == 0 ? TELL_AGAIN : TELL_DONE;
+    }
+    for (size_t i = 0; word != NULL && i < sizeof words / sizeof *words; i++) {
+        if (strcmp(words[i].word, word) == 0) {
+            ret->kind = words[i].kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ret_answer: "" when it was taken. */
+static int obey(struct controller *c, const char *text, const char **ret_answer, struct err *err)
+{
+    struct release_event event;
+    json_t *json = json_loads(text, 0, NULL);
+    bool known = parse_command(json, &event);
+    const char *by = json_string_value(json_object_get(json, "by"));
+    const char *why = json_string_value(json_object_get(json, "why"));
+    char said[512];
+    int rc = 0;
+    *ret_answer = "this version does not know the request";
+    if (known) {
+        buf_print(said, sizeof said, "%s by %s%s%s", json_string_value(json_object_get(json, "do")),
+                  by == NULL ? "somebody" : by, why == NULL || why[0] == '\0' ? "" : ": ",
+                  why == NULL ? "" : why);
+        controller_tell(c, &(struct controller_event){.kind = CONTROLLER_TOLD, .text = said});
+        c->has_refusal = false;
+        rc = feed(c, &event, err);
+        *ret_answer = c->has_refusal ? why_refused(c) : "";
+        c->has_refusal = false;
+    }
+    json_decref(json);
+    return rc;
+}
+
+static int obey_journal(struct controller *c, struct err *err)
+{
+    struct journal_requests requests = {0};
+    int rc = journal_take_requests(c->options.journal, c->header.id, &requests, err);
+    for (size_t i = 0; rc == 0 && i < requests.list.len; i++) {
+        const char *answer;
+        rc = obey(c, requests.list.ptr[i].text, &answer, err);
+        if (rc == 0) {
+            rc = journal_answer(c->options.journal, requests.list.ptr[i].id, answer, err);
+        }
+    }
+    journal_requests_done(&requests);
+    return rc;
+}
+
+static int obey_hosts(struct controller *c, struct err *err)
+{
+    _cleanup_(buf_done) struct buf asked;
+    buf_init(&asked, TOLD_BYTES);
+    (void) pthread_mutex_lock(&c->mutex);
+    buf_add_str(&asked, buf_str(&c->asked));
+    buf_clear(&c->asked);
+    (void) pthread_mutex_unlock(&c->mutex);
+    struct str line, rest = buf_str(&asked);
+    while (rest.len > 0 && str_cut(&rest, '\n', &line)) {
+        if (line.len > 0) {
+            const char *answer;
+            char *text = mem_strdup_str(line);
+            int rc = obey(c, text, &answer, err);
+            mem_free(text);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+    }
+    return 0;
+}
+
+static int obey_interrupt(struct controller *c, struct err *err)
+{
+    if (c->options.interrupted == NULL || !*c->options.interrupted || c->pause_said) {
+        return 0;
+    }
+    c->pause_said = true;
+    return feed(c, &(struct release_event){.kind = EVENT_PAUSE}, err);
+}
+
+/* The loop */
+
+static int take_result(struct controller *c, struct task *t, struct err *err)
+{
+    struct release_event event = {
+        .kind = EVENT_DONE, .op = t->op.id, .outcome = t->outcome, .instance = t->instance};
+    struct step_text *s = text_of(c, release_direction(c->release), t->op.step);
+    if (s != NULL) {
+        add_text(s, buf_str(&t->told));
+    }
+    int rc = 0;
+    if (t->op.kind == OP_LOCK && t->outcome == RELEASE_OK) {
+        rc = controller_have_lock(c, err);
+    }
+    controller_forget(t);
+    return rc < 0 ? rc : feed(c, &event, err);
+}
+
+static int live(struct controller *c, struct err *err)
+{
+    while (!c->ended) {
+        struct task *t = controller_next(c, LOOP_MS);
+        int rc = t != NULL ? take_result(c, t, err) : 0;
+        rc = rc < 0 || c->ended ? rc : obey_journal(c, err);
+        rc = rc < 0 || c->ended ? rc : obey_hosts(c, err);
+        rc = rc < 0 || c->ended ? rc : obey_interrupt(c, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static void end_tasks(struct controller *c)
+{
+    for (struct task *t = c->running; t != NULL; t = t->next) {
+        t->cancelled = true;
+    }
+    while (c->running != NULL) {
+        struct task *t = controller_next(c, 1000);
+        if (t != NULL) {
+            controller_forget(t);
+        }
+    }
+}
+
+static int begin_life(struct controller *c, const struct release_event *command, struct err *err)
+{
+    struct release_event first = {.kind = c->is_new ? EVENT_BEGIN : EVENT_RESUMED};
+    int rc = feed(c, &first, err);
+    if (rc == 0 && command != NULL) {
+        rc = feed(c, command, err);
+    }
+    return rc;
+}
+
+static int judge_life(struct controller *c, struct err *err)
+{
+    if (c->fenced) {
+        return err_set(err, ERR_CONFLICT,
+                       "somebody else has taken the lease of %s: this controller does nothing more",
+                       c->header.id);
+    }
+    if (c->lock_err.code != 0) {
+        *err = c->lock_err;
+        return err->code == ERR_CONFLICT || err->code == ERR_UNREACHABLE
+                   ? (int) err->code
+                   : (int) (err->code = ERR_CONFLICT);
+    }
+    return c->has_refusal ? err_set(err, ERR_DENIED, "%s", why_refused(c)) : 0;
+}
+
+int controller_run(struct controller *c, const struct release_event *command, struct err *err)
+{
+    c->ended = c->has_refusal = c->pause_said = false;
+    c->fenced = false;
+    c->lock_err = (struct err){0};
+    int rc = begin_life(c, command, err);
+    rc = rc < 0 ? rc : live(c, err);
+    end_tasks(c);
+    controller_drop_lock(c);
+    c->is_new = false;
+    return rc < 0 ? rc : judge_life(c, err);
+}

@@ -1,0 +1,286 @@
+/* Operations at the routers. */
+#include "base/clock.h"
+#include "base/num.h"
+#include "controller/controller_int.h"
+
+#include <string.h>
+
+#define LOOK_MS    250
+#define PPM        1000000u
+#define RELEASE_BY 65 /* what a router keeps of who asked */
+
+static const char *const track_word[RELEASE_TRACKS] = {"stable", "canary"};
+
+static enum track gateway_track(enum release_track track)
+{
+    return track == RELEASE_CANARY ? TRACK_CANARY : TRACK_STABLE;
+}
+
+static enum release_outcome ended(struct task *t, int rc, const struct err *err)
+{
+    return rc < 0 ? task_fail(t, err) : RELEASE_OK;
+}
+
+/* By what every router sees now, others are enough. */
+static enum release_outcome keep_up(struct task *t, const struct port_routers *at,
+                                    const char *address)
+{
+    const struct release_config *config = t->c->config;
+    const char *dc = config->dc[config->host[t->op.host].dc];
+    struct port_capacity seen;
+    struct err err = {0};
+    if (port_capacity(at, address, dc, &seen, &err) < 0) {
+        return task_fail(t, &err);
+    }
+    if (!seen.known) {
+        return RELEASE_OK; /* nothing is taken out that no router has */
+    }
+    for (int k = 0; k < RELEASE_TRACKS; k++) {
+        if (seen.weight_without[k] < t->op.need[k]) {
+            task_tell(t,
+                      "without %s the routers would have %llu of the capacity of %s, and keep_up "
+                      "wants %llu: others are out or failing",
+                      config->host[t->op.host].name, (unsigned long long) seen.weight_without[k],
+                      track_word[k], (unsigned long long) t->op.need[k]);
+            return RELEASE_FAILED;
+        }
+    }
+    if (seen.peers_dc_without < t->op.need_dc) {
+        task_tell(t,
+                  "without %s the routers would have %llu hosts of data center %s, and "
+                  "keep_up.per_datacenter wants %u: others are out or failing",
+                  config->host[t->op.host].name, (unsigned long long) seen.peers_dc_without, dc,
+                  t->op.need_dc);
+        return RELEASE_FAILED;
+    }
+    return RELEASE_OK;
+}
+
+static enum release_outcome capacity(struct task *t, const struct port_routers *at)
+{
+    struct port_capacity seen;
+    struct err err = {0};
+    if (port_capacity(at, NULL, NULL, &seen, &err) < 0) {
+        return task_fail(t, &err);
+    }
+    for (int k = 0; k < RELEASE_TRACKS; k++) {
+        if (seen.weight[k] < t->op.need[k]) {
+            char share[16];
+            num_share_text(t->op.share_ppm, share);
+            task_tell(t,
+                      "at a share of %s, %s needs %llu of the capacity and the routers see %llu "
+                      "ready and passing there",
+                      share, track_word[k], (unsigned long long) t->op.need[k],
+                      (unsigned long long) seen.weight[k]);
+            return RELEASE_FAILED;
+        }
+    }
+    return RELEASE_OK;
+}
+
+static bool is_known(const struct port_routers *at, const char *address)
+{
+    struct port_capacity seen;
+    struct err err = {0};
+    return port_capacity(at, address, NULL, &seen, &err) < 0 || seen.known;
+}
+
+/* What was tested is what joins. */
+static enum release_outcome ready(struct task *t, const struct port_routers *at,
+                                  const char *address)
+{
+    struct err err = {0};
+    struct driver_place place =
+        controller_place_of(t->c, t->op.host, t->op.slot, t->op.version, t, &t->told);
+    struct driver_seen seen;
+    if (t->op.instance != 0) {
+        int rc = t->c->driver->observe(&place, &seen, &err);
+        if (rc < 0) {
+            return task_fail(t, &err);
+        }
+        if (seen.copy[t->op.slot].instance != t->op.instance) {
+            task_tell(t, "what runs on %s is not the copy that was tested: %s",
+                      t->c->config->host[t->op.host].name,
+                      seen.copy[t->op.slot].any ? "it was started again" : "it has ended");
+            return RELEASE_FAILED;
+        }
+    }
+    if (!is_known(at, address)) {
+        const struct release_host *host = &t->c->config->host[t->op.host];
+        if (port_add(at, address, gateway_track(t->op.track), t->c->config->dc[host->dc],
+                     host->weight, t->c->header.id, &err) < 0) {
+            return task_fail(t, &err);
+        }
+    }
+    return ended(t, port_ready(at, address, gateway_track(t->op.track), &err), &err);
+}
+
+/* Figures */
+
+static uint32_t ppm_of(uint64_t part, uint64_t all)
+{
+    return all == 0 ? 0 : (uint32_t) (part * PPM / all);
+}
+
+/* RELEASE_OK: within the limits so far. */
+static enum release_outcome judge(struct task *t, const struct port_figures *f)
+{
+    const struct release_limits *limits = &t->c->config->limits;
+    uint64_t requests = f->requests[TRACK_CANARY], errors = f->errors[TRACK_CANARY];
+    if (requests < limits->min_requests || requests == 0) {
+        return RELEASE_NOTHING;
+    }
+    if (limits->has_errors && ppm_of(errors, requests) > limits->errors_ppm) {
+        task_tell(t,
+                  "%llu of %llu requests of the new version failed (%.2f %%), the limit is %g %%",
+                  (unsigned long long) errors, (unsigned long long) requests,
+                  ppm_of(errors, requests) / 1e4, limits->errors_ppm / 1e4);
+        return RELEASE_EXCEEDED;
+    }
+    if (limits->has_p99 && f->p99_us[TRACK_CANARY] > limits->p99_us) {
+        task_tell(t,
+                  "one of a hundred requests of the new version took %.1f ms or more, the limit is "
+                  "%.1f ms",
+                  (double) f->p99_us[TRACK_CANARY] / 1e3, (double) limits->p99_us / 1e3);
+        return RELEASE_EXCEEDED;
+    }
+    return RELEASE_OK;
+}
+
+static void tell_figures(struct task *t, const struct port_figures *f)
+{
+    task_tell(t, "%llu requests of the new version, %llu failed, p99 %.1f ms",
+              (unsigned long long) f->requests[TRACK_CANARY],
+              (unsigned long long) f->errors[TRACK_CANARY], (double) f->p99_us[TRACK_CANARY] / 1e3);
+}
+
+static enum release_outcome no_data(struct task *t, const struct port_figures *f)
+{
+    const struct release_limits *limits = &t->c->config->limits;
+    if (f->broken) {
+        task_tell(t, "a router was started anew meanwhile, so its figures are no evidence");
+    } else {
+        task_tell(t,
+                  "%llu requests of the new version in the time of this stage, and "
+                  "canary.limits.min_requests wants %llu",
+                  (unsigned long long) f->requests[TRACK_CANARY],
+                  (unsigned long long) limits->min_requests);
+    }
+    return RELEASE_NOTHING;
+}
+
+static enum release_outcome look_again(struct task *t, const struct port_routers *at,
+                                       struct port_look **first, struct port_figures *ret)
+{
+    struct port_look *now;
+    struct err err = {0};
+    if (port_look(at, &now, &err) < 0) {
+        return task_fail(t, &err);
+    }
+    if (*first == NULL) {
+        *first = now;
+        memset(ret, 0, sizeof *ret);
+        return RELEASE_OK;
+    }
+    port_between(*first, now, ret);
+    port_look_free(now);
+    return RELEASE_OK;
+}
+
+/* For wait_ms; then, when there was not enough to judge by, until the deadline. */
+static enum release_outcome dwell(struct task *t, const struct port_routers *at)
+{
+    const struct release_limits *limits = &t->c->config->limits;
+    bool judged = (limits->has_errors || limits->has_p99) && t->op.share_ppm > 0;
+    const uint64_t until_ms = clock_mono_ms() + t->op.wait_ms;
+    struct port_look *first = NULL;
+    struct port_figures figures = {0};
+    enum release_outcome outcome;
+    for (;;) {
+        uint64_t now_ms = clock_mono_ms();
+        outcome = look_again(t, at, &first, &figures);
+        if (outcome != RELEASE_OK) {
+            break;
+        }
+        outcome = judged ? judge(t, &figures) : RELEASE_OK;
+        bool late = now_ms + LOOK_MS >= t->deadline_ms;
+        if (outcome == RELEASE_EXCEEDED || (outcome == RELEASE_OK && now_ms >= until_ms) || late) {
+            break;
+        }
+        uint64_t left_ms = now_ms < until_ms ? until_ms - now_ms : LOOK_MS;
+        if (!task_sleep(t, left_ms < LOOK_MS ? left_ms : LOOK_MS)) {
+            outcome = t->cancelled ? RELEASE_CANCELLED : RELEASE_NOTHING;
+            break;
+        }
+    }
+    port_look_free(first);
+    if (outcome == RELEASE_NOTHING) {
+        return no_data(t, &figures);
+    }
+    if (outcome == RELEASE_OK && t->op.share_ppm > 0) {
+        tell_figures(t, &figures);
+    }
+    return outcome;
+}
+
+static enum release_outcome share(struct task *t, const struct port_routers *at)
+{
+    struct err err = {0};
+    return ended(t, port_share(at, t->op.share_ppm, t->salts ? t->c->header.salt : NULL, &err),
+                 &err);
+}
+
+static enum release_outcome drain(struct task *t, const struct port_routers *at,
+                                  const char *address)
+{
+    const struct release_spec *spec = &t->c->config->spec;
+    struct err err = {0};
+    char by[RELEASE_BY];
+    if (!is_known(at, address)) {
+        return RELEASE_OK;
+    }
+    buf_print(by, sizeof by, "%s", t->c->header.id);
+    return ended(t, port_drain(at, address, by, spec->requests_ms, spec->streams_ms, &err), &err);
+}
+
+enum release_outcome task_at_router(struct task *t)
+{
+    struct port_routers at = controller_routers(t->c, t);
+    enum track track = gateway_track(t->op.track);
+    struct err err = {0};
+    char address[256] = "";
+    if (t->op.host >= 0 && controller_address(t->c, t->op.host, t->op.slot, address, &err) < 0) {
+        return task_fail(t, &err);
+    }
+    switch ((int) t->op.kind) {
+    case OP_KEEP_UP:
+        return keep_up(t, &at, address);
+    case OP_CAPACITY:
+        return capacity(t, &at);
+    case OP_DRAIN:
+        return drain(t, &at, address);
+    case OP_QUIET:
+        return is_known(&at, address) ? ended(t, port_quiet(&at, address, &err), &err) : RELEASE_OK;
+    case OP_READY:
+        return ready(t, &at, address);
+    case OP_ADD: {
+        const struct release_host *host = &t->c->config->host[t->op.host];
+        return ended(t,
+                     port_add(&at, address, track, t->c->config->dc[host->dc], host->weight,
+                              t->c->header.id, &err),
+                     &err);
+    }
+    case OP_REMOVE:
+        return ended(t, port_remove(&at, address, &err), &err);
+    case OP_TRACK:
+        return ended(t, port_track(&at, address, track, &err), &err);
+    case OP_SHARE:
+        return share(t, &at);
+    case OP_VERIFY:
+        return ended(t, port_verify(&at, NULL, 0, t->op.share_ppm, &err), &err);
+    case OP_DWELL:
+        return dwell(t, &at);
+    default:
+        BUG("no router does \"%s\"", release_op_name[t->op.kind]);
+    }
+}
