@@ -217,7 +217,9 @@ static const struct conf_key strategy_choices[] = {
 
 static const struct conf_key swap_choices[] = {
     {"auto", CONF_WANT_ANY, 0,
-     "beside when there is one host only and it has two slots, else in-place", NULL},
+     "beside with a pool beside, or when there is one host only and it has two slots; else "
+     "in-place",
+     NULL},
     {"in-place", CONF_WANT_ANY, 0, "leave, stop, start, test, join", NULL},
     {"beside", CONF_WANT_ANY, 0, "the new copy next to the old one, then visitors change over",
      NULL},

@@ -201,6 +201,9 @@ static void op_ok(struct release *r, struct lane *lane, const struct release_eve
     if (lane->op[lane->op_at] == OP_START) {
         state_now(r, lane->at)->instance = event->instance;
     }
+    if (lane->op[lane->op_at] == OP_OBSERVE && event->instance != 0) {
+        lane->op_at++; /* what runs, and serves perhaps, is not taken out of the routers */
+    }
     if (++lane->op_at == lane->ops) {
         step_done(r, lane);
     } else if (has_to_stop(r, lane)) {
@@ -276,12 +279,23 @@ static bool has_served(struct release *r, const struct lane *lane)
     return state_of(r, lane, STEP_LEAVE, &leave) != NULL && !plan_now(r)->step[leave].out;
 }
 
+/* Whether routers may send to the copy that the lane starts: it joined, now or in an earlier
+ * attempt; on the way back it served before. */
+static bool may_be_sent_to(struct release *r, const struct lane *lane)
+{
+    const struct step_state *join = state_of(r, lane, STEP_JOIN, NULL);
+    if (!is_beside(r)) {
+        return has_begun(r, lane, STEP_JOIN);
+    }
+    return r->direction == RELEASE_BACK || (join != NULL && join->attempt > 0);
+}
+
 static void into_trouble(struct release *r, struct lane *lane)
 {
     int host = plan_now(r)->step[lane->first].key.host;
     bool has_join = state_of(r, lane, STEP_JOIN, NULL) != NULL;
     bool starts = state_of(r, lane, STEP_START, NULL) != NULL;
-    lane->keep_copy = has_begun(r, lane, STEP_JOIN);
+    lane->keep_copy = may_be_sent_to(r, lane);
     lane->trouble = TROUBLE_OVER;
     if (host < 0 || !has_join || !starts) {
         lane->over = true;
@@ -341,7 +355,8 @@ static void step_failed(struct release *r, struct lane *lane, enum release_outco
     struct step_state *s = state_now(r, lane->at);
     const struct release_step_plan *step = &plan_now(r)->step[lane->at];
     /* Others are missing: the host may not go on, and nothing of it was stopped. */
-    bool not_begun = step->key.kind == STEP_STOP && lane->op[lane->op_at] == OP_KEEP_UP;
+    bool not_begun =
+        step->key.kind == STEP_STOP && lane->op[lane->op_at] == OP_KEEP_UP && s->attempt == 1;
     s->status = not_begun ? STEP_PENDING : STEP_BROKEN;
     s->outcome = (uint8_t) outcome;
     engine_note_step(r, lane->at);
@@ -359,7 +374,8 @@ static void step_failed(struct release *r, struct lane *lane, enum release_outco
 
 static void restart(struct release *r, struct lane *lane)
 {
-    for (size_t i = lane->first; i < lane->end; i++) {
+    /* From behind: whoever finds half of these notes begins at the same step. */
+    for (size_t i = lane->end; i-- > lane->first;) {
         struct step_state *s = state_now(r, i);
         if (s->status != STEP_PENDING && !is_harmless(plan_now(r)->step[i].key.kind)) {
             s->status = STEP_PENDING;
@@ -371,6 +387,23 @@ static void restart(struct release *r, struct lane *lane)
         lane->at++;
     }
     begin_step(r, lane);
+}
+
+/* That routers send to the copy is what another life cannot know: notes of a shut may be lost. */
+static void prove_join_again(struct release *r, struct lane *lane)
+{
+    size_t join = lane->end;
+    const struct step_state *s = state_of(r, lane, STEP_JOIN, &join);
+    if (s == NULL || s->status != STEP_DONE) {
+        return;
+    }
+    for (size_t i = lane->end; i-- > join;) {
+        if (state_now(r, i)->status == STEP_DONE) {
+            state_now(r, i)->status = STEP_PENDING;
+            engine_note_step(r, i);
+        }
+    }
+    lane->at = join;
 }
 
 static void observe(struct release *r, struct lane *lane, const struct release_step_plan *start)
@@ -393,6 +426,7 @@ static void observed(struct release *r, struct lane *lane, const struct release_
     } else if (event->instance != instance_of(r, lane)) {
         restart(r, lane);
     } else {
+        prove_join_again(r, lane);
         begin_step(r, lane);
     }
 }
@@ -476,11 +510,17 @@ static void forget_trouble_of(struct release *r, const struct lane *lane, int ho
 {
     const struct release_plan *plan = plan_now(r);
     bool anew = host >= 0 && has_to_begin_anew(r, lane, host);
-    for (size_t k = lane->first; k < lane->end; k++) {
+    bool as_it_was =
+        host >= 0 &&
+        state_now(r, release_plan_trouble(plan, host, STEP_PUT_BACK))->status == STEP_DONE;
+    for (size_t k = lane->end; k-- > lane->first;) {
         struct step_state *s = state_now(r, k);
         bool begun = s->status != STEP_PENDING && plan->step[k].key.kind != STEP_MIGRATE;
-        if (s->status == STEP_BROKEN || (anew && begun)) {
+        bool undone = as_it_was && !is_beside(r) && s->attempt > 0 &&
+                      (plan->step[k].key.kind == STEP_STOP || plan->step[k].key.kind == STEP_LEAVE);
+        if (s->status == STEP_BROKEN || (anew && begun) || undone) {
             s->status = STEP_PENDING;
+            s->attempt = undone ? 0 : s->attempt;
             engine_note_step(r, k);
         }
     }

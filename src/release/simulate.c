@@ -97,7 +97,7 @@ static void collect_outage(struct collect *c, const struct simulate_outage *o)
     for (size_t i = 0; i < c->outage.len; i++) {
         struct simulate_outage *known = &c->outage.ptr[i];
         if (known->dc == o->dc && known->out == o->out && known->crashed == o->crashed &&
-            known->kept == o->kept) {
+            known->kept == o->kept && known->stable == o->stable) {
             known->runs++;
             return;
         }

@@ -19,9 +19,12 @@
  * host.  Soaks, dwells and warm old copies take what the spec says; patience for more requests is
  * not modeled.
  *
- * An outage: a data center that served at rest has no copy in the routers on a track that visitors
- * are sent to; or stable has none anywhere while visitors are sent to it.  It counts only while the
- * release itself has one of the hosts concerned out: else it would have come without a release.
+ * An outage: a data center that served at rest has no copy in the routers that visitors are sent
+ * to: canary copies while the share is above 0; stable ones always, as visitors of the canary fall
+ * back to them.  Visitors of stable do not fall back: while both tracks have visitors, an outage is
+ * also that stable has no copy anywhere, and with keep_up.per_datacenter above 0 (routers that
+ * reach their own data center only) that it has none in a data center.  An outage counts only while
+ * the release itself has one of the hosts concerned out: else it would have come without a release.
  */
 #include "base/buf.h"
 #include "release/plan.h"
@@ -89,7 +92,8 @@ struct simulate_stop {
 
 /* Runs whose first outage was this one. */
 struct simulate_outage {
-    int dc;              /* -1: stable has no copy anywhere */
+    bool stable;         /* of stable only: while visitors are on both tracks */
+    int dc;              /* -1: anywhere */
     int out;             /* host that the release had out */
     int crashed;         /* host that was gone beside it; -1: none, the release alone did it */
     unsigned rest, kept; /* hosts there at rest, and without those that the release had out */

@@ -89,6 +89,7 @@ static int capacity(struct call *c, const struct port_routers *at)
         write_tracks(c, "without", found.weight_without);
         json_kv_u64(&c->out, "peers_dc_without", found.peers_dc_without);
         json_kv_bool(&c->out, "known", found.known);
+        json_kv_bool(&c->out, "somewhere", found.somewhere);
         json_kv_cstr(&c->out, "track", track_name[found.track]);
     }
     return code;

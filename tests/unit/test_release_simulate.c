@@ -356,10 +356,37 @@ static void stable_alone_on_one_host_is_found(void **state)
     wish.rates.crash_every_ms = 36000000;
     wish.rates.repair_ms = 300000;
     struct simulate_result result = result_of(&spec, &wish);
-    assert_non_null(strstr(weakest_of(&result, &b), "stable keeps one host in the routers while "));
+    assert_non_null(
+        strstr(weakest_of(&result, &b), "the fleet keeps one stable host in the routers while "));
     assert_non_null(strstr(b.ptr, "is on the canary: "));
     assert_non_null(strstr(b.ptr, "h1 failed in that time"));
     buf_done(&b);
+    simulate_result_done(&result);
+}
+
+/* Routers that reach their own data center only: its visitors of stable have nowhere to go. */
+static void a_data_center_with_one_stable_host_is_found(void **state)
+{
+    (void) state;
+    struct release_spec spec = canary_spec();
+    struct simulate_wish wish = wish_of(400);
+    struct buf b;
+    spec.keep_up_per_dc = 1;
+    spec.stages = 2;
+    spec.stage[1].dwell_ms = 3600000;
+    spec.hold_at_end = true;
+    wish.rates.crash_every_ms = 36000000;
+    wish.rates.repair_ms = 300000;
+    struct simulate_result result = result_of(&spec, &wish);
+    assert_true(result.outages > 0);
+    assert_non_null(strstr(weakest_of(&result, &b), "keeps one stable host in the routers while "));
+    assert_true(strncmp(b.ptr, "west ", 5) == 0 || strncmp(b.ptr, "east ", 5) == 0);
+    buf_done(&b);
+    uint64_t strict = result.outages;
+    simulate_result_done(&result);
+    spec.keep_up_per_dc = 0; /* the other data center takes them */
+    result = result_of(&spec, &wish);
+    assert_true(result.outages < strict / 4);
     simulate_result_done(&result);
 }
 
@@ -457,6 +484,7 @@ int main(void)
         cmocka_unit_test(a_crash_beside_a_host_that_is_out_is_an_outage),
         cmocka_unit_test(a_crash_without_a_host_out_is_not_the_releases),
         cmocka_unit_test(stable_alone_on_one_host_is_found),
+        cmocka_unit_test(a_data_center_with_one_stable_host_is_found),
         cmocka_unit_test(stages_roll_back_by_their_limits_and_hold_without_data),
         cmocka_unit_test(every_run_ends_and_is_accounted_for),
         cmocka_unit_test(what_cannot_be_planned_cannot_be_forecast),
