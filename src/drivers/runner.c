@@ -128,7 +128,7 @@ static void on_signals(struct runner *r)
 {
     struct signalfd_siginfo info;
     while (read(r->signals, &info, sizeof info) == (ssize_t) sizeof info) {
-        if (info.ssi_signo == SIGTERM) {
+        if (info.ssi_signo == SIGTERM && r->state.status != RUN_STOPPING) {
             run_log_say(&r->log, "told to stop %s", r->run.program);
             begin_stop(r);
         }
