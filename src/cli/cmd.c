@@ -111,7 +111,7 @@ static int take_long(struct cli *cli, int argc, char **argv, int *i, struct err 
     return take_opt(cli, opt, value, err);
 }
 
-/* One word of letters: "-qv"; the value of the last is the rest of the word, or the next word. */
+/* One word of letters, "-qv"; the last may take a value: "-f FILE", "-fFILE". */
 static int take_letters(struct cli *cli, int argc, char **argv, int *i, struct err *err)
 {
     for (const char *c = argv[*i] + 1; *c != '\0'; c++) {
@@ -193,6 +193,27 @@ static const char *name_in_group(const char *word)
     return NULL;
 }
 
+/* What people call it who have not read the help. */
+static const char *synonym_of(const char *word)
+{
+    static const char *const list[][2] = {
+        {"abort", "rollback\" or \"pause"},
+        {"cancel", "rollback\" or \"pause"},
+        {"stop", "pause\" or \"rollback"},
+        {"undo", "rollback"},
+        {"revert", "rollback"},
+        {"deploy", "release"},
+        {"continue", "resume"},
+        {"log", "logs"},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        if (strcmp(list[i][0], word) == 0) {
+            return list[i][1];
+        }
+    }
+    return NULL;
+}
+
 static int find_cmd(struct cli *cli, int argc, char **argv, int at, int *ret_words, struct err *err)
 {
     const char *name[MAX_NAMES];
@@ -204,7 +225,8 @@ static int find_cmd(struct cli *cli, int argc, char **argv, int at, int *ret_wor
         }
     }
     const char *word = argv[at];
-    const char *whole = name_in_group(word);
+    const char *whole = synonym_of(word);
+    whole = whole != NULL ? whole : name_in_group(word);
     if (whole != NULL) {
         return err_set(err, ERR_INVALID, "there is no command \"%s\"; did you mean \"%s\"?", word,
                        whole);
@@ -214,9 +236,11 @@ static int find_cmd(struct cli *cli, int argc, char **argv, int at, int *ret_wor
         return unknown("command", str_of(word), "", name, n, "pourover --help", err);
     }
     if (at + 1 < argc && argv[at + 1][0] != '-') {
+        char what[64], help[64];
         size_t n = collect_words(word, name, store);
-        return unknown("router command", str_of(argv[at + 1]), "", name, n,
-                       "pourover router --help", err);
+        buf_print(what, sizeof what, "%.32s command", word);
+        buf_print(help, sizeof help, "pourover %.32s --help", word);
+        return unknown(what, str_of(argv[at + 1]), "", name, n, help, err);
     }
     *ret_words = 1; /* "pourover router": the caller lists the group */
     cli->operand[cli->noperands++] = word;

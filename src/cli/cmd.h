@@ -91,7 +91,11 @@ struct cli {
     VEC(const char *) kinds; /* of events; of events_kind */
     struct record_wish record;
     const char *release_file, *environment; /* of releases; NULL: release.yaml, none */
-    const char *format;                     /* of help: "markdown", "man"; NULL: text */
+    const char *why, *variant;              /* of releases */
+    bool yes, with_downtime, offline;
+    uint64_t simulate;  /* runs; 0: not */
+    int migration;      /* enum release_tell */
+    const char *format; /* of help: "markdown", "man"; NULL: text */
     struct cli_test test;
 
     /* while a command runs on routers; see routers.h */
@@ -107,7 +111,10 @@ extern const struct cmd cmd_router_status, cmd_router_watch, cmd_router_set, cmd
     cmd_router_peers, cmd_router_drain, cmd_router_undrain, cmd_router_down, cmd_router_add,
     cmd_router_remove, cmd_router_weight, cmd_router_maintenance, cmd_router_health,
     cmd_router_events, cmd_router_record, cmd_test, cmd_test_new, cmd_test_call, cmd_test_record,
-    cmd_check, cmd_config, cmd_schema, cmd_help, cmd_completion;
+    cmd_plan, cmd_release, cmd_restart, cmd_status, cmd_watch, cmd_history, cmd_show, cmd_logs,
+    cmd_pause, cmd_resume, cmd_rollback, cmd_promote, cmd_host_leave, cmd_host_join,
+    cmd_train_start, cmd_train_status, cmd_train_end, cmd_check, cmd_config, cmd_schema, cmd_help,
+    cmd_completion;
 
 /* All commands in the order of the help; ends with NULL. */
 extern const struct cmd *const cmd_table[];
@@ -132,6 +139,15 @@ extern const struct opt opt_events[];
 extern const struct opt opt_record[];
 extern const struct opt opt_release[];     /* which release file and environment */
 extern const struct opt opt_environment[]; /* the environment alone */
+extern const struct opt opt_plan[];
+extern const struct opt opt_begin[]; /* by whom and why, reports */
+extern const struct opt opt_steer[]; /* of commands on a release that was begun */
+extern const struct opt opt_resume[];
+extern const struct opt opt_back[];
+extern const struct opt opt_train[];
+extern const struct opt opt_history[];
+extern const struct opt opt_lines[]; /* of logs */
+extern const struct opt opt_asked[]; /* by, why, yes, force: of one host */
 extern const struct opt opt_help[];
 extern const struct opt opt_target[];  /* whom API tests call, and how */
 extern const struct opt opt_given[];   /* variables, secrets, import paths */

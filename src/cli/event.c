@@ -123,6 +123,12 @@ void event_json(const struct view *v, const struct controller_event *e, struct b
     buf_add_char(b, '\n');
 }
 
+/* Of the way forward, of which only the journal is left: what is where, the way back says. */
+static bool is_past(const struct view *v, const struct view_step *s)
+{
+    return s >= v->past.ptr && s < v->past.ptr + v->past.len;
+}
+
 static void apply_step(struct view *v, const struct controller_event *e)
 {
     struct view_step *s = view_find(v, &e->step->key);
@@ -137,7 +143,9 @@ static void apply_step(struct view *v, const struct controller_event *e)
         if (e->status == STEP_RUNNING) {
             s->began_ms = e->at_ms;
         }
-        view_step_over(v, s);
+        if (!is_past(v, s)) {
+            view_step_over(v, s);
+        }
     }
     if (e->text != NULL && e->text[0] != '\0') {
         mem_free(s->text);

@@ -219,7 +219,11 @@ void halt_message(const struct halt *h, struct buf *b)
     buf_add_char(b, '\n');
     if (h->has_step) {
         label(b, "step");
-        buf_add_cstr(b, h->words);
+        buf_addf(b, "%s%s%s", h->host != NULL ? h->host : "", h->host != NULL ? " " : "",
+                 release_step_name[h->kind]);
+        if (h->words[0] != '\0') {
+            buf_addf(b, ": %s", h->words);
+        }
         if (h->outcome != RELEASE_OK && !h->hold) {
             buf_addf(b, " (%s)", release_outcome_name[h->outcome]);
         }

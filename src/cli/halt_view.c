@@ -87,7 +87,7 @@ void halt_of_view(const struct view *v, struct buf *b)
         int host = s->plan.key.host;
         h.kind = s->plan.key.kind;
         h.hold = s->plan.hold;
-        h.words = s->words != NULL ? s->words : release_step_name[s->plan.key.kind];
+        h.words = s->words != NULL ? s->words : "";
         h.step_ppm = s->plan.share_ppm;
         h.text = s->text != NULL && s->text[0] != '\0' ? s->text : v->reason;
         if (host >= 0 && (size_t) host < v->hosts) {

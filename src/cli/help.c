@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WIDTH 100
 
@@ -121,7 +122,9 @@ void help_overview(struct buf *b)
         b, "pourover: safe releases: a canary cut by visitor inside NGINX, API tests as a gate\n\n"
            "usage: pourover COMMAND [options]\n\n");
     list_cmds(NULL, b);
-    if (routers != NULL && routers[0] != '\0') {
+    if (access("release.yaml", R_OK) == 0) {
+        buf_add_cstr(b, "\nnext: pourover status\n");
+    } else if (routers != NULL && routers[0] != '\0') {
         buf_add_cstr(b, "\nnext: pourover router status\n");
     } else {
         buf_add_cstr(b, "\nnext: say where your routers' API is, and look:\n"

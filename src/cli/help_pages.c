@@ -146,6 +146,8 @@ static const struct {
 } groups[] = {
     {"router", "the commands on routers"},
     {"test", "API tests over gRPC and HTTP"},
+    {"host", "one host, out of the routers and back"},
+    {"train", "a long walk during which versions are released"},
 };
 
 #define GROUPS (sizeof groups / sizeof groups[0])
@@ -241,31 +243,67 @@ static void bash_words(struct buf *b, const char *group)
     }
 }
 
+/* Groups whose name alone is no command. */
+static bool is_pure_group(const char *group)
+{
+    for (size_t i = 0; cmd_table[i] != NULL; i++) {
+        if (strcmp(cmd_table[i]->name, group) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void bash_groups(struct buf *b)
+{
+    for (size_t i = 0; i < GROUPS; i++) {
+        if (is_pure_group(groups[i].name)) {
+            buf_addf(b, "    %s) words=\"", groups[i].name);
+            bash_words(b, groups[i].name);
+            buf_add_cstr(b, "\" options=--help ;;\n");
+        }
+    }
+}
+
+/* "router|host|train" */
+static void bash_group_names(struct buf *b)
+{
+    const char *bar = "";
+    for (size_t i = 0; i < GROUPS; i++) {
+        if (is_pure_group(groups[i].name)) {
+            buf_addf(b, "%s%s", bar, groups[i].name);
+            bar = "|";
+        }
+    }
+}
+
 void help_bash(struct buf *b)
 {
     buf_add_cstr(b, "# Completion of pourover for bash; made by `pourover completion bash`.\n"
                     "_pourover() {\n"
                     "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
                     "    local words='' options='' command=${COMP_WORDS[1]}\n"
-                    "    [ \"$command\" = router ] && [ \"$COMP_CWORD\" -gt 2 ] &&\n"
-                    "        command=\"router ${COMP_WORDS[2]}\"\n"
+                    "    case $command in\n    ");
+    bash_group_names(b);
+    buf_add_cstr(b, ") [ \"$COMP_CWORD\" -gt 2 ] && command=\"$command ${COMP_WORDS[2]}\" ;;\n"
+                    "    esac\n"
                     "    [ \"$COMP_CWORD\" -eq 1 ] && command=''\n"
                     "    case $command in\n    '') words=\"");
     bash_words(b, NULL);
-    buf_add_cstr(b, "\" options='--help --version' ;;\n    router) words=\"");
-    bash_words(b, "router");
-    buf_add_cstr(b, "\" options=--help ;;\n");
+    buf_add_cstr(b, "\" options='--help --version' ;;\n");
+    bash_groups(b);
     for (size_t i = 0; cmd_table[i] != NULL; i++) {
         bash_case(b, cmd_table[i]);
     }
-    buf_add_cstr(b, "    esac\n"
-                    "    case $before in\n"
-                    "    --token-file) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
-                    "    *) case $word in\n"
-                    "        -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
-                    "        *) COMPREPLY=($(compgen -W \"$words\" -- \"$word\")) ;;\n"
-                    "        esac ;;\n"
-                    "    esac\n"
-                    "}\n"
-                    "complete -F _pourover pourover\n");
+    buf_add_cstr(b,
+                 "    esac\n"
+                 "    case $before in\n"
+                 "    --token-file|--file|-f|--junit) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+                 "    *) case $word in\n"
+                 "        -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
+                 "        *) COMPREPLY=($(compgen -W \"$words\" -- \"$word\")) ;;\n"
+                 "        esac ;;\n"
+                 "    esac\n"
+                 "}\n"
+                 "complete -F _pourover pourover\n");
 }

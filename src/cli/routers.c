@@ -208,7 +208,11 @@ uint64_t routers_deadline(const struct cli *cli)
 
 enum exit_code cli_fail(const struct cli *cli, const struct err *err)
 {
-    enum exit_code code = exit_of(err->code);
+    return cli_fail_as(cli, err, exit_of(err->code));
+}
+
+enum exit_code cli_fail_as(const struct cli *cli, const struct err *err, enum exit_code code)
+{
     if (cli->json) {
         struct buf b;
         struct json_writer w;

@@ -24,6 +24,8 @@ uint64_t routers_deadline(const struct cli *cli);
  * {"error":"...","exit":N} on stdout.  Returns the exit code.
  */
 enum exit_code cli_fail(const struct cli *cli, const struct err *err);
+/* The same with a code that the error alone does not say. */
+enum exit_code cli_fail_as(const struct cli *cli, const struct err *err, enum exit_code code);
 
 /* {"share_ppm":...,"salt":...,"enabled":...,"revision":...} as the value of a key. */
 void json_kv_split(struct json_writer *w, const char *name, const struct router_split *split);

@@ -5,12 +5,21 @@
 
 #include <string.h>
 
+static void step_done(struct view_step *s)
+{
+    mem_free(s->text);
+    mem_free(s->words);
+}
+
 void view_done(struct view *v)
 {
     for (size_t i = 0; i < v->total; i++) {
-        mem_free(v->step[i].text);
-        mem_free(v->step[i].words);
+        step_done(&v->step[i]);
     }
+    for (size_t i = 0; i < v->past.len; i++) {
+        step_done(&v->past.ptr[i]);
+    }
+    vec_done(&v->past);
     mem_free(v->step);
     mem_free(v->host);
     memset(v, 0, sizeof *v);
@@ -73,6 +82,11 @@ struct view_step *view_find(const struct view *v, const struct release_key *key)
     for (size_t i = 0; i < v->total; i++) {
         if (same_key(&v->step[i].plan.key, key)) {
             return &v->step[i];
+        }
+    }
+    for (size_t i = 0; i < v->past.len; i++) {
+        if (same_key(&v->past.ptr[i].plan.key, key)) {
+            return &v->past.ptr[i];
         }
     }
     return NULL;

@@ -4,6 +4,7 @@
  * hand in tests.  Everything that is printed of a release is a function of it to text.
  */
 #include "base/buf.h"
+#include "base/vec.h"
 #include "release/plan.h"
 
 #define VIEW_HOST_MAX 64
@@ -39,7 +40,7 @@ struct view_step {
     unsigned attempt;
     uint64_t began_ms, took_ms; /* wall; 0: not known */
     char *text;                 /* the last that was told of it; owned; NULL: nothing */
-    char *words;                /* "west-1 start 2.0"; owned */
+    char *words;                /* what it is: "start 2.0 in slot a"; owned; NULL: not said */
 };
 
 struct view {
@@ -61,9 +62,10 @@ struct view {
     size_t dcs;
     struct view_host *host; /* owned */
     size_t hosts;
-    struct view_step *step; /* total; owned */
-    size_t len, total;      /* steps of the plan; with those of trouble behind them */
-    int culprit;            /* -1: none */
+    struct view_step *step;     /* total; owned */
+    size_t len, total;          /* steps of the plan; with those of trouble behind them */
+    VEC(struct view_step) past; /* on the way back: steps of the way forward, as they began */
+    int culprit;                /* -1: none */
     enum release_outcome outcome;
     char options[256]; /* " -e staging": what commands that are proposed need, too */
 };
@@ -97,7 +99,8 @@ void view_block(const struct view *v, size_t rows, struct buf *b);
 void view_summary(const struct view *v, struct buf *b);
 /* The table of status: hosts, share, newest release, what to do next. */
 void view_status_table(const struct view *v, struct buf *b);
-/* Steps in the order of the plan, with times and texts. */
+/* Steps in the order of the plan, with times and texts; "<": of the way forward, before a rollback;
+ * "!": what a host got in trouble. */
 void view_steps_table(const struct view *v, struct buf *b);
 /* The plan as text and as JSON. */
 void view_plan(const struct view *v, struct buf *b);

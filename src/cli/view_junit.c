@@ -33,7 +33,11 @@ static void testcase(const struct view *v, const struct view_step *s, struct buf
     buf_add_cstr(b, "  <testcase classname=\"");
     xml(b, host[0] != '\0' ? host : "service");
     buf_addf(b, "\" name=\"%s: ", view_part(s->plan.key.part));
-    xml(b, s->words != NULL ? s->words : release_step_name[s->plan.key.kind]);
+    xml(b, release_step_name[s->plan.key.kind]);
+    if (s->words != NULL) {
+        buf_add_cstr(b, ": ");
+        xml(b, s->words);
+    }
     buf_addf(b, "\" time=\"%llu.%03llu\"", (unsigned long long) (s->took_ms / 1000),
              (unsigned long long) (s->took_ms % 1000));
     if (s->status == STEP_DONE) {

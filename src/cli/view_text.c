@@ -9,24 +9,28 @@
 
 #define STEP_TEXT_MAX 200
 
-static void add_words(const struct view *v, const struct view_step *s, struct buf *b)
+/* What the step is, in words; "" when nobody said. */
+static const char *words_of(const struct view_step *s)
 {
-    if (s->words != NULL) {
-        buf_add_cstr(b, s->words);
-        return;
+    return s->words != NULL ? s->words : "";
+}
+
+/* The longest name of a host. */
+static int host_width(const struct view *v)
+{
+    size_t width = 1;
+    for (size_t i = 0; i < v->hosts; i++) {
+        size_t len = strlen(v->host[i].name);
+        width = len > width ? len : width;
     }
-    const char *host = view_host_of(v, s);
-    buf_addf(b, "%s%s%s", host, host[0] != '\0' ? " " : "", release_step_name[s->plan.key.kind]);
-    if (s->plan.key.kind == STEP_SHARE || s->plan.key.kind == STEP_DWELL) {
-        buf_add_char(b, ' ');
-        view_share(b, s->plan.share_ppm);
-    }
+    return (int) width;
 }
 
 void view_plan(const struct view *v, struct buf *b)
 {
     unsigned part = PARTS;
     unsigned group = UINT16_MAX + 1u;
+    int width = host_width(v);
     buf_addf(b, "%s %s -> %s: %zu steps on %zu host%s\n", v->service,
              v->from[0] != '\0' ? v->from : "nothing", v->to, v->len, v->hosts,
              v->hosts == 1 ? "" : "s");
@@ -39,24 +43,14 @@ void view_plan(const struct view *v, struct buf *b)
         /* What begins a group waits for all of the one before; lanes go side by side. */
         const char *mark = s->plan.group != group ? ">" : " ";
         group = s->plan.group;
-        buf_addf(b, "%4zu %s ", i + 1, mark);
-        add_words(v, s, b);
-        if (s->plan.wait_ms > 0) {
-            buf_add_cstr(b, ", for ");
-            out_time(b, s->plan.wait_ms);
-        }
-        if (s->text != NULL && s->text[0] != '\0') {
-            buf_add_cstr(b, "  ");
-            view_one_line(b, s->text);
-        }
-        buf_add_char(b, '\n');
+        const char *host = view_host_of(v, s);
+        buf_addf(b, "%4zu %s %-*s  %-11s  %s\n", i + 1, mark, width, host[0] != '\0' ? host : "-",
+                 release_step_name[s->plan.key.kind], words_of(s));
     }
 }
 
 static void json_step(const struct view *v, const struct view_step *s, struct json_writer *w)
 {
-    char words[256];
-    struct buf b;
     json_kv_cstr(w, "part", view_part(s->plan.key.part));
     if (s->plan.key.host >= 0) {
         json_kv_cstr(w, "host", view_host_of(v, s));
@@ -65,9 +59,7 @@ static void json_step(const struct view *v, const struct view_step *s, struct js
     if (s->plan.key.kind == STEP_SHARE || s->plan.key.kind == STEP_DWELL) {
         json_kv_u64(w, "share_ppm", s->plan.share_ppm);
     }
-    buf_init_fixed(&b, words, sizeof words);
-    add_words(v, s, &b);
-    json_kv_str(w, "text", buf_str(&b));
+    json_kv_cstr(w, "text", words_of(s));
 }
 
 void view_plan_json(const struct view *v, struct buf *b)
@@ -102,7 +94,8 @@ static void cell_time(struct table *t, uint64_t ms)
     table_addf(t, "%s", text);
 }
 
-static void add_step_row(struct table *t, const struct view *v, const struct view_step *s, size_t i)
+static void add_step_row(struct table *t, const struct view *v, const struct view_step *s,
+                         const char *number)
 {
     char at[16] = "-", text[STEP_TEXT_MAX];
     struct buf b;
@@ -111,11 +104,7 @@ static void add_step_row(struct table *t, const struct view *v, const struct vie
         buf_init_fixed(&b, at, sizeof at);
         event_clock(&b, s->began_ms);
     }
-    if (i < v->len) {
-        table_addf(t, "%zu", i + 1);
-    } else {
-        table_addf(t, "!");
-    }
+    table_addf(t, "%s", number);
     table_addf(t, "%s", at);
     table_addf(t, "%s", host[0] != '\0' ? host : "-");
     table_addf(t, "%s", release_step_name[s->plan.key.kind]);
@@ -137,9 +126,14 @@ void view_steps_table(const struct view *v, struct buf *b)
     static const char *const head[] = {"#", "AT", "HOST", "STEP", "STATE", "TOOK", "SAW"};
     struct table t;
     table_init(&t, head, sizeof head / sizeof head[0], 1u << 0 | 1u << 5);
+    for (size_t i = 0; i < v->past.len; i++) {
+        add_step_row(&t, v, &v->past.ptr[i], "<");
+    }
     for (size_t i = 0; i < v->total; i++) {
+        char number[24];
+        buf_print(number, sizeof number, "%zu", i + 1);
         if (i < v->len || v->step[i].status != STEP_PENDING) {
-            add_step_row(&t, v, &v->step[i], i);
+            add_step_row(&t, v, &v->step[i], i < v->len ? number : "!");
         }
     }
     table_write(&t, b);

@@ -22,7 +22,7 @@ static void nap(void)
 }
 
 /* "ID by WHO on MACHINE, pid N": of a process of this machine that is gone nothing is awaited. */
-static bool is_dead(const char *owner)
+bool controller_owner_is_dead(const char *owner)
 {
     char machine[65] = "", here[80];
     const char *pid = strstr(owner, ", pid ");
@@ -47,7 +47,7 @@ static int held_host(struct controller *c)
             controller_place_of(c, h, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
         int rc = c->driver->lease_read(&place, owner, &left_ms, &err);
         buf_done(&told);
-        if (rc == 0 && owner[0] != '\0' && left_ms > 0 && !is_dead(owner)) {
+        if (rc == 0 && owner[0] != '\0' && left_ms > 0 && !controller_owner_is_dead(owner)) {
             return h;
         }
     }

@@ -85,7 +85,7 @@ struct controller *controller_new(const struct controller_options *options)
     return c;
 }
 
-static void forget_release(struct controller *c)
+void controller_forget_release(struct controller *c)
 {
     for (int d = 0; d < 2; d++) {
         for (size_t i = 0; i < c->texts[d]; i++) {
@@ -107,7 +107,7 @@ void controller_free(struct controller *take_controller)
     if (c == NULL) {
         return;
     }
-    forget_release(c);
+    controller_forget_release(c);
     for (size_t i = 0; c->router != NULL && i < c->config->routers; i++) {
         router_done(&c->router[i]);
     }
@@ -228,7 +228,8 @@ static int make_id(struct controller *c, struct err *err)
     return 0;
 }
 
-static int fill_header(struct controller *c, const struct controller_wish *wish, struct err *err)
+int controller_fill_header(struct controller *c, const struct controller_wish *wish,
+                           struct err *err)
 {
     struct release_header *header = &c->header;
     memset(header, 0, sizeof *header);
@@ -313,8 +314,8 @@ static int prepare(struct controller *c, const struct controller_wish *wish, boo
     if (in_train) {
         buf_print(train_variant, sizeof train_variant, "%s", c->header.variant);
     }
-    forget_release(c);
-    if (fill_header(c, wish, err) < 0) {
+    controller_forget_release(c);
+    if (controller_fill_header(c, wish, err) < 0) {
         return (int) err->code;
     }
     if (looks) {
@@ -545,10 +546,11 @@ static int load_line(struct controller *c, const struct journal_line *line, stru
     return rc;
 }
 
-static int load_journal(struct controller *c, const struct journal_release *found, struct err *err)
+int controller_load_found(struct controller *c, const struct journal_release *found,
+                          struct err *err)
 {
     struct journal_lines lines = {0};
-    forget_release(c);
+    controller_forget_release(c);
     c->number = found->number;
     int rc = journal_read(c->options.journal, found->id, 0, &lines, err);
     for (size_t i = 0; rc == 0 && i < lines.list.len; i++) {
@@ -561,37 +563,49 @@ static int load_journal(struct controller *c, const struct journal_release *foun
     return rc;
 }
 
+int controller_import_newest(struct controller *c, struct err *err)
+{
+    char id[96];
+    newest_of_hosts(c, id);
+    return id[0] == '\0' ? 0 : import_hosts(c, id, err);
+}
+
+/* The newest that has not ended, else the newest: a train goes on behind a release within it. */
+static int find_current(struct controller *c, struct journal_release *ret, struct err *err)
+{
+    const char *env = c->config->env == NULL ? "" : c->config->env;
+    const struct journal_filter open = {
+        .service = c->config->service, .environment = env, .open = true};
+    struct journal_releases list = {0};
+    int rc = journal_select(c->options.journal, &open, 1, &list, err);
+    uint64_t number = rc == 0 && list.list.len > 0 ? list.list.ptr[0].number : 0;
+    journal_releases_done(&list);
+    return rc < 0 ? rc
+                  : journal_find(c->options.journal, c->config->service, env, number, ret, err);
+}
+
 int controller_load(struct controller *c, uint64_t number, bool hosts, struct err *err)
 {
     struct journal_release found;
-    struct err none = {0};
-    char id[96];
     if (c->broken.code != 0) {
         *err = c->broken;
         return (int) err->code;
     }
-    int rc = journal_find(c->options.journal, c->config->service,
-                          c->config->env == NULL ? "" : c->config->env, number, &found, &none);
+    int rc = number > 0
+                 ? journal_find(c->options.journal, c->config->service,
+                                c->config->env == NULL ? "" : c->config->env, number, &found, err)
+                 : find_current(c, &found, err);
     if (number == 0 && (hosts || rc == ERR_NOT_FOUND)) {
-        newest_of_hosts(c, id);
-        if (id[0] != '\0' && import_hosts(c, id, err) < 0) {
-            if (rc == 0) {
-                journal_release_done(&found);
-            }
-            return (int) err->code;
-        }
         if (rc == 0) {
             journal_release_done(&found);
         }
-        rc = journal_find(c->options.journal, c->config->service,
-                          c->config->env == NULL ? "" : c->config->env, 0, &found, &none);
+        rc = controller_import_newest(c, err);
+        rc = rc < 0 ? rc : find_current(c, &found, err);
     }
-    if (rc < 0) {
-        *err = none;
-        return rc;
+    if (rc == 0) {
+        rc = controller_load_found(c, &found, err);
+        journal_release_done(&found);
     }
-    rc = load_journal(c, &found, err);
-    journal_release_done(&found);
     return rc;
 }
 

@@ -107,6 +107,21 @@ int controller_plan_offline(struct controller *c, const struct controller_wish *
  */
 int controller_load(struct controller *c, uint64_t number, bool hosts, struct err *err);
 
+/*
+ * Trains: a canary that outlives single releases.  A release that begins while one stands brings
+ * its version to both tracks, the share as it is; then the train carries that version.
+ */
+/* The train of the service that has not ended.  ERR_NOT_FOUND. */
+int controller_load_train(struct controller *c, struct err *err);
+/* Of the train that was loaded; the next run tells the hosts. */
+int controller_train_carries(struct controller *c, const char *version, struct err *err);
+
+/*
+ * Takes a host out of the routers, or lets it join again, by a person: under the lease, proved at
+ * every router.  ERR_DENIED: others would not be enough (force: all the same).
+ */
+int controller_host(struct controller *c, int host, bool joins, const char *by, struct err *err);
+
 /* Runs to the next stop. command: what to do first, or NULL: go on.  0: see controller_release;
  * ERR_CONFLICT: the lease is another's; ERR_DENIED: the command was refused, err says why. */
 int controller_run(struct controller *c, const struct release_event *command, struct err *err);

@@ -134,6 +134,20 @@ int controller_peer(struct controller *c, const char *address, const atomic_bool
                     uint64_t deadline_ms, bool *ret_serves, enum release_track *ret_track,
                     char text[64], struct err *err);
 
+/* controller.c */
+int controller_fill_header(struct controller *c, const struct controller_wish *wish,
+                           struct err *err);
+void controller_forget_release(struct controller *c);
+int controller_load_found(struct controller *c, const struct journal_release *found,
+                          struct err *err);
+/* What the hosts know of the newest release comes into the journal. */
+int controller_import_newest(struct controller *c, struct err *err);
+
+/* ask.c: a process of this machine that is gone. owner: as a lease has it. */
+bool controller_owner_is_dead(const char *owner);
+
 /* life.c */
+int controller_have_lock(struct controller *c, struct err *err);
+void controller_drop_lock(struct controller *c);
 void controller_tell(struct controller *c, const struct controller_event *event);
 void controller_make_texts(struct controller *c);

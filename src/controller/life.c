@@ -78,7 +78,7 @@ static void *beat(void *arg)
     return NULL;
 }
 
-static int have_lock(struct controller *c, struct err *err)
+int controller_have_lock(struct controller *c, struct err *err)
 {
     c->locked = true;
     c->beating = true;
@@ -86,7 +86,7 @@ static int have_lock(struct controller *c, struct err *err)
     return controller_send_unsent(c, err);
 }
 
-static void drop_lock(struct controller *c)
+void controller_drop_lock(struct controller *c)
 {
     c->beating = false;
     if (c->has_beat) {
@@ -376,7 +376,7 @@ static int take_result(struct controller *c, struct task *t, struct err *err)
     }
     int rc = 0;
     if (t->op.kind == OP_LOCK && t->outcome == RELEASE_OK) {
-        rc = have_lock(c, err);
+        rc = controller_have_lock(c, err);
     }
     controller_forget(t);
     return rc < 0 ? rc : feed(c, &event, err);
@@ -444,7 +444,7 @@ int controller_run(struct controller *c, const struct release_event *command, st
     int rc = begin_life(c, command, err);
     rc = rc < 0 ? rc : live(c, err);
     end_tasks(c);
-    drop_lock(c);
+    controller_drop_lock(c);
     c->is_new = false;
     return rc < 0 ? rc : judge_life(c, err);
 }

@@ -124,7 +124,7 @@ void controller_start(struct controller *c, const struct release_op *op)
     t->op = *op;
     t->deadline_ms = clock_mono_ms() + op->deadline_ms;
     buf_init(&t->told, TOLD_BYTES);
-    t->salts = op->kind == OP_SHARE && op->share_ppm == 0 &&
+    t->salts = op->kind == OP_SHARE && op->share_ppm == 0 && c->release != NULL &&
                release_direction(c->release) == RELEASE_FORWARD &&
                release_share_ppm(c->release) == 0;
     t->next = c->running;

@@ -141,6 +141,21 @@ static void owner_text(const struct controller *c, char out[256])
               (long) getpid());
 }
 
+/*
+ * A lease of this very release, or of a process that is known to be gone, is taken at once: whoever
+ * had it can do nothing without its token.
+ */
+static bool may_take(struct task *t, const struct driver_place *place)
+{
+    char owner[256] = "";
+    uint64_t left_ms;
+    struct err err = {0};
+    return t->c->options.force ||
+           (t->c->driver->lease_read(place, owner, &left_ms, &err) == 0 && owner[0] != '\0' &&
+            (str_starts_with(str_of(owner), str_of(t->c->header.id)) ||
+             controller_owner_is_dead(owner)));
+}
+
 static enum release_outcome lock(struct task *t)
 {
     char owner[256];
@@ -149,7 +164,7 @@ static enum release_outcome lock(struct task *t)
         struct err err = {0};
         struct driver_place place =
             controller_place_of(t->c, h, RELEASE_SLOT_A, RELEASE_NEW, t, &t->told);
-        if (t->c->driver->lease_take(&place, owner, LEASE_MS, t->c->options.force, &err) < 0) {
+        if (t->c->driver->lease_take(&place, owner, LEASE_MS, may_take(t, &place), &err) < 0) {
             drop_all(t, h);
             t->c->lock_err = err;
             (void) err_wrap(&t->c->lock_err, "%s", t->c->config->host[h].name);

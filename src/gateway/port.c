@@ -156,6 +156,34 @@ enum port_word port_find(const struct port *p, size_t i, struct peer_view *view,
     return PORT_NEVER;
 }
 
+enum port_word port_lacks(struct port *p, size_t i, struct err *why)
+{
+    struct port_row *row = &p->row[i];
+    if (row->shown) {
+        (void) err_set(why, ERR_CONFLICT, "somebody else removed %s meanwhile", p->ref.address);
+        return PORT_NEVER;
+    }
+    row->lacks = true;
+    return PORT_HOLDS;
+}
+
+int port_check_lacking(const struct port *p, struct err *err)
+{
+    size_t lacking = 0;
+    for (size_t i = 0; i < p->fleet.len; i++) {
+        lacking += p->row[i].lacks;
+    }
+    if (lacking == p->fleet.len) {
+        return err_set(err, ERR_NOT_FOUND, "no router has a peer %s", p->ref.address);
+    }
+    for (size_t i = 0; i < p->fleet.len; i++) {
+        if (p->row[i].lacks) {
+            port_tell(p, "router %s has no peer %s", p->fleet.router[i].at.name, p->ref.address);
+        }
+    }
+    return 0;
+}
+
 /* --- the machine --- */
 
 static void start(struct fleet_router *r);
@@ -187,11 +215,15 @@ static uint64_t poll_ms(const struct port *p)
 /* A reading that failed. */
 static void not_read(struct fleet_router *r)
 {
-    if (r->err.code == ERR_UNREACHABLE) {
-        wait(r, &r->err, RETRY_MS);
-    } else {
-        refuse(r, &r->err);
+    struct err why = r->err;
+    if (why.code == ERR_UNREACHABLE) {
+        wait(r, &why, RETRY_MS);
+        return;
     }
+    if (why.code == ERR_NOT_FOUND) { /* the service, not a peer */
+        why.code = ERR_REMOTE;
+    }
+    refuse(r, &why);
 }
 
 static void said(struct fleet_router *r)

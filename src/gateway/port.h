@@ -33,9 +33,10 @@ struct port_routers {
  *   ERR_UNREACHABLE  a router that is needed does not answer: it is named
  *   ERR_TIMEOUT      says at which router what did not show
  *   ERR_CONFLICT     somebody else holds it, or changed it meanwhile
- *   ERR_NOT_FOUND    a router has no such peer, or no such service; port_verify: nothing was tested
+ *   ERR_NOT_FOUND    there is no such peer; port_verify: nothing was tested
  *   ERR_IO           in effect, but a router could not save it until the deadline
- *   ERR_REMOTE       a router refuses, or answers what cannot be; port_verify: a definite mismatch
+ *   ERR_REMOTE       a router has no such service, refuses, or answers what cannot be; port_verify:
+ *                    a definite mismatch
  *   ERR_DENIED, ERR_CANCELLED, ERR_INVALID (what was given cannot be), ERR_INTERNAL (no libcurl)
  * Outputs are untouched on failure.
  */
@@ -44,13 +45,16 @@ struct port_routers {
  * Draining at every router, `by` (1 to 64 bytes) being the reason; limits as of the router's API,
  * 0: none.  A drain by the same name is taken as it is, so that limits go on from when they were
  * set; it is set anew only where they would be later than if they began now.  A drain by another
- * name, or a peer that is down by command, is left as it is: ERR_CONFLICT says whose it is.
+ * name, or a peer that is down by command, is left as it is: ERR_CONFLICT says whose it is.  A
+ * router that lacks the peer, as after an addition that was broken off, sends it nothing: told.
+ * ERR_NOT_FOUND: all lack it.
  */
 int port_drain(const struct port_routers *at, const char *address, const char *by,
                uint64_t requests_ms, uint64_t streams_ms, struct err *err);
 /*
  * After port_drain: nothing in flight, by two readings at every router (drain.h).  What was cut by
- * the limits is told line by line; when the deadline passes, what is in flight, too.
+ * the limits is told line by line; when the deadline passes, what is in flight, too.  Routers that
+ * lack the peer are told; ERR_NOT_FOUND: all do.
  */
 int port_quiet(const struct port_routers *at, const char *address, struct err *err);
 /*
@@ -58,7 +62,8 @@ int port_quiet(const struct port_routers *at, const char *address, struct err *e
  * counts when the router has no check); then each has sent it traffic.  A router that sent none
  * within three seconds, or before the deadline, is told as not proved by traffic, unless so many
  * requests went to the track's other peers that this was no chance: then ERR_TIMEOUT.  Where the
- * split sends nobody, traffic is not waited for.
+ * split sends nobody, traffic is not waited for.  ERR_NOT_FOUND: a router lacks the peer; port_add
+ * comes first.
  */
 int port_ready(const struct port_routers *at, const char *address, enum track track,
                struct err *err);
@@ -80,6 +85,7 @@ struct port_capacity {
     /* Ready and passing peers of dc (NULL: of all) on address's track, without it; 0: not known. */
     uint64_t peers_dc_without;
     bool known;       /* address is a peer everywhere */
+    bool somewhere;   /* ... of one router at least */
     enum track track; /* of address, where it is known */
 };
 /* address, dc: may be NULL. */

@@ -44,6 +44,7 @@ struct port_row {
     uint64_t due_ms, began_ms, proved_ms;
     unsigned said;     /* how often the router has answered an order, and it did not show */
     bool shown;        /* for the judge: it has been seen as wanted */
+    bool lacks;        /* for the judge: the router does not have the peer */
     struct err why;    /* why it is not proved yet, or refused */
     struct err answer; /* to the order that was said last; code 0: it was taken */
     const char *method;
@@ -82,6 +83,14 @@ void port_order(struct port_row *row, const char *method, struct str body);
 void port_tell(const struct port *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 bool port_cancelled(const struct port *p);
+
+/*
+ * For judges to whom a router that lacks the peer is as good as one that drains it: PORT_HOLDS and
+ * row->lacks.  It is PORT_NEVER when the router has had it in this call.
+ */
+enum port_word port_lacks(struct port *p, size_t i, struct err *why);
+/* After that: ERR_NOT_FOUND when all routers lack it; else those that do are told. */
+int port_check_lacking(const struct port *p, struct err *err) __attribute__((warn_unused_result));
 
 /*
  * The peer at a router that was read.  PORT_HOLDS: view is set; PORT_NEVER: why (ERR_NOT_FOUND:

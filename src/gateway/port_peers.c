@@ -56,8 +56,9 @@ static enum port_word judge_drain(struct port *p, size_t i, struct err *why)
     const struct drain_order *order = p->goal->ctx;
     struct peer_view view = {0};
     if (port_find(p, i, &view, why) == PORT_NEVER) {
-        return PORT_NEVER;
+        return why->code == ERR_NOT_FOUND ? port_lacks(p, i, why) : PORT_NEVER;
     }
+    p->row[i].lacks = false;
     if (view.state == ROUTER_DOWN) {
         (void) err_set(why, ERR_CONFLICT, "somebody else took %s down", p->ref.address);
         return PORT_NEVER;
@@ -109,6 +110,7 @@ int port_drain(const struct port_routers *at, const char *address, const char *b
     }
     code = port_open(&p, at, address, err);
     code = code != 0 ? code : port_prove(&p, &goal, err);
+    code = code != 0 ? code : port_check_lacking(&p, err);
     port_close(&p);
     return code;
 }
@@ -118,6 +120,12 @@ int port_drain(const struct port_routers *at, const char *address, const char *b
 static enum port_word judge_quiet(struct port *p, size_t i, struct err *why)
 {
     struct fleet_result *result = &((struct fleet_result *) p->goal->ctx)[i];
+    struct peer_view view = {0};
+    if (port_find(p, i, &view, why) == PORT_NEVER) {
+        return why->code == ERR_NOT_FOUND ? port_lacks(p, i, why) : PORT_NEVER;
+    }
+    p->row[i].lacks = false;
+    p->row[i].shown = true;
     result->outcome = FLEET_NOT_PROVED;
     result->pending = true;
     fleet_drain_judge(&p->fleet.router[i], &p->ref, result);
@@ -174,6 +182,7 @@ int port_quiet(const struct port_routers *at, const char *address, struct err *e
         struct fleet_result *result = mem_array(at->n, sizeof *result);
         struct port_goal goal = {.what = "not quiet", .judge = judge_quiet, .ctx = result};
         code = port_prove(&p, &goal, err);
+        code = code != 0 ? code : port_check_lacking(&p, err);
         if (code == 0 || code == ERR_TIMEOUT || code == ERR_UNREACHABLE) {
             tell_of_drain(&p, code != 0);
         }

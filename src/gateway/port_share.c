@@ -59,6 +59,7 @@ void port_capacity_add(const struct router_service *s, const struct peer_view *v
     }
     keep_least(&all->peers_dc_without, one.peers_dc_without, first);
     all->known = view != NULL && (first || all->known);
+    all->somewhere = view != NULL || (!first && all->somewhere);
     all->track = view != NULL ? view->track : all->track;
 }
 
@@ -76,10 +77,9 @@ static int add_router(const struct port *p, size_t i, const char *dc, struct por
             return err_wrap(err, "router %s", r->at.name);
         }
     }
-    if (has && i > 0 && all->known && view.track != all->track) {
-        return err_set(err, ERR_CONFLICT, "%s is a peer of %s at router %s, of %s at router %s",
-                       p->ref.address, track_name[all->track], p->fleet.router[0].at.name,
-                       track_name[view.track], r->at.name);
+    if (has && all->somewhere && view.track != all->track) {
+        return err_set(err, ERR_CONFLICT, "router %s: %s is a peer of %s there, of %s at another",
+                       r->at.name, p->ref.address, track_name[view.track], track_name[all->track]);
     }
     port_capacity_add(&r->service, has ? &view : NULL, dc, i == 0, all);
     return 0;

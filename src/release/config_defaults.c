@@ -63,12 +63,12 @@ const struct conf_node *config_defaults(const struct config_build *b, const char
     return conf_get(b->c->defaults.document[0], section);
 }
 
-struct conf_node *config_default(struct config_build *b, const char *value)
+struct conf_node *config_default(struct config_build *b, const char *text)
 {
     struct conf_node *node = config_alloc(&b->c->arena, sizeof *node);
     *node = (struct conf_node){.kind = CONF_SCALAR, .style = CONF_PLAIN};
     node->pos = b->c->defaults.document[0]->pos;
-    node->text = (struct str){arena_strdup(&b->c->arena, str_of(value)), strlen(value)};
+    node->text = (struct str){arena_strdup(&b->c->arena, str_of(text)), strlen(text)};
     return node;
 }
 

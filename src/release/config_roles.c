@@ -221,7 +221,7 @@ static struct conf_node *default_roles(struct config_build *b)
         return NULL;
     }
     *list = (struct conf_node){.kind = CONF_LIST, .flow = true, .pos = list->pos};
-    list->item = config_alloc(&c->arena, (names->len + 1) * sizeof *list->item);
+    list->item = config_alloc(&c->arena, (names->len + 1) * sizeof(struct conf_node *));
     for (; list->len < names->len; list->len++) {
         list->item[list->len] = config_default(b, names->entry[list->len].key->text.ptr);
     }

@@ -176,11 +176,17 @@ static void build_swap(struct config_build *b)
         config_find(b->root, (const char *const[]){"canary", "pool", "beside", NULL});
     const char *port = NULL;
     bool beside_can = b->c->driver == RELEASE_PROCESS && lacks_slot_b(b, &port) == NULL;
+    bool beside_pool = beside != NULL && spec->strategy == RELEASE_BY_CANARY;
     if (config_is(b->root, "swap", "beside")) {
         need_slot_b(b, swap, "swap: beside");
         spec->swap = RELEASE_BESIDE;
     } else if (config_is(b->root, "swap", "auto")) {
-        spec->swap = b->c->hosts == 1 && beside_can ? RELEASE_BESIDE : RELEASE_IN_PLACE;
+        spec->swap =
+            beside_pool || (b->c->hosts == 1 && beside_can) ? RELEASE_BESIDE : RELEASE_IN_PLACE;
+    } else if (beside_pool && config_is(b->root, "swap", "in-place")) {
+        (void) conf_error(b->diags, swap,
+                          "canary.pool.beside puts new copies next to the old ones: write swap: "
+                          "auto or beside, or canary.pool.hosts");
     }
     if (beside != NULL) {
         need_slot_b(b, beside, "a pool beside");

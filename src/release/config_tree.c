@@ -37,7 +37,7 @@ struct conf_node *config_copy(struct arena *arena, const struct conf_node *node)
     copy = config_alloc(arena, sizeof *copy);
     *copy = *node;
     if (node->kind == CONF_LIST) {
-        copy->item = config_alloc(arena, (node->len + 1) * sizeof *copy->item);
+        copy->item = config_alloc(arena, (node->len + 1) * sizeof(struct conf_node *));
         for (size_t i = 0; i < node->len; i++) {
             copy->item[i] = config_copy(arena, node->item[i]);
         }

@@ -166,6 +166,17 @@ static bool is_same_attempt(const struct release_step_plan *step, const struct s
            (s->status == STEP_RUNNING || s->outcome != RELEASE_FAILED);
 }
 
+/* What is behind a step that is begun again has to be done again, too, whoever noted it as done. */
+static void begin_anew_behind(struct release *r, const struct lane *lane)
+{
+    for (size_t i = lane->at + 1; i < lane->end; i++) {
+        if (state_now(r, i)->status != STEP_PENDING) {
+            state_now(r, i)->status = STEP_PENDING;
+            engine_note_step(r, i);
+        }
+    }
+}
+
 static void begin_step(struct release *r, struct lane *lane)
 {
     const struct release_step_plan *step = &plan_now(r)->step[lane->at];
@@ -175,6 +186,7 @@ static void begin_step(struct release *r, struct lane *lane)
         engine_fail(r, lane->at, RELEASE_NOTHING);
         return;
     }
+    begin_anew_behind(r, lane);
     s->attempt = (uint16_t) (s->attempt + !is_same_attempt(step, s));
     s->status = STEP_RUNNING;
     engine_note_step(r, lane->at);
@@ -200,6 +212,9 @@ static void op_ok(struct release *r, struct lane *lane, const struct release_eve
 {
     if (lane->op[lane->op_at] == OP_START) {
         state_now(r, lane->at)->instance = event->instance;
+    }
+    if (lane->op[lane->op_at] == OP_OBSERVE && event->instance != 0) {
+        lane->op_at++; /* what runs, and serves perhaps, is not taken out of the routers */
     }
     if (++lane->op_at == lane->ops) {
         step_done(r, lane);
@@ -261,6 +276,13 @@ static void aim_at_begun(struct release *r, struct lane *lane, int host)
     lane->in_trouble.key.host = (int16_t) host;
 }
 
+/* Beside: whether visitors may have been taken from the old copy, in this attempt or another. */
+static bool was_switched(struct release *r, const struct lane *lane)
+{
+    const struct step_state *s = state_of(r, lane, STEP_SWITCH, NULL);
+    return s != NULL && s->attempt > 0;
+}
+
 /* Whether what served on the host before this lane is gone: by now, or since an earlier attempt. */
 static bool was_stopped(struct release *r, const struct lane *lane, int host)
 {
@@ -276,12 +298,24 @@ static bool has_served(struct release *r, const struct lane *lane)
     return state_of(r, lane, STEP_LEAVE, &leave) != NULL && !plan_now(r)->step[leave].out;
 }
 
+/* Whether routers may send to the copy that the lane starts: it joined, now or in an earlier
+ * attempt; on the way back it served before. */
+static bool may_be_sent_to(struct release *r, const struct lane *lane)
+{
+    const struct step_state *join = state_of(r, lane, STEP_JOIN, NULL);
+    if (!is_beside(r)) {
+        const struct step_state *leave = state_of(r, lane, STEP_LEAVE, NULL);
+        return has_begun(r, lane, STEP_JOIN) || leave == NULL || leave->status != STEP_DONE;
+    }
+    return r->direction == RELEASE_BACK || (join != NULL && join->attempt > 0);
+}
+
 static void into_trouble(struct release *r, struct lane *lane)
 {
     int host = plan_now(r)->step[lane->first].key.host;
     bool has_join = state_of(r, lane, STEP_JOIN, NULL) != NULL;
     bool starts = state_of(r, lane, STEP_START, NULL) != NULL;
-    lane->keep_copy = has_begun(r, lane, STEP_JOIN);
+    lane->keep_copy = may_be_sent_to(r, lane);
     lane->trouble = TROUBLE_OVER;
     if (host < 0 || !has_join || !starts) {
         lane->over = true;
@@ -295,7 +329,7 @@ static void into_trouble(struct release *r, struct lane *lane)
             aim_at_former(r, lane, host);
             begin_trouble(r, lane, TROUBLE_PUT_BACK);
         }
-    } else if (has_begun(r, lane, STEP_SWITCH)) {
+    } else if (was_switched(r, lane)) {
         aim_at_former(r, lane, host);
         begin_trouble(r, lane, TROUBLE_PUT_BACK);
     } else if (has_begun(r, lane, STEP_PROXY) || has_begun(r, lane, STEP_START)) {
@@ -341,7 +375,8 @@ static void step_failed(struct release *r, struct lane *lane, enum release_outco
     struct step_state *s = state_now(r, lane->at);
     const struct release_step_plan *step = &plan_now(r)->step[lane->at];
     /* Others are missing: the host may not go on, and nothing of it was stopped. */
-    bool not_begun = step->key.kind == STEP_STOP && lane->op[lane->op_at] == OP_KEEP_UP;
+    bool not_begun =
+        step->key.kind == STEP_STOP && lane->op[lane->op_at] == OP_KEEP_UP && s->attempt == 1;
     s->status = not_begun ? STEP_PENDING : STEP_BROKEN;
     s->outcome = (uint8_t) outcome;
     engine_note_step(r, lane->at);
@@ -373,6 +408,23 @@ static void restart(struct release *r, struct lane *lane)
     begin_step(r, lane);
 }
 
+/* That routers send to the copy is what another life cannot know: notes of a shut may be lost. */
+static void prove_join_again(struct release *r, struct lane *lane)
+{
+    size_t join = lane->end;
+    const struct step_state *s = state_of(r, lane, STEP_JOIN, &join);
+    if (s == NULL || s->status != STEP_DONE) {
+        return;
+    }
+    for (size_t i = join; i < lane->end; i++) {
+        if (state_now(r, i)->status == STEP_DONE) {
+            state_now(r, i)->status = STEP_PENDING;
+            engine_note_step(r, i);
+        }
+    }
+    lane->at = join;
+}
+
 static void observe(struct release *r, struct lane *lane, const struct release_step_plan *start)
 {
     struct release_op op = {.kind = OP_OBSERVE,
@@ -393,6 +445,7 @@ static void observed(struct release *r, struct lane *lane, const struct release_
     } else if (event->instance != instance_of(r, lane)) {
         restart(r, lane);
     } else {
+        prove_join_again(r, lane);
         begin_step(r, lane);
     }
 }
@@ -468,19 +521,24 @@ void lanes_enter(struct release *r, uint16_t group, bool fresh)
 static bool has_to_begin_anew(struct release *r, const struct lane *lane, int host)
 {
     size_t shut = release_plan_trouble(plan_now(r), host, STEP_SHUT);
-    return !is_beside(r) || !has_begun(r, lane, STEP_SWITCH) ||
-           state_now(r, shut)->status != STEP_PENDING;
+    return !is_beside(r) || !was_switched(r, lane) || state_now(r, shut)->status != STEP_PENDING;
 }
 
 static void forget_trouble_of(struct release *r, const struct lane *lane, int host)
 {
     const struct release_plan *plan = plan_now(r);
     bool anew = host >= 0 && has_to_begin_anew(r, lane, host);
+    bool as_it_was =
+        host >= 0 &&
+        state_now(r, release_plan_trouble(plan, host, STEP_PUT_BACK))->status == STEP_DONE;
     for (size_t k = lane->first; k < lane->end; k++) {
         struct step_state *s = state_now(r, k);
         bool begun = s->status != STEP_PENDING && plan->step[k].key.kind != STEP_MIGRATE;
-        if (s->status == STEP_BROKEN || (anew && begun)) {
+        bool undone = as_it_was && !is_beside(r) && s->attempt > 0 &&
+                      (plan->step[k].key.kind == STEP_STOP || plan->step[k].key.kind == STEP_LEAVE);
+        if (s->status == STEP_BROKEN || (anew && begun) || undone) {
             s->status = STEP_PENDING;
+            s->attempt = undone ? 0 : s->attempt;
             engine_note_step(r, k);
         }
     }

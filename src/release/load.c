@@ -98,6 +98,29 @@ static bool was_switched(const struct release *r, int host)
     return false;
 }
 
+/* What a host is at least when its new copy was begun. */
+static unsigned touch_of_begun(const struct release *r, int host)
+{
+    return was_switched(r, host) ? (unsigned) TOUCH_JOINED : (unsigned) TOUCH_STOPPED;
+}
+
+/* Of a step that was begun once and is to be begun anew: what it may have done is not undone. */
+static unsigned touch_by_former(const struct release *r, const struct release_step_plan *step,
+                                unsigned touch)
+{
+    switch ((int) step->key.kind) {
+    case STEP_LEAVE:
+        return touch == TOUCH_NONE && !step->out ? (unsigned) TOUCH_LEFT : touch;
+    case STEP_START:
+    case STEP_SHUT:
+        return touch <= TOUCH_LEFT ? touch_of_begun(r, step->key.host) : touch;
+    case STEP_STOP_OLD:
+        return (unsigned) TOUCH_ALL | (touch & TOUCH_ON_CANARY);
+    default:
+        return touch;
+    }
+}
+
 /* How far each host has come, by the steps that were begun. */
 static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
 {
@@ -105,11 +128,9 @@ static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
     const struct step_state *s = &r->state[RELEASE_FORWARD][i];
     const bool beside = r->spec.swap == RELEASE_BESIDE, retires = step->version == RELEASE_NONE;
     const unsigned canary = step->track == RELEASE_CANARY ? (unsigned) TOUCH_ON_CANARY : 0;
+    const bool done = s->status == STEP_DONE;
     if (s->status == STEP_PENDING) {
-        /* Begun once and to be begun anew: whatever was there before is not there any more. */
-        bool gone = s->attempt > 0 && (step->key.kind == STEP_START || step->key.kind == STEP_SHUT);
-        unsigned was = was_switched(r, step->key.host) ? TOUCH_JOINED : TOUCH_STOPPED;
-        return gone && touch <= TOUCH_LEFT ? was : touch;
+        return s->attempt > 0 ? touch_by_former(r, step, touch) : touch;
     }
     switch ((int) step->key.kind) {
     case STEP_LEAVE:
@@ -118,18 +139,17 @@ static unsigned touch_by(const struct release *r, size_t i, unsigned touch)
         return (unsigned) TOUCH_STOPPED;
     case STEP_PROXY:
     case STEP_START:
-        return (unsigned) TOUCH_STOPPED;
-    case STEP_JOIN:
-        return (unsigned) TOUCH_JOINED | canary;
+        return touch_of_begun(r, step->key.host);
+    case STEP_JOIN: /* nobody has counted on it before it was proved */
+        return done ? (unsigned) TOUCH_JOINED | canary : touch_of_begun(r, step->key.host);
     case STEP_STOP_OLD:
         return (unsigned) TOUCH_ALL | (touch & TOUCH_ON_CANARY);
     case STEP_TRACK: /* until it is proved, the canary may still need the host */
-        return s->status == STEP_DONE ? (touch & ~(unsigned) TOUCH_ON_CANARY) | canary
-                                      : touch | TOUCH_MOVING;
+        return done ? (touch & ~(unsigned) TOUCH_ON_CANARY) | canary : touch | TOUCH_MOVING;
     case STEP_PUT_BACK:
-        return s->status == STEP_DONE && !beside ? (unsigned) TOUCH_NONE : touch;
+        return done && !beside ? (unsigned) TOUCH_NONE : touch;
     case STEP_SHUT: /* that the old copy was put back again is not sure enough to leave it alone */
-        return was_switched(r, step->key.host) ? (unsigned) TOUCH_JOINED : (unsigned) TOUCH_STOPPED;
+        return touch_of_begun(r, step->key.host);
     default:
         return touch;
     }

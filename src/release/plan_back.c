@@ -291,7 +291,12 @@ static bool restore_some(struct back *back, enum place_kind place, bool forced,
 static bool settle_share(struct back *back)
 {
     struct builder *b = &back->b;
-    bool settles = b->spec->strategy == RELEASE_BY_CANARY && !back->settled && b->plan->len == 0;
+    bool settles = false;
+    for (int h = 0; h < b->spec->hosts; h++) {
+        settles = settles || back->todo[h];
+    }
+    settles =
+        settles && b->spec->strategy == RELEASE_BY_CANARY && !back->settled && b->plan->len == 0;
     back->settled = true;
     if (settles) {
         b->part = PART_WALK;

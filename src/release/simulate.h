@@ -19,9 +19,12 @@
  * host.  Soaks, dwells and warm old copies take what the spec says; patience for more requests is
  * not modeled.
  *
- * An outage: a data center that served at rest has no copy in the routers on a track that visitors
- * are sent to; or stable has none anywhere while visitors are sent to it.  It counts only while the
- * release itself has one of the hosts concerned out: else it would have come without a release.
+ * An outage: a data center that served at rest has no copy in the routers that visitors are sent
+ * to: canary copies while the share is above 0; stable ones always, as visitors of the canary fall
+ * back to them.  Visitors of stable do not fall back: while both tracks have visitors, an outage is
+ * also that stable has no copy anywhere, and with keep_up.per_datacenter above 0 (routers that
+ * reach their own data center only) that it has none in a data center.  An outage counts only while
+ * the release itself has one of the hosts concerned out: else it would have come without a release.
  */
 #include "base/buf.h"
 #include "release/plan.h"
@@ -89,7 +92,8 @@ struct simulate_stop {
 
 /* Runs whose first outage was this one. */
 struct simulate_outage {
-    int dc;              /* -1: stable has no copy anywhere */
+    bool stable;         /* of stable only: while visitors are on both tracks */
+    int dc;              /* -1: anywhere */
     int out;             /* host that the release had out */
     int crashed;         /* host that was gone beside it; -1: none, the release alone did it */
     unsigned rest, kept; /* hosts there at rest, and without those that the release had out */
@@ -109,8 +113,8 @@ struct simulate_result {
     size_t stops;
     struct simulate_outage *outage; /* owned; the greatest first */
     size_t outage_kinds;
-    bool assumed[STEP_KINDS]; /* steps of the plan of which no time was measured */
-    bool measured[STEP_KINDS];
+    bool planned[STEP_KINDS];                       /* the plan has such a step */
+    bool assumed[STEP_KINDS], measured[STEP_KINDS]; /* its time; of waits neither */
     struct simulate_rates rates;
 };
 

@@ -38,14 +38,15 @@ static void add_runs(struct buf *b, uint64_t n, const struct simulate_result *r)
     buf_add_cstr(b, " runs");
 }
 
-/* "no host", "one host", "3 hosts" */
-static void add_hosts(struct buf *b, unsigned n)
+/* "no host", "one stable host", "3 hosts" */
+static void add_hosts(struct buf *b, unsigned n, bool stable)
 {
     if (n > 1) {
-        buf_addf(b, "%u hosts", n);
+        buf_add_u64(b, n);
     } else {
-        buf_add_cstr(b, n == 0 ? "no host" : "one host");
+        buf_add_cstr(b, n == 0 ? "no" : "one");
     }
+    buf_addf(b, "%s host%s", stable ? " stable" : "", n > 1 ? "s" : "");
 }
 
 /* Outages of one place, told by the pair that has most of them. */
@@ -61,7 +62,8 @@ static struct worst worst_outage(const struct simulate_result *r)
         const struct simulate_outage *first = NULL;
         uint64_t runs = 0;
         for (size_t k = 0; k < r->outage_kinds; k++) {
-            bool same = r->outage[k].dc == r->outage[i].dc;
+            bool same =
+                r->outage[k].dc == r->outage[i].dc && r->outage[k].stable == r->outage[i].stable;
             first = same && first == NULL ? &r->outage[k] : first;
             runs += same ? r->outage[k].runs : 0;
         }
@@ -77,12 +79,12 @@ static void add_outage(const struct simulate_result *r, const struct simulate_na
 {
     const struct simulate_outage *o = worst->pair;
     uint64_t out_ms = r->out_ms[o->out];
-    buf_add_cstr(b, o->dc < 0 ? "stable" : names->dc[o->dc]);
+    buf_add_cstr(b, o->dc < 0 ? "the fleet" : names->dc[o->dc]);
     buf_add_cstr(b, " keeps ");
-    add_hosts(b, o->kept);
+    add_hosts(b, o->kept, o->stable);
     buf_addf(b, " in the routers while %s is %s", names->host[o->out],
-             o->dc < 0 ? "on the canary" : "out");
-    if (o->crashed < 0 && out_ms > 0) {
+             o->stable ? "on the canary" : "out");
+    if (o->crashed < 0 && out_ms > 0 && !o->stable) {
         buf_add_cstr(b, " (");
         add_time(b, out_ms);
         buf_add_cstr(b, ")");
@@ -99,7 +101,7 @@ static void add_outage(const struct simulate_result *r, const struct simulate_na
         buf_add_cstr(b, ") because ");
     }
     buf_addf(b, "%s failed in ", names->host[o->crashed]);
-    if (o->dc >= 0 && out_ms > 0) {
+    if (!o->stable && out_ms > 0) {
         buf_add_cstr(b, "those ");
         add_time(b, out_ms);
     } else {
@@ -255,11 +257,13 @@ static void add_kinds(struct buf *b, const char *what, const bool kinds[STEP_KIN
     }
 }
 
-static void add_rates(const struct simulate_rates *rates, struct buf *b)
+/* Of steps that the plan has. */
+static void add_rates(const struct simulate_result *r, struct buf *b)
 {
+    const struct simulate_rates *rates = &r->rates;
     buf_add_cstr(b, "assumed faults, of one step: ");
     for (int k = 0; k < STEP_KINDS; k++) {
-        if (rates->fail_ppm[k] > 0) {
+        if (r->planned[k] && rates->fail_ppm[k] > 0) {
             buf_addf(b, "%s ", release_step_name[k]);
             add_ppm(b, rates->fail_ppm[k]);
             buf_add_cstr(b, ", ");
@@ -299,7 +303,7 @@ void simulate_text(const struct simulate_result *r, const struct simulate_names 
     }
     add_kinds(b, "times measured in earlier releases: ", r->measured);
     add_kinds(b, "times assumed, as none was measured: ", r->assumed);
-    add_rates(&r->rates, b);
+    add_rates(r, b);
 }
 
 /* JSON */
@@ -364,6 +368,7 @@ static void json_outages(struct json_writer *w, const struct simulate_result *r,
         const struct simulate_outage *o = &r->outage[i];
         json_obj_begin(w);
         json_kv_cstr(w, "datacenter", o->dc < 0 ? NULL : names->dc[o->dc]);
+        json_kv_cstr(w, "track", o->stable ? "stable" : NULL);
         json_kv_cstr(w, "out", names->host[o->out]);
         json_kv_cstr(w, "crashed", o->crashed < 0 ? NULL : names->host[o->crashed]);
         json_kv_u64(w, "hosts", o->rest);

@@ -48,13 +48,10 @@ void simulate_world_begin(struct simulate_run *run, uint64_t nth)
         struct simulate_host *host = &run->host[h];
         host->up = true;
         host->turns_ms = draw_crash_ms(run);
-        if (run->basis->host[h].serves) {
-            host->copy[run->basis->host[h].slot] =
-                (struct simulate_copy){.running = true,
-                                       .in = true,
-                                       .track = (uint8_t) run->basis->host[h].track,
-                                       .instance = ++run->instances};
+        for (int s = 0; s < RELEASE_SLOTS; s++) {
+            host->copy[s].track = (uint8_t) run->basis->host[h].track;
         }
+        host->copy[run->basis->host[h].slot].in = run->basis->host[h].serves;
     }
 }
 
@@ -178,7 +175,6 @@ void simulate_world_find(struct simulate_run *run, struct simulate_doing *doing)
 {
     const struct release_op *op = &doing->op;
     struct simulate_step *step = simulate_step_of(run, op->host);
-    doing->instance = 0;
     doing->outcome = RELEASE_OK;
     if (op_needs_host(run, op->kind) && !run->host[op->host].up) {
         doing->outcome = RELEASE_AWAY;
@@ -228,16 +224,6 @@ static unsigned others_in_dc(const struct simulate_run *run, int host, enum rele
     return n;
 }
 
-static enum release_track track_now(const struct simulate_run *run, int host)
-{
-    for (int s = 0; s < RELEASE_SLOTS; s++) {
-        if (run->host[host].copy[s].in) {
-            return (enum release_track) run->host[host].copy[s].track;
-        }
-    }
-    return run->basis->host[host].track;
-}
-
 static bool enough(const struct simulate_run *run, const struct release_op *op)
 {
     int without = op->kind == OP_KEEP_UP ? op->host : -1;
@@ -246,26 +232,7 @@ static bool enough(const struct simulate_run *run, const struct release_op *op)
             return false;
         }
     }
-    return op->kind != OP_KEEP_UP ||
-           others_in_dc(run, op->host, track_now(run, op->host)) >= op->need_dc;
-}
-
-static void fail_op(struct simulate_run *run, struct simulate_doing *doing,
-                    enum simulate_cause cause)
-{
-    doing->outcome = RELEASE_FAILED;
-    simulate_step_of(run, doing->op.host)->cause = (uint8_t) cause;
-}
-
-static void do_ready(struct simulate_run *run, struct simulate_doing *doing,
-                     struct simulate_copy *copy)
-{
-    if (!copy->running || (doing->op.instance != 0 && doing->op.instance != copy->instance)) {
-        fail_op(run, doing, CAUSE_CRASH); /* it is another copy than the one that was tested */
-        return;
-    }
-    copy->in = true;
-    copy->track = (uint8_t) doing->op.track;
+    return op->kind != OP_KEEP_UP || others_in_dc(run, op->host, op->track) >= op->need_dc;
 }
 
 void simulate_world_do(struct simulate_run *run, struct simulate_doing *doing)
@@ -276,7 +243,8 @@ void simulate_world_do(struct simulate_run *run, struct simulate_doing *doing)
     case OP_KEEP_UP:
     case OP_CAPACITY:
         if (!enough(run, op)) {
-            fail_op(run, doing, CAUSE_OTHERS);
+            doing->outcome = RELEASE_FAILED;
+            simulate_step_of(run, op->host)->cause = CAUSE_OTHERS;
         }
         break;
     case OP_DRAIN:
@@ -286,15 +254,9 @@ void simulate_world_do(struct simulate_run *run, struct simulate_doing *doing)
     case OP_TRACK:
         copy->track = (uint8_t) op->track;
         break;
-    case OP_STOP:
-        copy->running = false;
-        break;
-    case OP_START:
-        copy->running = true;
-        copy->instance = doing->instance = ++run->instances;
-        break;
     case OP_READY:
-        do_ready(run, doing, copy);
+        copy->in = true;
+        copy->track = (uint8_t) op->track;
         break;
     case OP_SHARE:
         run->share_ppm = op->share_ppm;
@@ -306,7 +268,10 @@ void simulate_world_do(struct simulate_run *run, struct simulate_doing *doing)
 
 /* Crashes */
 
-/* What ran is started again with the host, as another copy. */
+/*
+ * What ran is started again with the host.  A copy that is not in the routers yet has an operation
+ * under way at its host, which fails: so no other copy joins than the one that was tested.
+ */
 void simulate_world_turn(struct simulate_run *run, int h)
 {
     struct simulate_host *host = &run->host[h];
@@ -316,9 +281,6 @@ void simulate_world_turn(struct simulate_run *run, int h)
         return;
     }
     host->turns_ms = run->now_ms + run->wish->rates.repair_ms;
-    for (int s = 0; s < RELEASE_SLOTS; s++) {
-        host->copy[s].instance = ++run->instances;
-    }
     for (size_t i = 0; i < run->n_doing; i++) {
         struct simulate_doing *doing = &run->doing[i];
         if (doing->op.host == h && op_needs_host(run, doing->op.kind)) {
@@ -331,9 +293,10 @@ void simulate_world_turn(struct simulate_run *run, int h)
 
 /* Outages */
 
+/* Stable copies are always of use: visitors of the canary fall back to them. */
 static bool is_visited(enum release_track track, uint32_t share_ppm)
 {
-    return track == RELEASE_CANARY ? share_ppm > 0 : share_ppm < PPM;
+    return track == RELEASE_STABLE || share_ppm > 0;
 }
 
 static bool served_at_rest(const struct simulate_run *run, int h)
@@ -369,14 +332,14 @@ static void note_out(struct simulate_run *run, int h)
     host->out = out;
 }
 
-/* dc -1: stable, wherever. */
-static void look_at(struct simulate_run *run, int dc)
+/* dc -1: wherever. */
+static void look_at(struct simulate_run *run, int dc, bool stable_only)
 {
-    struct simulate_outage o = {.dc = dc, .out = -1, .crashed = -1};
-    bool stable_only = dc < 0;
+    struct simulate_outage o = {.dc = dc, .out = -1, .crashed = -1, .stable = stable_only};
     for (int h = 0; h < run->spec->hosts; h++) {
+        bool here = dc < 0 || run->spec->host[h].dc == dc;
         bool stable = run->basis->host[h].track == RELEASE_STABLE;
-        if (!served_at_rest(run, h) || (dc >= 0 ? run->spec->host[h].dc != dc : !stable)) {
+        if (!here || !served_at_rest(run, h) || (stable_only && !stable)) {
             continue;
         }
         o.rest++;
@@ -401,10 +364,11 @@ void simulate_world_look(struct simulate_run *run)
     for (int h = 0; h < run->spec->hosts; h++) {
         note_out(run, h);
     }
+    bool both = run->share_ppm > 0 && run->share_ppm < PPM;
     for (int dc = 0; dc < run->spec->dcs && !run->has_outage; dc++) {
-        look_at(run, dc);
+        look_at(run, dc, both && run->spec->keep_up_per_dc > 0);
     }
-    if (!run->has_outage && is_visited(RELEASE_STABLE, run->share_ppm)) {
-        look_at(run, -1);
+    if (both && !run->has_outage) {
+        look_at(run, -1, true);
     }
 }

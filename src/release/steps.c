@@ -42,7 +42,7 @@ static const struct recipe in_place[STEP_KINDS] = {
 /* Where two copies live on a host; what is not here is as in place. */
 static const struct recipe beside[STEP_KINDS] = {
     /* A copy that served, and died there, is still known to the routers. */
-    [STEP_START] = RECIPE(OP_DRAIN, OP_START),
+    [STEP_START] = RECIPE(OP_OBSERVE, OP_DRAIN, OP_START),
     [STEP_JOIN] = RECIPE(OP_ADD, OP_PASS, OP_READY),
     [STEP_SWITCH] = RECIPE(OP_DRAIN, OP_QUIET),
     [STEP_KEEP_OLD] = RECIPE(OP_WAIT),

@@ -51,9 +51,9 @@ const both = () => Object.entries(routers).map(([name, router]) => [name, addres
  * The driver on routers, [[name, url]]: .done is what it printed, one object a call. Calls are lists of arguments and
  * are made at once. Options: ms until the deadline, and until another thread cancels.
  */
-function start(list, { deadline = 10_000, cancelAfter } = {}, ...calls) {
+function start(list, { deadline = 10_000, cancelAfter, service = 'shop' } = {}, ...calls) {
   const args = list.flatMap(([name, url]) => ['--router', `${name}=${url}`]);
-  args.push('--deadline', String(deadline), ...(cancelAfter ? ['--cancel-after', String(cancelAfter)] : []));
+  args.push('--service', service, '--deadline', String(deadline), ...(cancelAfter ? ['--cancel-after', String(cancelAfter)] : []));
   args.push(...calls.flatMap((call, i) => [...(i > 0 ? ['+'] : []), ...call.map(String)]));
   const child = spawn(DRIVER, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   child.out = '';
@@ -159,21 +159,23 @@ describe('what a release asks of its routers', () => {
     await Promise.all(Object.values(hosts).map((host) => host.stop()));
   });
 
+  /** All peers ready and up, and one split at both: nobody on the canary. */
   beforeEach(async () => {
-    for (const router of all()) {
+    Object.values(hosts).forEach((host) => host.setMode({}));
+    const services = await Promise.all(all().map((router) => router.api('services/shop')));
+    const revision = Math.max(...services.map(({ split }) => split.revision)) + 1;
+    const one = services.every(({ split }) => split.revision === revision - 1 && split.share_ppm === 0 && split.enabled);
+    await Promise.all(all().map(async (router, i) => {
+      const { peers, split } = services[i];
+      const seen = (host) => peers.find(({ address }) => address === host.peer);
       for (const host of Object.values(hosts)) {
-        host.setMode({});
-        await order(router, host, { state: 'ready' });
-        await until(router, host, 'health', 'up');
+        if (seen(host).state !== 'ready') await order(router, host, { state: 'ready' });
+        if (seen(host).health !== 'up') await until(router, host, 'health', 'up');
       }
-      const { split } = await router.api('services/shop');
-      const { status } = await router.put({ share_ppm: 0, salt: 'r1', enabled: true, revision: split.revision + 100, if_revision: split.revision });
+      if (one) return;
+      const { status } = await router.put({ share_ppm: 0, salt: 'r1', enabled: true, revision, if_revision: split.revision });
       assert.equal(status, 200);
-    }
-    const revision = Math.max(...await Promise.all(all().map(async (router) => (await router.split()).revision)));
-    for (const router of all()) {
-      await router.put({ share_ppm: 0, revision: revision + 1, if_revision: 'any' });
-    }
+    }));
   });
 
   describe('drain', () => {
@@ -204,10 +206,24 @@ describe('what a release asks of its routers', () => {
     });
 
     test('of a peer that is not there, and of a service that is not there', async () => {
-      fails(await port('drain', '127.0.0.1:1', BY, 0, 0), 'not found', /there is no peer 127\.0\.0\.1:1/);
+      fails(await port('drain', '127.0.0.1:1', BY, 0, 0), 'not found', /no router has a peer 127\.0\.0\.1:1/);
+      fails(await port('quiet', '127.0.0.1:1'), 'not found', /no router has a peer 127\.0\.0\.1:1/);
       fails(await port('drain', 'a b', BY, 0, 0), 'invalid', /no address/);
       const [result] = await start(both(), {}, ['drain', hosts.a.peer, '', 0, 0]).done;
       fails(result, 'invalid', /who drains/);
+      const [nowhere] = await start(both(), { service: 'shoe' }, ['drain', hosts.a.peer, BY, 0, 0]).done;
+      fails(nowhere, 'remote', /^router (east|west).*shoe/);
+    });
+
+    test('of a peer that one router lacks is told', async () => {
+      const answer = await callApi({ port: routers.west.ports.api }, 'PUT', 'v1/services/shop/peers/127.0.0.1:9', { track: 'stable' });
+      assert.equal(answer.status, 200, answer.text);
+      const half = ok(await port('capacity', '127.0.0.1:9', '-'));
+      assert.deepEqual([half.known, half.somewhere], [false, true]);
+      ok(await port('drain', '127.0.0.1:9', BY, 0, 0), /^router east has no peer 127\.0\.0\.1:9\n$/);
+      ok(await port('quiet', '127.0.0.1:9'), /^router east has no peer 127\.0\.0\.1:9\n$/);
+      fails(await port('ready', '127.0.0.1:9', 'stable'), 'not found', /^router east: there is no peer/);
+      ok(await port('remove', '127.0.0.1:9'));
     });
 
     test('waits for a router that is away and comes back before the deadline', async (t) => {

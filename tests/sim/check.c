@@ -80,12 +80,13 @@ static uint64_t bears(const struct sim_run *run, enum release_track track)
         return sim_weight(&run->world, on_track(base, track));
     }
     uint32_t share_ppm = run->world.meant.share_ppm;
-    return part_of(stable, track == RELEASE_CANARY ? share_ppm : PPM - share_ppm);
+    /* Rounded down: to the advantage of who has one unit of weight less by rounding. */
+    return stable * (track == RELEASE_CANARY ? share_ppm : PPM - share_ppm) / PPM;
 }
 
 static uint64_t keep_up_of(const struct sim_run *run, enum release_track track)
 {
-    uint64_t all = bears(run, track), need = part_of(all, run->spec.keep_up_total_ppm);
+    uint64_t all = bears(run, track), need = all * run->spec.keep_up_total_ppm / PPM;
     if (run->spec.with_downtime) {
         return 0;
     }
@@ -101,18 +102,33 @@ static unsigned hosts_in(sim_set copies)
     return n;
 }
 
+/*
+ * Whether keep_up could not even be held if all others served as they did before the release: on
+ * the way back the host has to go all the same.
+ */
+static bool has_to_go(const struct sim_run *run, const struct release_op *op, uint64_t need)
+{
+    const struct sim_world *w = &run->world;
+    sim_set rest = w->base.ready & ~((sim_set) 3 << (unsigned) (op->host * RELEASE_SLOTS));
+    sim_set dc = sim_of_dc(w, run->spec.host[op->host].dc);
+    return sim_weight(w, rest) < need || hosts_in(rest & dc) < run->spec.keep_up_per_dc;
+}
+
 /* A track that lost a copy by the operation still has what it needs. */
-static void check_keep_up(struct sim_run *run, const struct release_op *op,
+static void check_keep_up(struct sim_run *run, const struct release_op *op, bool back,
                           const struct sim_seen *before)
 {
     const struct sim_state *now = &run->world.meant;
     for (int t = 0; t < RELEASE_TRACKS; t++) {
         enum release_track track = (enum release_track) t;
         sim_set had = on_track(&before->meant, track), has = on_track(now, track);
-        if ((had & ~has) == 0 || run->spec.with_downtime) {
-            continue;
+        if ((had & ~has & before->up) == 0 || run->spec.with_downtime) {
+            continue; /* what is down takes nothing away */
         }
         uint64_t need = keep_up_of(run, track), weight = sim_weight(&run->world, has);
+        if (back && has_to_go(run, op, need)) {
+            continue;
+        }
         if (weight < need) {
             sim_breaks(run, INV_KEEP_UP, "%s of host %d leaves track %d a capacity of %llu of %llu",
                        release_op_name[op->kind], op->host, t, (unsigned long long) weight,
@@ -123,7 +139,8 @@ static void check_keep_up(struct sim_run *run, const struct release_op *op,
         sim_set dc = sim_of_dc(&run->world, run->spec.host[op->host].dc);
         if (bears_all && hosts_in(has & dc) < hosts_in(had & dc) &&
             hosts_in(has & dc) < run->spec.keep_up_per_dc) {
-            sim_breaks(run, INV_KEEP_UP, "%s of host %d leaves its data center %u hosts on track %d",
+            sim_breaks(run, INV_KEEP_UP,
+                       "%s of host %d leaves its data center %u hosts on track %d",
                        release_op_name[op->kind], op->host, hosts_in(has & dc), t);
         }
     }
@@ -136,14 +153,15 @@ static const struct release_key *step_of(const struct sim_controller *c, int hos
 }
 
 /* Hosts that served and have no copy in the routers now, by the engine's doing. */
-static void check_batch(struct sim_run *run, const struct release_op *op)
+static void check_batch(struct sim_run *run, const struct release_op *op, bool back)
 {
     unsigned n = 0, dcs = 0;
     sim_set ready = run->world.meant.ready;
     for (unsigned h = 0; h < run->spec.hosts; h++) {
         sim_set host = (sim_set) 3 << (h * RELEASE_SLOTS);
-        if ((ready & host) == 0 && (run->held.joined & 1u << h) != 0 &&
-            (run->held.excused & 1u << h) == 0) {
+        /* On the way back a host that did not serve before is to go, and is not missed. */
+        bool counts = back ? run->basis.host[h].serves : (run->held.joined & 1u << h) != 0;
+        if ((ready & host) == 0 && counts && (run->held.excused & 1u << h) == 0) {
             n++;
             dcs |= 1u << run->spec.host[h].dc;
         }
@@ -159,14 +177,20 @@ static void check_drained(struct sim_run *run, const struct sim_controller *c,
 {
     const struct release_key *key = step_of(c, op->host);
     bool gone = (before->meant.ready & ~run->world.meant.ready) != 0;
+    bool moved = before->meant.canary != run->world.meant.canary;
     if (key == NULL || key->kind == STEP_SHUT) {
         return; /* what is broken goes whatever is left */
     }
-    if (gone || op->kind == OP_TRACK) {
-        check_keep_up(run, op, before);
+    if (gone || key->part != PART_DOWN) {
+        check_keep_up(run, op, key->direction == RELEASE_BACK, before);
+    } else if (moved && on_track(&run->world.meant, RELEASE_STABLE) == 0) {
+        /* On the way down both tracks run the new version, and stable serves who finds no canary.
+         */
+        sim_breaks(run, INV_KEEP_UP, "%s of host %d leaves stable nothing",
+                   release_op_name[op->kind], op->host);
     }
     if (gone && key->part != PART_DOWN) {
-        check_batch(run, op);
+        check_batch(run, op, key->direction == RELEASE_BACK);
     }
 }
 
@@ -196,12 +220,21 @@ static void check_routers(struct sim_run *run, const struct release_op *op,
     }
 }
 
-/* The canary bears what comes to it, before it comes. */
-static void check_raised(struct sim_run *run, const struct release_op *op,
-                         const struct sim_seen *before)
+/* Whoever gets more visitors bears them, before they come. */
+static void check_share(struct sim_run *run, const struct release_op *op,
+                        const struct sim_seen *before)
 {
     const struct sim_world *w = &run->world;
-    if (w->meant.share_ppm <= before->meant.share_ppm) {
+    uint64_t stable = sim_weight(w, on_track(&w->meant, RELEASE_STABLE));
+    if (w->meant.share_ppm < before->meant.share_ppm) {
+        if (stable < keep_up_of(run, RELEASE_STABLE)) {
+            sim_breaks(run, INV_KEEP_UP, "lowered to %u ppm, and stable has %llu of %llu",
+                       op->share_ppm, (unsigned long long) stable,
+                       (unsigned long long) keep_up_of(run, RELEASE_STABLE));
+        }
+        return;
+    }
+    if (w->meant.share_ppm == before->meant.share_ppm) {
         return;
     }
     uint64_t all = sim_weight(w, on_track(&w->base, RELEASE_STABLE));
@@ -235,21 +268,10 @@ static void check_flips(struct sim_run *run, const struct release_op *op)
     }
 }
 
-static bool changes(enum release_op_kind kind)
-{
-    switch (kind) {
-    case OP_DRAIN:
-    case OP_STOP:
-    case OP_START:
-    case OP_READY:
-    case OP_ADD:
-    case OP_REMOVE:
-    case OP_TRACK:
-        return true;
-    default:
-        return false;
-    }
-}
+static const bool changes[OP_KINDS] = {
+    [OP_DRAIN] = true, [OP_STOP] = true,   [OP_START] = true, [OP_READY] = true,
+    [OP_ADD] = true,   [OP_REMOVE] = true, [OP_TRACK] = true,
+};
 
 void sim_check_effect(struct sim_run *run, const struct sim_controller *c,
                       const struct release_op *op, const struct sim_seen *before)
@@ -259,7 +281,7 @@ void sim_check_effect(struct sim_run *run, const struct sim_controller *c,
     if (op->kind == OP_DRAIN || op->kind == OP_TRACK || op->kind == OP_REMOVE) {
         check_drained(run, c, op, before);
     } else if (op->kind == OP_SHARE) {
-        check_raised(run, op, before);
+        check_share(run, op, before);
     } else if (op->kind == OP_MIGRATE && run->world.migration.twice) {
         sim_breaks(run, INV_MIGRATE_ONCE, "attempt %u was begun, and the one before had not failed",
                    op->attempt);
@@ -271,7 +293,7 @@ void sim_check_effect(struct sim_run *run, const struct sim_controller *c,
             held->excused &= ~(1u << h);
         }
     }
-    if (changes(op->kind) || op->kind == OP_SHARE) {
+    if (changes[op->kind] || op->kind == OP_SHARE) {
         held->capacity_ppm = 0;
     }
 }
@@ -313,8 +335,9 @@ static void check_share_op(struct sim_run *run, const struct sim_controller *c,
     }
     if (op->raise && !run->spec.with_downtime &&
         run->held.capacity_ppm <= (uint64_t) op->share_ppm) {
-        sim_breaks(run, INV_RAISE, "a raise to %u ppm before the routers were asked whether it is "
-                                   "borne",
+        sim_breaks(run, INV_RAISE,
+                   "a raise to %u ppm before the routers were asked whether it is "
+                   "borne",
                    op->share_ppm);
     }
 }
@@ -349,13 +372,13 @@ static void check_lane(struct sim_run *run, struct sim_controller *c, const stru
     for (unsigned i = 0; i < c->flights; i++) {
         if (c->flight[i].op.host == op->host) {
             sim_breaks(run, INV_ONE_AT_A_TIME, "%s at host %d while %s is under way",
-                       release_op_name[op->kind], op->host,
-                       release_op_name[c->flight[i].op.kind]);
+                       release_op_name[op->kind], op->host, release_op_name[c->flight[i].op.kind]);
         }
     }
-    if (op->deadline_ms == 0 || op->deadline_ms < op->wait_ms) {
-        sim_breaks(run, INV_DEADLINE, "%s has %llu ms and waits for %llu", release_op_name[op->kind],
-                   (unsigned long long) op->deadline_ms, (unsigned long long) op->wait_ms);
+    if (op->deadline_ms == 0 || op->deadline_ms < sim_waits_ms(op)) {
+        sim_breaks(run, INV_DEADLINE, "%s has %llu ms and waits for %llu",
+                   release_op_name[op->kind], (unsigned long long) op->deadline_ms,
+                   (unsigned long long) sim_waits_ms(op));
     }
 }
 
@@ -364,8 +387,8 @@ static void check_noted(struct sim_run *run, const struct sim_controller *c,
                         const struct release_op *op)
 {
     const struct release_key *key = step_of(c, op->host);
-    if (op->kind == OP_LOCK && c->token > 1) {
-        return;
+    if ((op->kind == OP_LOCK && c->token > 1) || op->kind == OP_OBSERVE) {
+        return; /* they change nothing that a note speaks of */
     }
     if (key == NULL) {
         sim_breaks(run, INV_NOTED, "%s at host %d, and no step of it is noted as running",
@@ -380,10 +403,8 @@ static void check_noted(struct sim_run *run, const struct sim_controller *c,
             return;
         }
     }
-    if (op->kind != OP_OBSERVE) {
-        sim_breaks(run, INV_NOTED, "%s at host %d while %s is noted as running",
-                   release_op_name[op->kind], op->host, release_step_name[key->kind]);
-    }
+    sim_breaks(run, INV_NOTED, "%s at host %d while %s is noted as running",
+               release_op_name[op->kind], op->host, release_step_name[key->kind]);
 }
 
 static void check_frozen(struct sim_run *run, const struct sim_controller *c,
@@ -425,11 +446,11 @@ void sim_check_do(struct sim_run *run, struct sim_controller *c, const struct re
     } else if (op->kind == OP_MIGRATE) {
         check_migrate_op(run, c, op);
     }
-    if (back && changes(op->kind) && (run->held.touched & 1u << op->host) == 0) {
+    if (back && changes[op->kind] && (run->held.touched & 1u << op->host) == 0) {
         sim_breaks(run, INV_BACK_ONLY_CHANGED, "%s at host %d, which was not changed",
                    release_op_name[op->kind], op->host);
     }
-    if (changes(op->kind)) {
+    if (changes[op->kind]) {
         run->held.touched |= 1u << op->host;
     }
 }
@@ -441,7 +462,7 @@ void sim_check_answer(struct sim_run *run, struct sim_controller *c, const struc
         c->fenced = true;
     }
     if (op->kind == OP_LOCK) {
-        c->locked = outcome == RELEASE_OK;
+        c->locked |= outcome == RELEASE_OK;
     }
     if (op->kind == OP_CAPACITY && outcome == RELEASE_OK) {
         run->held.capacity_ppm = (uint64_t) op->share_ppm + 1;

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* Data centers and batches, in each plan: what holds of the list holds of the run that follows it. */
+/* Data centers and batches, in each plan: what holds of the list holds of the run that follows it.
+ */
 void sim_check_plan(struct sim_run *run, const struct release *engine)
 {
     const struct release_plan *plan = release_plan_of(engine);
@@ -36,8 +37,10 @@ void sim_check_plan(struct sim_run *run, const struct release *engine)
             out = 0;
         }
         if (++out > run->spec.batch || of != group_dc) {
-            sim_breaks(run, INV_BATCH, "plan: group %d takes out %u hosts, the last of data "
-                                       "center %d", group, out, of);
+            sim_breaks(run, INV_BATCH,
+                       "plan: group %d takes out %u hosts, the last of data "
+                       "center %d",
+                       group, out, of);
         }
     }
 }
@@ -99,6 +102,9 @@ void sim_check_note(struct sim_run *run, struct sim_controller *c, const struct 
     if (note->status != STEP_RUNNING) {
         return;
     }
+    if (note->key.host >= 0 && note->key.kind >= STEP_LEAVE && note->key.kind != STEP_MIGRATE) {
+        held->touched |= 1u << note->key.host; /* it may have been done, for all that is known */
+    }
     if (note->key.part != PART_SHUT) {
         check_order(run, c, note);
     } else if (note->key.kind == STEP_SHUT) {
@@ -111,17 +117,32 @@ static bool halts(enum release_mode mode)
     return mode == RELEASE_HALTING || mode == RELEASE_PAUSING || mode == RELEASE_TURNING;
 }
 
+/* The hosts of the last group that was begun; bit 0 is the service, bit 1 host 0. */
+static uint32_t on_their_way(const struct release *engine)
+{
+    const struct release_plan *plan = release_plan_of(engine);
+    uint32_t hosts = 0;
+    for (size_t i = plan->len; i-- > 0;) {
+        if (release_attempt(engine, i) == 0) {
+            continue;
+        }
+        for (size_t k = 0; k < plan->len; k++) {
+            bool begun = plan->step[k].group == plan->step[i].group;
+            hosts |= begun ? 1u << (plan->step[k].key.host + 1) : 0;
+        }
+        break;
+    }
+    return hosts;
+}
+
 void sim_check_mode(struct sim_run *run, const struct sim_controller *c)
 {
-    bool now = halts(release_mode(c->engine));
     if (c->zombie) {
         return;
     }
+    bool now = halts(release_mode(c->engine));
     if (now && !run->held.halting) {
-        run->held.allowed = 0;
-        for (unsigned i = 0; i <= run->spec.hosts; i++) {
-            run->held.allowed |= c->running[i].any ? 1u << i : 0;
-        }
+        run->held.allowed = on_their_way(c->engine);
     }
     run->held.halting = now;
 }
@@ -148,8 +169,7 @@ void sim_check_command(struct sim_run *run, const struct sim_controller *c,
         }
         break;
     case EVENT_ROLLBACK:
-        if (!c->refused && is != RELEASE_TURNING &&
-            release_direction(c->engine) != RELEASE_BACK) {
+        if (!c->refused && is != RELEASE_TURNING && release_direction(c->engine) != RELEASE_BACK) {
             sim_breaks(run, INV_COMMAND, "rollback did nothing");
         }
         if (c->refused && direction == RELEASE_FORWARD && (moves || stopped) &&
@@ -206,7 +226,7 @@ static void check_copy(struct sim_run *run, unsigned h, unsigned s, const struct
         sim_breaks(run, INV_END_STATE, "host %u: slot %u has version %u and not %u", h, s,
                    copy->version, (unsigned) rest->version);
     }
-    if (wanted && run->world.host[h].fails && !copy->by_world) {
+    if (wanted && copy->fails && !copy->by_world) {
         sim_breaks(run, INV_END_STATE, "host %u still fails its check by command", h);
     }
 }

@@ -4,7 +4,8 @@
  *
  * A life takes the leases of all hosts that it reaches before it reads notes: what an older life
  * could still have written is then refused by the hosts.  A host that was not reached then has
- * notes that this life does not know, so the life cannot be gone on with later: it begins anew.
+ * notes that this life does not know, so its lock fails even if the host is there by then: the next
+ * life reads again.
  */
 #include "sim/sim.h"
 
@@ -18,15 +19,16 @@ static bool survives(struct sim_run *run)
     return !(run->faults && draw_chance(&run->draw, run->profile->killed));
 }
 
+/* Where a note lies: on the host it is about, or on all others when that one is away. */
 static unsigned hosts_of(const struct sim_run *run, const struct release_note *note, uint32_t token)
 {
-    unsigned hosts = 0;
+    unsigned all = 0;
     for (unsigned h = 0; h < run->spec.hosts; h++) {
         const struct sim_host *host = &run->world.host[h];
-        bool mine = note->host < 0 || note->host == (int) h;
-        hosts |= mine && host->reachable && host->token == token ? 1u << h : 0;
+        all |= host->reachable && host->token == token ? 1u << h : 0;
     }
-    return hosts;
+    unsigned mine = note->host < 0 ? all : all & 1u << note->host;
+    return mine != 0 ? mine : all;
 }
 
 /* What stands on a disk as running, for the check that notes come first. */
@@ -64,7 +66,7 @@ static bool write_note(struct sim_run *run, struct sim_controller *c,
         return false;
     }
     if (run->notes == SIM_NOTES) {
-        sim_breaks(run, INV_ENDS, "%u notes were written and the release has not ended", SIM_NOTES);
+        sim_breaks(run, INV_ENDS, "%d notes were written and the release has not ended", SIM_NOTES);
         return false;
     }
     log_note(run, c, note);
@@ -97,6 +99,16 @@ static void bring_up(struct sim_run *run, const struct sim_controller *c)
     }
 }
 
+bool sim_controller_knows_alone(const struct sim_run *run, unsigned machine)
+{
+    for (unsigned i = 0; i < run->notes; i++) {
+        if (run->where[i] == MACHINE_BIT(machine)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool begin_op(struct sim_run *run, struct sim_controller *c, const struct release_op *op)
 {
     if (!survives(run)) {
@@ -105,7 +117,7 @@ static bool begin_op(struct sim_run *run, struct sim_controller *c, const struct
     sim_log(run, LOG_DO, c->token)->op = *op;
     sim_check_do(run, c, op);
     if (c->flights == SIM_FLIGHTS) {
-        sim_breaks(run, INV_ONE_AT_A_TIME, "%u operations are under way at once", SIM_FLIGHTS);
+        sim_breaks(run, INV_ONE_AT_A_TIME, "%d operations are under way at once", SIM_FLIGHTS);
         return false;
     }
     struct sim_flight *flight = &c->flight[c->flights++];
@@ -217,6 +229,10 @@ void sim_controller_answer(struct sim_run *run, struct sim_controller *c, unsign
     c->flight[flight] = c->flight[--c->flights];
     struct release_event event = {.kind = EVENT_DONE, .op = ended.op.id};
     event.outcome = end_op(run, c, &ended, &event.instance);
+    if (ended.op.kind == OP_LOCK && c->missed && event.outcome == RELEASE_OK) {
+        event.outcome =
+            RELEASE_AWAY; /* what lies on that host may have changed what is to be done */
+    }
     sim_coverage.op[ended.op.kind][event.outcome]++;
     sim_check_answer(run, c, &ended.op, event.outcome);
     if (ended.op.kind == OP_LOCK && event.outcome == RELEASE_OK) {

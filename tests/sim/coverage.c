@@ -5,8 +5,8 @@
 
 struct sim_coverage sim_coverage;
 
-static const char *const mode_name[RELEASE_MODES] = {
-    "running", "pausing", "paused", "held", "halting", "halted", "turning", "ended"};
+static const char *const mode_name[RELEASE_MODES] = {"running", "pausing", "paused",  "held",
+                                                     "halting", "halted",  "turning", "ended"};
 static const char *const direction_name[] = {"forward", "back"};
 static const char *const event_name[EVENT_KINDS] = {"begin",  "resumed", "answer",  "pause",
                                                     "resume", "promote", "rollback"};

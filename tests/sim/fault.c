@@ -101,27 +101,12 @@ static void draw_happening(struct sim_run *run, const struct release_op *op, uin
 }
 
 /* Outcomes of its own that an operation may have. */
-static bool can_be_refused(enum release_op_kind kind)
-{
-    switch (kind) {
-    case OP_PREFLIGHT:
-    case OP_ROOM:
-    case OP_PULL:
-    case OP_KEEP_UP:
-    case OP_QUIET:
-    case OP_CONNECT:
-    case OP_START:
-    case OP_TEST:
-    case OP_READY:
-    case OP_SOAK:
-    case OP_HOOK:
-    case OP_CAPACITY:
-    case OP_VERIFY:
-        return true;
-    default:
-        return false;
-    }
-}
+static const bool can_be_refused[OP_KINDS] = {
+    [OP_PREFLIGHT] = true, [OP_ROOM] = true,    [OP_PULL] = true,  [OP_KEEP_UP] = true,
+    [OP_QUIET] = true,     [OP_CONNECT] = true, [OP_START] = true, [OP_TEST] = true,
+    [OP_READY] = true,     [OP_SOAK] = true,    [OP_HOOK] = true,  [OP_CAPACITY] = true,
+    [OP_VERIFY] = true,
+};
 
 static enum sim_fate draw_fate(struct sim_run *run, const struct release_op *op)
 {
@@ -131,7 +116,7 @@ static enum sim_fate draw_fate(struct sim_run *run, const struct release_op *op)
                                               FATE_LATE_DONE};
         return fates[draw_below(d, 4)];
     }
-    if (can_be_refused(op->kind) && draw_chance(d, run->profile->refused)) {
+    if (can_be_refused[op->kind] && draw_chance(d, run->profile->refused)) {
         return op->kind == OP_TEST && draw_chance(d, 300000) ? FATE_NOTHING : FATE_REFUSED;
     }
     if ((op->kind == OP_DWELL || op->kind == OP_SOAK) && draw_chance(d, run->profile->verdict)) {
@@ -140,11 +125,17 @@ static enum sim_fate draw_fate(struct sim_run *run, const struct release_op *op)
     return FATE_NORMAL;
 }
 
+uint64_t sim_waits_ms(const struct release_op *op)
+{
+    bool waits = op->kind == OP_WAIT || op->kind == OP_SOAK || op->kind == OP_DWELL;
+    return waits ? op->wait_ms : 0;
+}
+
 void sim_fault_op(struct sim_run *run, struct sim_flight *flight)
 {
     const struct release_op *op = &flight->op;
     struct draw *d = &run->draw;
-    uint64_t takes_ms = op->wait_ms + draw_between(d, 1, 2000);
+    uint64_t takes_ms = sim_waits_ms(op) + draw_between(d, 1, 2000);
     flight->fate = run->faults ? draw_fate(run, op) : FATE_NORMAL;
     flight->routers = (uint8_t) draw_below(d, 8);
     if (flight->fate == FATE_LATE_DONE || flight->fate == FATE_LATE_UNDONE) {

@@ -4,8 +4,8 @@
 #include <string.h>
 
 static const char *const event_name[EVENT_KINDS] = {
-    [EVENT_BEGIN] = "begin",   [EVENT_RESUMED] = "resumed", [EVENT_DONE] = "answer",
-    [EVENT_PAUSE] = "pause",   [EVENT_RESUME] = "resume",   [EVENT_PROMOTE] = "promote",
+    [EVENT_BEGIN] = "begin",       [EVENT_RESUMED] = "resumed", [EVENT_DONE] = "answer",
+    [EVENT_PAUSE] = "pause",       [EVENT_RESUME] = "resume",   [EVENT_PROMOTE] = "promote",
     [EVENT_ROLLBACK] = "rollback",
 };
 
@@ -115,31 +115,34 @@ static void print_world(const struct sim_run *run, FILE *to)
     }
     for (unsigned h = 0; h < w->spec->hosts; h++) {
         const struct sim_host *host = &w->host[h];
-        fprintf(to, "host %u dc %u%s weight %u lease %u%s%s:", h, w->spec->host[h].dc,
+        fprintf(to, "host %u dc %u%s weight %u lease %u%s:", h, w->spec->host[h].dc,
                 w->spec->host[h].pool ? " pool" : "", w->spec->host[h].weight, host->token,
-                host->reachable ? "" : " CUT OFF", host->fails ? " fails by command" : "");
+                host->reachable ? "" : " CUT OFF");
         for (unsigned s = 0; s < RELEASE_SLOTS; s++) {
             const struct sim_copy *copy = &host->copy[s];
-            fprintf(to, " [%c v%u #%llu%s%s%s]", 'a' + (int) s, copy->version,
+            fprintf(to, " [%c v%u #%llu%s%s%s%s]", 'a' + (int) s, copy->version,
                     (unsigned long long) copy->instance, copy->up ? " up" : "",
-                    copy->tested ? " tested" : "", copy->by_world ? " by world" : "");
+                    copy->tested ? " tested" : "", copy->by_world ? " by world" : "",
+                    copy->fails ? " fails" : "");
         }
         fputc('\n', to);
     }
 }
 
-void sim_log_print(const struct sim_run *run, FILE *to)
+void sim_log_print(const struct sim_run *run, unsigned lines, FILE *to)
 {
     const struct release_spec *spec = &run->spec;
-    fprintf(to, "spec: %s, %s, %u hosts, %u data centers, batch %u, keep up %u ppm and %u, stages %u, "
-                "beside %u%s%s%s, share %u\n",
+    fprintf(to,
+            "spec: %s, %s, %u hosts, %u data centers, batch %u, keep up %u ppm and %u, stages %u, "
+            "beside %u%s%s%s, share %u\n",
             spec->strategy == RELEASE_ROLLING ? "rolling" : "canary",
             spec->swap == RELEASE_IN_PLACE ? "in place" : "beside", spec->hosts, spec->dcs,
             spec->batch, spec->keep_up_total_ppm, spec->keep_up_per_dc, spec->stages,
             spec->beside_per_dc, spec->grow ? " grow" : "", spec->hold_at_end ? " hold" : "",
             spec->retire_to_stable ? " to stable" : "", run->basis.share_ppm);
     print_world(run, to);
-    unsigned from = run->logged > SIM_LOG ? run->logged - SIM_LOG : 0;
+    lines = lines < SIM_LOG ? lines : SIM_LOG;
+    unsigned from = run->logged > lines ? run->logged - lines : 0;
     for (unsigned i = from; i < run->logged; i++) {
         print_entry(&run->log[i % SIM_LOG], to);
     }

@@ -33,7 +33,7 @@ static unsigned next_router(const struct doing *d, unsigned r)
     return r;
 }
 
-#define EACH_ROUTER(d, r)                                                                          \
+#define EACH_ROUTER(d, r) \
     for (unsigned r = next_router((d), 0); r < (d)->w->routers; r = next_router((d), r + 1))
 
 /* Copies that a router sends visitors to: it has them ready and their check passes. */
@@ -41,7 +41,9 @@ static sim_set passing(const struct sim_world *w, const struct sim_router *route
 {
     sim_set fails = 0;
     for (unsigned h = 0; h < w->spec->hosts; h++) {
-        fails |= w->host[h].fails ? sim_bit((int) h, 0) | sim_bit((int) h, 1) : 0;
+        for (unsigned s = 0; s < RELEASE_SLOTS; s++) {
+            fails |= w->host[h].copy[s].fails ? sim_bit((int) h, s) : 0;
+        }
     }
     return router->now.ready & sim_up(w) & ~fails;
 }
@@ -70,7 +72,8 @@ static enum release_outcome do_pull(struct doing *d)
 /* Whether at each router every track has what it needs, without the copies that are to go. */
 static bool enough(const struct doing *d, sim_set gone)
 {
-    EACH_ROUTER (d, r) {
+    EACH_ROUTER(d, r)
+    {
         const struct sim_router *router = &d->w->router[r];
         sim_set rest = passing(d->w, router) & ~gone, canary = rest & router->now.canary;
         if (sim_weight(d->w, rest & ~canary) < d->op->need[RELEASE_STABLE] ||
@@ -102,7 +105,8 @@ static enum release_outcome do_drain(struct doing *d)
 {
     sim_set bit = sim_op_bit(d->op);
     d->w->meant.ready &= ~bit;
-    EACH_ROUTER (d, r) {
+    EACH_ROUTER(d, r)
+    {
         d->w->router[r].now.ready &= ~bit;
         d->w->router[r].lost &= ~bit;
     }
@@ -111,13 +115,13 @@ static enum release_outcome do_drain(struct doing *d)
 
 static enum release_outcome do_fail(struct doing *d)
 {
-    d->w->host[d->op->host].fails = d->w->spec->has_proxy;
+    copy_of(d)->fails = d->w->spec->has_proxy;
     return RELEASE_OK;
 }
 
 static enum release_outcome do_pass(struct doing *d)
 {
-    d->w->host[d->op->host].fails = false;
+    copy_of(d)->fails = false;
     return RELEASE_OK;
 }
 
@@ -126,7 +130,8 @@ static enum release_outcome do_quiet(struct doing *d)
     if (!all_routers(d)) {
         return RELEASE_AWAY;
     }
-    EACH_ROUTER (d, r) {
+    EACH_ROUTER(d, r)
+    {
         if ((d->w->router[r].now.ready & sim_op_bit(d->op)) != 0) {
             return RELEASE_FAILED;
         }
@@ -155,10 +160,13 @@ static enum release_outcome do_start(struct doing *d)
         return RELEASE_FAILED;
     }
     if (copy->version != d->op->version || !copy->up) {
-        *copy = (struct sim_copy){
-            .version = (uint8_t) d->op->version, .up = true, .instance = ++d->w->instances};
+        *copy = (struct sim_copy){.version = (uint8_t) d->op->version,
+                                  .up = true,
+                                  .instance = ++d->w->instances,
+                                  .fails = copy->fails};
     }
     d->instance = copy->instance;
+    copy->by_world = copy->by_world && d->w->spec->has_tests; /* until it is tested */
     if (d->op->version == RELEASE_NEW && host->loops) {
         copy->up = false;
         return RELEASE_FAILED;
@@ -173,6 +181,7 @@ static enum release_outcome do_test(struct doing *d)
         return RELEASE_FAILED;
     }
     copy->tested = true;
+    copy->by_world = false;
     return RELEASE_OK;
 }
 
@@ -183,7 +192,8 @@ static enum release_outcome do_ready(struct doing *d)
     if (!copy->up || (d->op->instance != 0 && copy->instance != d->op->instance)) {
         return RELEASE_FAILED;
     }
-    EACH_ROUTER (d, r) {
+    EACH_ROUTER(d, r)
+    {
         struct sim_router *router = &d->w->router[r];
         if ((router->now.peers & bit) == 0) {
             return RELEASE_FAILED;
@@ -193,7 +203,7 @@ static enum release_outcome do_ready(struct doing *d)
         router->now.canary |= d->op->track == RELEASE_CANARY ? bit : 0;
         router->lost &= ~bit;
     }
-    if (d->w->host[d->op->host].fails) {
+    if (copy->fails) {
         return RELEASE_LATE;
     }
     if (!all_routers(d)) {
@@ -219,7 +229,8 @@ static enum release_outcome do_add(struct doing *d)
         d->w->meant.ready &= ~bit;
         set_track(&d->w->meant, bit, d->op->track);
     }
-    EACH_ROUTER (d, r) {
+    EACH_ROUTER(d, r)
+    {
         struct sim_router *router = &d->w->router[r];
         if ((router->now.peers & bit) == 0) {
             router->now.peers |= bit;
@@ -237,7 +248,8 @@ static enum release_outcome do_remove(struct doing *d)
     d->w->meant.peers &= ~bit;
     d->w->meant.ready &= ~bit;
     d->w->meant.canary &= ~bit;
-    EACH_ROUTER (d, r) {
+    EACH_ROUTER(d, r)
+    {
         struct sim_router *router = &d->w->router[r];
         router->now.peers &= ~bit;
         router->now.ready &= ~bit;
@@ -250,7 +262,8 @@ static enum release_outcome do_remove(struct doing *d)
 static enum release_outcome do_track(struct doing *d)
 {
     sim_set bit = sim_op_bit(d->op);
-    EACH_ROUTER (d, r) {
+    EACH_ROUTER(d, r)
+    {
         if ((d->w->router[r].now.peers & bit) == 0) {
             return RELEASE_FAILED;
         }
@@ -335,7 +348,8 @@ static enum release_outcome do_share(struct doing *d)
             return RELEASE_AWAY;
         }
     }
-    EACH_ROUTER (d, r) {
+    EACH_ROUTER(d, r)
+    {
         d->w->router[r].now.share_ppm = d->op->share_ppm;
         d->w->router[r].share_lost = false;
     }
@@ -348,7 +362,8 @@ static enum release_outcome do_verify(struct doing *d)
     if (!all_routers(d)) {
         return RELEASE_AWAY;
     }
-    EACH_ROUTER (d, r) {
+    EACH_ROUTER(d, r)
+    {
         if (d->w->router[r].now.share_ppm != d->op->share_ppm) {
             return RELEASE_FAILED;
         }
@@ -370,10 +385,10 @@ static const struct {
     [OP_ADD] = {do_add, false},          [OP_REMOVE] = {do_remove, false},
     [OP_TRACK] = {do_track, false},      [OP_SOAK] = {do_soak, true},
     [OP_WAIT] = {do_nothing, false},     [OP_OBSERVE] = {do_observe, true},
-    [OP_LOCK] = {do_lock, false},
-    [OP_HOOK] = {do_nothing, false},     [OP_MIGRATE] = {do_migrate, false},
-    [OP_CAPACITY] = {do_capacity, false}, [OP_SHARE] = {do_share, false},
-    [OP_VERIFY] = {do_verify, false},    [OP_DWELL] = {do_nothing, false},
+    [OP_LOCK] = {do_lock, false},        [OP_HOOK] = {do_nothing, false},
+    [OP_MIGRATE] = {do_migrate, false},  [OP_CAPACITY] = {do_capacity, false},
+    [OP_SHARE] = {do_share, false},      [OP_VERIFY] = {do_verify, false},
+    [OP_DWELL] = {do_nothing, false},
 };
 
 /* Whether somebody else has the lease of the host, or of any host when it is about the service. */

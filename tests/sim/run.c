@@ -48,17 +48,29 @@ static void next_life(struct sim_run *run)
 {
     unsigned here = run->machine;
     bool elsewhere = draw_chance(&run->draw, 500000);
+    /* What could be written on no host, only this machine can go on with. */
+    elsewhere = elsewhere && !sim_controller_knows_alone(run, here);
     unsigned machine = elsewhere ? draw_below(&run->draw, SIM_MACHINES) : here;
-    bool own_only = machine == here && draw_chance(&run->draw, 500000);
+    /* Its own journal is enough for a machine that missed nothing when it was last read. */
+    bool own_only = machine == here && !run->missed && draw_chance(&run->draw, 500000);
     release_free(run->lead.engine);
     run->lead.engine = NULL;
+    run->mended = false; /* until it is told to go on again */
+    run->held.halting = false;
     if (machine == here) {
         sim_coverage.resumed++;
     } else {
         sim_coverage.taken_over++;
     }
     (void) sim_controller_begin(run, &run->lead, machine, own_only);
+    if (run->lead.fresh && machine != here) {
+        /* No host could be read, so that machine knows of no release. */
+        release_free(run->lead.engine);
+        machine = here;
+        (void) sim_controller_begin(run, &run->lead, machine, false);
+    }
     run->machine = machine;
+    run->missed = own_only ? run->missed : run->lead.missed;
     if (run->lead.fresh) {
         begin_event(run, EVENT_BEGIN);
     } else {
@@ -85,19 +97,21 @@ static void command(struct sim_run *run, struct release_event event)
     enum release_mode was = release_mode(c->engine);
     enum release_direction direction = release_direction(c->engine);
     run->forced |= event.kind == EVENT_ROLLBACK && event.force;
+    bool was_ended = c->ended;
     c->ended = false;
     if (!sim_controller_step(run, c, &event)) {
         sim_controller_dies(run, c);
         return;
     }
     sim_check_command(run, c, &event, was, direction);
-    /* A refusal ends nothing and begins nothing. */
-    c->ended |= c->refused && (was == RELEASE_PAUSED || was == RELEASE_HELD ||
-                               was == RELEASE_HALTED || was == RELEASE_ENDED);
+    c->ended |= was_ended && c->refused;
 }
 
 static void random_command(struct sim_run *run)
 {
+    if (run->lead.ended && (run->lead.fenced || !run->lead.locked)) {
+        return; /* nobody is there to hear it */
+    }
     static const enum release_event_kind kinds[] = {EVENT_PAUSE, EVENT_RESUME, EVENT_PROMOTE,
                                                     EVENT_ROLLBACK};
     struct release_event event = {.kind = kinds[draw_below(&run->draw, 4)]};
@@ -109,7 +123,9 @@ static void random_command(struct sim_run *run)
 static void tell(struct sim_run *run, struct release_event *event)
 {
     struct sim_migration *m = &run->world.migration;
-    if (m->state != MIGRATE_LOST || (run->faults && draw_chance(&run->draw, 100000))) {
+    enum release_outcome outcome = RELEASE_OK;
+    bool asked = release_culprit(run->lead.engine, &outcome) >= 0 && outcome == RELEASE_UNKNOWN;
+    if (!asked || m->state != MIGRATE_LOST || (run->faults && draw_chance(&run->draw, 100000))) {
         event->tell = m->state == MIGRATE_DONE ? TELL_DONE : TELL_NOTHING;
         return;
     }
@@ -134,7 +150,8 @@ static void go_on(struct sim_run *run)
     }
     command(run, event);
     if (c->engine != NULL && c->refused) {
-        /* Back over a barrier is refused, and so is to go on without saying how a migration ended. */
+        /* Back over a barrier is refused, and so is to go on without saying how a migration ended.
+         */
         run->wants_back = false;
     }
 }
@@ -153,6 +170,11 @@ static void check_mended(struct sim_run *run, enum release_mode mode)
     if (run->mended && mode != RELEASE_HELD) {
         enum release_outcome outcome = RELEASE_OK;
         int step = release_culprit(run->lead.engine, &outcome);
+        /* How a migration ended before the mend may be told only now. */
+        if (step >= 0 && run->late++ < 2 &&
+            release_plan_of(run->lead.engine)->step[step].key.kind == STEP_MIGRATE) {
+            return;
+        }
         const struct release_key *key =
             step < 0 ? NULL : &release_plan_of(run->lead.engine)->step[step].key;
         sim_breaks(run, INV_MENDED, "all is mended, and the release is %s: %s at host %d: %s",
@@ -172,13 +194,15 @@ static bool next_cycle(struct sim_run *run)
         sim_check_end(run, c);
         return false;
     }
-    if (!lost || !run->faults) {
+    if (!lost) {
         check_mended(run, mode);
+    }
+    if (run->cycles++ > 50) {
+        sim_breaks(run, INV_ENDS, "stopped %d times, and is not at its end", 50);
     }
     if (run->failed) {
         return false;
     }
-    run->cycles++;
     run->world.now_ms += draw_below(&run->draw, 3600000);
     if (run->faults && (run->cycles >= CYCLES_MAX || draw_chance(&run->draw, 300000))) {
         mend(run);
@@ -188,8 +212,8 @@ static bool next_cycle(struct sim_run *run)
         /* A life of a stopped release only takes the leases; what to do is said next. */
         return true;
     }
-    run->mended = !run->faults;
     go_on(run);
+    run->mended = !run->faults && !c->refused;
     return true;
 }
 
@@ -228,7 +252,7 @@ static void advance(struct sim_run *run)
 static bool too_long(struct sim_run *run)
 {
     if (run->events > EVENTS_MAX) {
-        sim_breaks(run, INV_ENDS, "not at an end after %u events", EVENTS_MAX);
+        sim_breaks(run, INV_ENDS, "not at an end after %d events", EVENTS_MAX);
     } else if (run->world.now_ms > TIME_MAX) {
         sim_breaks(run, INV_ENDS, "not at an end after 60 days");
     }
@@ -266,6 +290,25 @@ static void loop(struct sim_run *run)
     }
 }
 
+/* Draws until a release can be begun: many drawn fleets are too small for their rules. */
+static bool begin_release(struct sim_run *run)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        sim_draw_spec(&run->draw, &run->spec, &run->basis);
+        unsigned routers = draw_between(&run->draw, 1, SIM_ROUTERS);
+        sim_world_begin(&run->world, &run->spec, &run->basis, routers);
+        run->lives = 0;
+        if (sim_controller_begin(run, &run->lead, 0, true)) {
+            break;
+        }
+        sim_coverage.refused++;
+    }
+    for (unsigned h = 0; h < run->spec.hosts; h++) {
+        run->held.joined |= run->basis.host[h].serves ? 1u << h : 0;
+    }
+    return run->lead.engine != NULL;
+}
+
 enum sim_ended sim_run(struct sim_run *run, const struct sim_profile *profile, uint64_t seed)
 {
     struct draw draw = {seed};
@@ -274,22 +317,15 @@ enum sim_ended sim_run(struct sim_run *run, const struct sim_profile *profile, u
     run->profile = profile;
     run->events = run->cycles = run->notes = run->logged = 0;
     run->lives = 0;
-    run->machine = 0;
-    run->failed = run->forced = run->mended = false;
+    run->machine = run->late = 0;
+    run->failed = run->forced = run->mended = run->missed = false;
     run->faults = run->profile->interrupted > 0;
     run->wants_back = draw_chance(&run->draw, 300000);
     memset(&run->held, 0, sizeof(run->held));
     memset(&run->lead, 0, sizeof(run->lead));
     memset(&run->zombie, 0, sizeof(run->zombie));
-    sim_draw_spec(&run->draw, &run->spec, &run->basis);
-    unsigned routers = draw_between(&run->draw, 1, SIM_ROUTERS);
-    sim_world_begin(&run->world, &run->spec, &run->basis, routers, draw_next(&draw));
-    for (unsigned h = 0; h < run->spec.hosts; h++) {
-        run->held.joined |= run->basis.host[h].serves ? 1u << h : 0;
-    }
     sim_coverage.runs++;
-    if (!sim_controller_begin(run, &run->lead, 0, true)) {
-        sim_coverage.refused++;
+    if (!begin_release(run)) {
         return SIM_REFUSED;
     }
     if (run->faults) {

@@ -2,27 +2,28 @@
  * Releases in a simulated world, with faults drawn from a seed; see sim.h.
  *
  * usage: sim [--runs N] [--seed S] [--profile quiet|faults|storm|all] [--coverage] [--each]
- *        run i of seed S is the only run of seed S + i: a failure says how it is replayed
+ * [--lines N] run i of seed S is the only run of seed S + i: a failure says how it is replayed
  */
 #include "sim/sim.h"
+#include "base/num.h"
 
 #include "base/mem.h"
+#include "base/num.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct options {
-    uint64_t runs, seed;
+    uint64_t runs, seed, lines;
     const struct sim_profile *profile; /* NULL: one after the other */
     bool coverage, each;
 };
 
 static uint64_t number(const char *text)
 {
-    char *end;
-    unsigned long long value = strtoull(text, &end, 0);
-    if (*text == '\0' || *end != '\0') {
+    uint64_t value;
+    if (num_u64(str_of(text), 0, UINT64_MAX, &value) < 0) {
         fprintf(stderr, "sim: \"%s\" is not a number\n", text);
         exit(2);
     }
@@ -31,16 +32,21 @@ static uint64_t number(const char *text)
 
 static struct options parse(int argc, char **argv)
 {
-    static const struct option known[] = {
-        {"runs", required_argument, NULL, 'n'},    {"seed", required_argument, NULL, 's'},
-        {"profile", required_argument, NULL, 'p'}, {"coverage", no_argument, NULL, 'c'},
-        {"each", no_argument, NULL, 'e'},          {NULL, 0, NULL, 0}};
-    struct options o = {.runs = 1000, .seed = 1};
+    static const struct option known[] = {{"runs", required_argument, NULL, 'n'},
+                                          {"seed", required_argument, NULL, 's'},
+                                          {"profile", required_argument, NULL, 'p'},
+                                          {"coverage", no_argument, NULL, 'c'},
+                                          {"each", no_argument, NULL, 'e'},
+                                          {"lines", required_argument, NULL, 'l'},
+                                          {NULL, 0, NULL, 0}};
+    struct options o = {.runs = 1000, .seed = 1, .lines = 40};
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (option == 'n') {
             o.runs = number(optarg);
         } else if (option == 's') {
             o.seed = number(optarg);
+        } else if (option == 'l') {
+            o.lines = number(optarg);
         } else if (option == 'c') {
             o.coverage = true;
         } else if (option == 'e') {
@@ -51,7 +57,7 @@ static struct options parse(int argc, char **argv)
             continue;
         } else {
             fprintf(stderr, "usage: sim [--runs N] [--seed S] [--profile quiet|faults|storm|all] "
-                            "[--coverage] [--each]\n");
+                            "[--coverage] [--each] [--lines N]\n");
             exit(2);
         }
     }
@@ -67,8 +73,7 @@ static void report(const struct sim_run *run)
 int main(int argc, char **argv)
 {
     struct options o = parse(argc, argv);
-    struct sim_run *run = mem_alloc(sizeof(*run));
-    memset(run, 0, sizeof(*run));
+    struct sim_run *run = mem_zalloc(sizeof(*run));
     uint64_t failed = 0, by[INVARIANTS] = {0};
     for (uint64_t i = 0; i < o.runs; i++) {
         /* Which profile a seed has depends on the seed alone. */
@@ -84,7 +89,7 @@ int main(int argc, char **argv)
             continue;
         }
         report(run);
-        sim_log_print(run, stdout);
+        sim_log_print(run, (unsigned) o.lines, stdout);
         printf("again: sim --runs 1 --seed %llu --profile %s\n", (unsigned long long) run->seed,
                run->profile->name);
         break;

@@ -10,7 +10,7 @@
 
 #define SIM_NOTES    8192
 #define SIM_FLIGHTS  32
-#define SIM_LOG      40
+#define SIM_LOG      1024
 #define SIM_MACHINES 4
 
 /* What has to hold, each held by a function of its own; the mutation run names the one that found
@@ -47,14 +47,14 @@ extern const char *const sim_invariant_name[INVARIANTS];
 
 struct sim_profile {
     const char *name;
-    uint32_t interrupted;  /* per operation, ppm: ssh dies, hangs */
-    uint32_t refused;      /* per operation: a no for its own reasons */
-    uint32_t happens;      /* per operation: something happens meanwhile */
-    uint32_t broken_host;  /* per host: no image, full disk, loops, tests that fail */
-    uint32_t killed;       /* per write or action of the controller */
-    uint32_t commanded;    /* per event */
-    uint32_t verdict;      /* per dwell: exceeded, no data */
-    uint32_t frozen;       /* per event: the controller is stopped and another takes over */
+    uint32_t interrupted; /* per operation, ppm: ssh dies, hangs */
+    uint32_t refused;     /* per operation: a no for its own reasons */
+    uint32_t happens;     /* per operation: something happens meanwhile */
+    uint32_t broken_host; /* per host: no image, full disk, loops, tests that fail */
+    uint32_t killed;      /* per write or action of the controller */
+    uint32_t commanded;   /* per event */
+    uint32_t verdict;     /* per dwell: exceeded, no data */
+    uint32_t frozen;      /* per event: the controller is stopped and another takes over */
 };
 extern const struct sim_profile sim_profiles[];
 const struct sim_profile *sim_profile_find(const char *name);
@@ -104,7 +104,16 @@ struct sim_controller {
     } running[SIM_HOSTS + 1]; /* steps that stand on the disk as running; [0]: the service's */
 };
 
-enum sim_logged { LOG_EVENT, LOG_NOTE, LOG_DO, LOG_CANCEL, LOG_REFUSE, LOG_END, LOG_HAPPENS, LOG_LIFE };
+enum sim_logged {
+    LOG_EVENT,
+    LOG_NOTE,
+    LOG_DO,
+    LOG_CANCEL,
+    LOG_REFUSE,
+    LOG_END,
+    LOG_HAPPENS,
+    LOG_LIFE
+};
 
 struct sim_entry {
     uint64_t at_ms;
@@ -155,7 +164,8 @@ struct sim_run {
     bool forced;     /* a rollback over the barrier */
     bool mended;     /* and told to go on since */
     bool wants_back; /* what is said next when it stops */
-    unsigned machine;
+    bool missed;     /* notes of some host by the last life that read them */
+    unsigned machine, late;
     unsigned events, cycles;
     uint32_t lives;
     /* All that was ever written: note[i] lies where a bit says, hosts 0.., machines from bit 8. */
@@ -192,7 +202,11 @@ void sim_controller_dies(struct sim_run *run, struct sim_controller *c);
 bool sim_controller_begin(struct sim_run *run, struct sim_controller *c, unsigned machine,
                           bool own_only);
 
+/* Whether some note lies on no host, but on this machine. */
+bool sim_controller_knows_alone(const struct sim_run *run, unsigned machine);
+
 /* fault.c */
+uint64_t sim_waits_ms(const struct release_op *op);
 void sim_fault_host(struct sim_run *run);
 void sim_fault_op(struct sim_run *run, struct sim_flight *flight);
 
@@ -206,8 +220,7 @@ void sim_check_see(const struct sim_run *run, struct sim_seen *ret);
 void sim_check_effect(struct sim_run *run, const struct sim_controller *c,
                       const struct release_op *op, const struct sim_seen *before);
 void sim_check_do(struct sim_run *run, struct sim_controller *c, const struct release_op *op);
-void sim_check_note(struct sim_run *run, struct sim_controller *c,
-                    const struct release_note *note);
+void sim_check_note(struct sim_run *run, struct sim_controller *c, const struct release_note *note);
 void sim_check_answer(struct sim_run *run, struct sim_controller *c, const struct release_op *op,
                       enum release_outcome outcome);
 void sim_check_world(struct sim_run *run);
@@ -221,7 +234,8 @@ void sim_check_end(struct sim_run *run, const struct sim_controller *c);
 
 /* log.c */
 struct sim_entry *sim_log(struct sim_run *run, enum sim_logged what, uint32_t token);
-void sim_log_print(const struct sim_run *run, FILE *to);
+/* The last `lines` of them, and the world. */
+void sim_log_print(const struct sim_run *run, unsigned lines, FILE *to);
 
 /* coverage.c */
 struct sim_coverage {

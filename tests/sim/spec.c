@@ -3,14 +3,13 @@
 
 #include <string.h>
 
-static const uint8_t order_default[] = {STEP_PREFLIGHT, STEP_ROOM,    STEP_PULL,  STEP_LEAVE,
-                                        STEP_STOP,      STEP_PROXY,   STEP_CONNECT,
-                                        STEP_START,     STEP_TEST,    STEP_JOIN,  STEP_SOAK};
+static const uint8_t order_default[] = {STEP_PREFLIGHT, STEP_ROOM,  STEP_PULL,    STEP_LEAVE,
+                                        STEP_STOP,      STEP_PROXY, STEP_CONNECT, STEP_START,
+                                        STEP_TEST,      STEP_JOIN,  STEP_SOAK};
 /* As a cloud service wants it whose files may only be changed when nobody uses them. */
-static const uint8_t order_leave_first[] = {STEP_PREFLIGHT, STEP_LEAVE,   STEP_ROOM,
-                                            STEP_PULL,      STEP_STOP,    STEP_PROXY,
-                                            STEP_CONNECT,   STEP_START,   STEP_TEST,
-                                            STEP_JOIN,      STEP_SOAK};
+static const uint8_t order_leave_first[] = {STEP_PREFLIGHT, STEP_LEAVE, STEP_ROOM,    STEP_PULL,
+                                            STEP_STOP,      STEP_PROXY, STEP_CONNECT, STEP_START,
+                                            STEP_TEST,      STEP_JOIN,  STEP_SOAK};
 
 static void draw_hosts(struct draw *d, struct release_spec *spec)
 {
@@ -73,8 +72,8 @@ static void draw_stages(struct draw *d, struct release_spec *spec)
     }
     for (unsigned i = 0; i < sizeof(share) / sizeof(share[0]); i++) {
         if (draw_chance(d, 250000)) {
-            spec->stage[n++] = (struct release_stage){
-                .share_ppm = share[i], .dwell_ms = draw_below(d, 2) * 600000};
+            spec->stage[n++] = (struct release_stage){.share_ppm = share[i],
+                                                      .dwell_ms = draw_below(d, 2) * 600000};
         }
     }
     spec->stage[n++] = (struct release_stage){.share_ppm = 1000000, .dwell_ms = 600000};
@@ -98,7 +97,7 @@ static void draw_canary(struct draw *d, struct release_spec *spec)
         pool += spec->host[h].pool;
     }
     spec->host[0].pool |= pool == 0;
-    bool spares = draw_chance(d, 500000);
+    bool spares = pool < spec->hosts && spec->hosts > 1 && draw_chance(d, 500000);
     for (unsigned h = 0; h < spec->hosts; h++) {
         if (spec->host[h].pool && spares) {
             spec->host[h].track = RELEASE_CANARY;
@@ -106,8 +105,7 @@ static void draw_canary(struct draw *d, struct release_spec *spec)
     }
 }
 
-static void draw_basis(struct draw *d, const struct release_spec *spec,
-                       struct release_basis *basis)
+static void draw_basis(struct draw *d, const struct release_spec *spec, struct release_basis *basis)
 {
     for (unsigned h = 0; h < spec->hosts; h++) {
         basis->host[h].slot = spec->swap == RELEASE_BESIDE ? draw_below(d, 2) : RELEASE_SLOT_A;

@@ -19,14 +19,15 @@ const char *const sim_happening_name[HAPPENINGS] = {
     [HAPPENS_LEASE_FREE] = "lease is free",
 };
 
-#define EACH_COPY(w, h, s)                                                                         \
-    for (unsigned h = 0; h < (w)->spec->hosts; h++)                                                \
+#define EACH_COPY(w, h, s)                          \
+    for (unsigned h = 0; h < (w)->spec->hosts; h++) \
         for (unsigned s = 0; s < RELEASE_SLOTS; s++)
 
 sim_set sim_up(const struct sim_world *w)
 {
     sim_set set = 0;
-    EACH_COPY (w, h, s) {
+    EACH_COPY(w, h, s)
+    {
         set |= w->host[h].copy[s].up ? sim_bit((int) h, s) : 0;
     }
     return set;
@@ -35,7 +36,8 @@ sim_set sim_up(const struct sim_world *w)
 sim_set sim_tested(const struct sim_world *w)
 {
     sim_set set = 0;
-    EACH_COPY (w, h, s) {
+    EACH_COPY(w, h, s)
+    {
         set |= w->host[h].copy[s].tested ? sim_bit((int) h, s) : 0;
     }
     return set;
@@ -44,7 +46,8 @@ sim_set sim_tested(const struct sim_world *w)
 sim_set sim_by_world(const struct sim_world *w)
 {
     sim_set set = 0;
-    EACH_COPY (w, h, s) {
+    EACH_COPY(w, h, s)
+    {
         set |= w->host[h].copy[s].by_world ? sim_bit((int) h, s) : 0;
     }
     return set;
@@ -70,12 +73,11 @@ uint64_t sim_weight(const struct sim_world *w, sim_set copies)
 }
 
 void sim_world_begin(struct sim_world *w, const struct release_spec *spec,
-                     const struct release_basis *basis, unsigned routers, uint64_t seed)
+                     const struct release_basis *basis, unsigned routers)
 {
     memset(w, 0, sizeof(*w));
     w->spec = spec;
     w->basis = basis;
-    w->draw.state = seed;
     w->now_ms = 1;
     w->routers = routers;
     for (unsigned h = 0; h < spec->hosts; h++) {
@@ -95,8 +97,7 @@ void sim_world_begin(struct sim_world *w, const struct release_spec *spec,
     w->meant = w->base;
     w->meant.share_ppm = basis->share_ppm;
     for (unsigned r = 0; r < routers; r++) {
-        w->router[r] =
-            (struct sim_router){.now = w->meant, .old = w->meant, .reachable = true};
+        w->router[r] = (struct sim_router){.now = w->meant, .old = w->meant, .reachable = true};
     }
 }
 
@@ -110,9 +111,10 @@ void sim_world_mend(struct sim_world *w)
             false;
         host->token = host->token == SIM_OTHER ? 0 : host->token;
     }
-    EACH_COPY (w, h, s) {
+    EACH_COPY(w, h, s)
+    {
         struct sim_copy *copy = &w->host[h].copy[s];
-        if ((w->meant.ready & sim_bit((int) h, s)) != 0 && !copy->up && copy->by_world) {
+        if (copy->version != RELEASE_NONE && !copy->up && copy->by_world) {
             copy->up = true;
             copy->instance = ++w->instances;
         }
@@ -143,9 +145,8 @@ static void reboot(struct sim_world *w, unsigned h, bool policy)
         copy->instance = policy ? ++w->instances : 0;
         copy->tested = false;
         copy->by_world = true;
+        copy->fails = false; /* the command is in the proxy's memory and dies with it */
     }
-    /* The command to fail is in the proxy's memory and dies with it. */
-    w->host[h].fails = false;
     if (w->migration.state == MIGRATE_RUNS && h == 0) {
         w->migration.state = MIGRATE_LOST;
     }
@@ -230,7 +231,7 @@ void sim_world_happen(struct sim_world *w, enum sim_happening kind, unsigned who
 void sim_world_later(struct sim_world *w, uint64_t in_ms, enum sim_happening kind, unsigned whom)
 {
     if (w->pendings < SIM_PENDING) {
-        w->pending[w->pendings++] = (struct sim_pending){
-            .at_ms = w->now_ms + in_ms, .kind = kind, .whom = (uint8_t) whom};
+        w->pending[w->pendings++] =
+            (struct sim_pending){.at_ms = w->now_ms + in_ms, .kind = kind, .whom = (uint8_t) whom};
     }
 }

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * The simulated world of a release: hosts with two slots, routers, a migration, a clock.  It carries
- * out operations (ops.h) as drivers and routers do: observed, acted on if needed, proved; done
- * twice is done once; done although the answer is lost.
+ * The simulated world of a release: hosts with two slots, routers, a migration, a clock.  It
+ * carries out operations (ops.h) as drivers and routers do: observed, acted on if needed, proved;
+ * done twice is done once; done although the answer is lost.
  *
  * A copy of the service is a bit, host * 2 + slot, so that what a router thinks of all copies is a
  * word.  What visitors get follows from these words: a router sends requests to every copy that it
@@ -27,12 +27,13 @@ struct sim_copy {
     bool up;
     bool tested;   /* this instance */
     bool by_world; /* it is up or down because of the world, not of the engine */
+    bool fails;    /* its sidecar says so by command */
 };
 
 struct sim_host {
     struct sim_copy copy[RELEASE_SLOTS];
     uint32_t token; /* of the lease */
-    bool reachable, fails /* by command */, pulled;
+    bool reachable, pulled;
     /* until somebody mends it */
     bool no_image, disk_full, loops, tests_fail, outside_down;
 };
@@ -55,10 +56,10 @@ enum sim_migration_state { MIGRATE_NONE, MIGRATE_RUNS, MIGRATE_DONE, MIGRATE_FAI
 struct sim_migration {
     enum sim_migration_state state;
     unsigned attempt;
-    unsigned begun;     /* how often */
-    bool allowed;       /* people said that it is to be run again */
-    bool twice;         /* begun while an earlier one may have been made */
-    bool fails, loses;  /* how the next attempt ends */
+    unsigned begun;    /* how often */
+    bool allowed;      /* people said that it is to be run again */
+    bool twice;        /* begun while an earlier one may have been made */
+    bool fails, loses; /* how the next attempt ends */
 };
 
 /* What the world does by itself. */
@@ -89,7 +90,6 @@ struct sim_pending {
 struct sim_world {
     const struct release_spec *spec;
     const struct release_basis *basis;
-    struct draw draw;
     uint64_t now_ms;
     uint64_t instances; /* handed out */
     struct sim_host host[SIM_HOSTS];
@@ -123,9 +123,9 @@ uint64_t sim_weight(const struct sim_world *w, sim_set copies);
 
 /* At rest before a release, nothing wrong. */
 void sim_world_begin(struct sim_world *w, const struct release_spec *spec,
-                     const struct release_basis *basis, unsigned routers, uint64_t seed);
+                     const struct release_basis *basis, unsigned routers);
 /* All faults are over: reachable, not full, routers know again what they were told, copies that
- * served and died by the world's doing run again. */
+ * died by the world's doing run again. */
 void sim_world_mend(struct sim_world *w);
 void sim_world_happen(struct sim_world *w, enum sim_happening kind, unsigned whom);
 void sim_world_later(struct sim_world *w, uint64_t in_ms, enum sim_happening kind, unsigned whom);

@@ -17,9 +17,9 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ROUTERS_MAX 8
 #define CALLS_MAX   16
@@ -45,7 +45,7 @@ struct call {
 static void die(const char *what, const char *why)
 {
     (void) fprintf(stderr, "port_driver: %s: %s\n", what, why);
-    exit(2);
+    _exit(2); /* other threads may be at work */
 }
 
 static const char *text(const struct call *c, size_t i)
@@ -89,6 +89,7 @@ static int capacity(struct call *c, const struct port_routers *at)
         write_tracks(c, "without", found.weight_without);
         json_kv_u64(&c->out, "peers_dc_without", found.peers_dc_without);
         json_kv_bool(&c->out, "known", found.known);
+        json_kv_bool(&c->out, "somewhere", found.somewhere);
         json_kv_cstr(&c->out, "track", track_name[found.track]);
     }
     return code;

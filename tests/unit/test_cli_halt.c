@@ -18,7 +18,7 @@ static struct halt base(enum release_step_kind kind, enum release_outcome outcom
         .outcome = outcome,
         .host = "west-1",
         .dc = "west",
-        .words = "west-1 step 2.0",
+        .words = "what it is",
         .text = "what was seen",
         .from = "1.0",
         .to = "2.0",
@@ -44,13 +44,13 @@ static void test_tests_failed(void **state)
 {
     (void) state;
     struct halt h = base(STEP_TEST, RELEASE_FAILED);
-    h.words = "west-1 test 2.0";
+    h.words = "API tests against this host alone";
     h.text = "case \"says\": expected \"2.0\", got \"oops\"\n0 of 1 API tests passed\n";
     h.options = " -e staging";
     assert_message(
         &h,
         "halted: the API tests of 2.0 failed at west-1 (west)\n"
-        "  step     west-1 test 2.0 (failed)\n"
+        "  step     west-1 test: API tests against this host alone (failed)\n"
         "  saw      case \"says\": expected \"2.0\", got \"oops\"\n"
         "           0 of 1 API tests passed\n"
         "  done     west-1 is out of the routers and stopped; its logs are kept; no other host is "
@@ -71,14 +71,14 @@ static void test_migration_failed_and_nobody_has_left(void **state)
     (void) state;
     struct halt h = base(STEP_MIGRATE, RELEASE_FAILED);
     h.host = h.dc = NULL;
-    h.words = "migrate to 2.0";
+    h.words = "migration, once, in 2.0";
     h.text = "exit code 1: relation \"orders\" does not exist";
     h.any_left = false;
     h.hosts = 0;
     assert_message(
         &h,
         "halted: the migration of 2.0 failed\n"
-        "  step     migrate to 2.0 (failed)\n"
+        "  step     migrate: migration, once, in 2.0 (failed)\n"
         "  saw      exit code 1: relation \"orders\" does not exist\n"
         "  done     no host has left the routers for it; no other host is touched from here on\n"
         "  now      share of the canary: 0 %\n"
@@ -95,14 +95,14 @@ static void test_a_migration_of_unknown_end_is_asked_about(void **state)
     (void) state;
     struct halt h = base(STEP_MIGRATE, RELEASE_UNKNOWN);
     h.host = h.dc = NULL;
-    h.words = "migrate to 2.0";
+    h.words = "migration, once, in 2.0";
     h.text = "";
     h.hosts = 0;
     h.barrier = true;
     assert_message(
         &h, "halted: the migration was begun, and nobody knows how it ended: look at the data "
             "first\n"
-            "  step     migrate to 2.0 (unknown)\n"
+            "  step     migrate: migration, once, in 2.0 (unknown)\n"
             "  done     it is not run again unasked; no other host is touched from here on\n"
             "  now      share of the canary: 0 %\n"
             "  visitors did not notice\n"
@@ -127,7 +127,7 @@ static void test_held_without_enough_requests(void **state)
     h.hosts = 0;
     assert_message(
         &h, "held: too few requests came at 10 % to say anything of 2.0\n"
-            "  step     stay at 10 % (nothing)\n"
+            "  step     dwell: stay at 10 % (nothing)\n"
             "  saw      12 requests of the new version, 100 wanted\n"
             "  now      share of the canary: 10 %\n"
             "  visitors did not notice; 10 % of them stay on 2.0\n"
@@ -277,7 +277,8 @@ static void test_of_a_view(void **state)
     static const char *const dcs[] = {"west"};
     struct view_host host[] = {{.name = "west-1", .served = true},
                                {.name = "west-2", .served = true}};
-    char said[] = "a router does not answer", words[] = "west-1 leave", left[] = "back: refused";
+    char said[] = "a router does not answer", words[] = "out of every router",
+         left[] = "back: refused";
     struct view_step step[] = {
         {.plan = {.key = {.kind = STEP_LEAVE, .host = 0, .part = PART_STABLE}},
          .status = STEP_BROKEN,

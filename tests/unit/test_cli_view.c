@@ -224,22 +224,22 @@ static void test_plan(void **state)
     (void) state;
     struct world w;
     struct view *v = world(&w);
-    char words[] = "west-1 stop 1.0";
+    char words[] = "stop workers, then applications";
     w.step[2].words = words;
     v->len = 3;
     assert_text(view_plan, v,
                 "shop 1.0 -> 2.0: 3 steps on 3 hosts\n"
                 "prepare\n"
-                "   1 > lock\n"
+                "   1 > -       lock         \n"
                 "stable\n"
-                "   2 > west-1 leave\n"
-                "   3   west-1 stop 1.0\n");
+                "   2 > west-1  leave        \n"
+                "   3   west-1  stop         stop workers, then applications\n");
     v->len = 2;
     assert_text(view_plan_json, v,
                 "{\"service\":\"shop\",\"from\":\"1.0\",\"version\":\"2.0\",\"steps\":["
-                "{\"part\":\"prepare\",\"step\":\"lock\",\"text\":\"lock\",\"group\":0},"
+                "{\"part\":\"prepare\",\"step\":\"lock\",\"text\":\"\",\"group\":0},"
                 "{\"part\":\"stable\",\"host\":\"west-1\",\"step\":\"leave\","
-                "\"text\":\"west-1 leave\",\"group\":1}]}\n");
+                "\"text\":\"\",\"group\":1}]}\n");
 }
 
 static void test_steps_with_trouble_behind_them(void **state)

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "release/plan.h"
 #include "support/t.h"
 
 #include <ftw.h>
@@ -341,6 +342,8 @@ static void test_swap_and_order(void **state)
          "preflight room pull leave stop start join soak "},
         {SERVICE "hosts: {a: {at: process:a, ports: {web: [1, 2]}}}\n", RELEASE_BESIDE,
          "preflight room pull leave stop start join soak "},
+        {SERVICE HOSTS "strategy: canary\ncanary: {pool: {beside: 1}}\n", RELEASE_BESIDE,
+         "preflight room pull leave stop start join soak "},
         {SERVICE "hosts: {a: {at: process:a, ports: {web: 1}}}\n", RELEASE_IN_PLACE,
          "preflight room pull leave stop start join soak "},
         {SERVICE "hosts: {a: {at: process:a, ports: {web: [1, 2]}}}\nswap: in-place\n",
@@ -554,6 +557,39 @@ static void test_what_cannot_be_carried_out_is_told(void **state)
     buf_done(&b);
 }
 
+/* What the loader makes is what the engine takes. */
+static void test_plans_are_made_of_it(void **state)
+{
+    (void) state;
+    static const char *const texts[] = {
+        SERVICE HOSTS,
+        SERVICE HOSTS "swap: beside\n",
+        SERVICE HOSTS "order: [pull, leave, stop, start, join]\nrolling: {soak: 0}\n",
+        SERVICE HOSTS "strategy: canary\ncanary: {pool: {beside: 1, grow: true}}\nrolling: "
+                      "{keep_up: {total: 0}}\n",
+        SERVICE "hosts: {a: {at: process:a, ports: {web: [1, 2]}}}\n",
+    };
+    for (size_t i = 0; i < T_LEN(texts) + 2; i++) {
+        struct release_config c;
+        struct release_basis basis = {.share_ppm = 0};
+        struct release_plan plan = {.len = 0};
+        struct err err = {.code = ERR_NONE};
+        if (i < T_LEN(texts)) {
+            load_text(texts[i], &c);
+        } else {
+            load(EXAMPLE, i == T_LEN(texts) ? NULL : "staging", &c);
+        }
+        for (size_t h = 0; h < c.hosts; h++) {
+            basis.host[h].serves = true;
+            basis.host[h].track = c.spec.host[h].track;
+        }
+        int rc = release_plan_forward(&c.spec, &basis, &plan, &err);
+        t_check(rc == 0 && plan.len > c.hosts, "%zu: %s", i, err.msg);
+        release_plan_done(&plan);
+        release_config_done(&c);
+    }
+}
+
 static void test_names_of_overlays(void **state)
 {
     (void) state;
@@ -635,6 +671,7 @@ int main(void)
         cmocka_unit_test(test_what_is_printed_means_the_same),
         cmocka_unit_test(test_each_value_has_its_origin),
         cmocka_unit_test(test_what_cannot_be_carried_out_is_told),
+        cmocka_unit_test(test_plans_are_made_of_it),
         cmocka_unit_test(test_names_of_overlays),
         cmocka_unit_test(test_a_fleet_file_alone),
     };

@@ -1,0 +1,9 @@
+#pragma once
+/* How releases are begun; see cmd_release.c. */
+#include "cli/room.h"
+
+/* Can stand in a folder's name and an image's tag: A-Z a-z 0-9 . _ + -, at most 120.  ERR_INVALID.
+ */
+int release_version_check(const char *version, struct err *err);
+/* Asks on a terminal, begins, runs. */
+enum exit_code release_begin(struct room *r, const struct controller_wish *wish);

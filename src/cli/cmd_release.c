@@ -1,0 +1,204 @@
+/* pourover release, pourover restart, pourover plan */
+#include "cli/cmd_begin.h"
+#include "cli/out.h"
+#include "cli/routers.h"
+#include "cli/simulate.h"
+
+#include <string.h>
+
+int release_version_check(const char *version, struct err *err)
+{
+    size_t len = strlen(version);
+    for (const char *c = version; *c != '\0'; c++) {
+        bool alnum =
+            (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
+        if (!alnum && (c == version || strchr("._+-", *c) == NULL)) {
+            return err_set(err, ERR_INVALID,
+                           "\"%s\" is no version: it begins with a letter or digit and has only "
+                           "A-Z a-z 0-9 . _ + -",
+                           version);
+        }
+    }
+    if (len == 0 || len > 120) {
+        return err_set(err, ERR_INVALID, "a version has 1 to 120 characters");
+    }
+    return 0;
+}
+
+/* On a terminal the size of it is told before it is begun. */
+static bool may_begin(struct room *r, const struct controller_wish *wish, struct err *err)
+{
+    char question[256];
+    if (r->cli->yes || r->cli->json || !out_is_live()) {
+        return true;
+    }
+    if (controller_plan(r->controller, wish, err) < 0) {
+        return false;
+    }
+    room_view(r, false);
+    buf_print(question, sizeof question, "%s: %s -> %s, %zu steps on %zu hosts; begin?",
+              r->view.service, r->view.from, r->view.to, r->view.len, r->view.hosts);
+    room_again(r);
+    return room_ask(r, question);
+}
+
+enum exit_code release_begin(struct room *r, const struct controller_wish *wish)
+{
+    struct err err = {0};
+    if (!may_begin(r, wish, &err)) {
+        return err.code != 0 ? room_fail(r, &err) : EXIT_HELD;
+    }
+    if (controller_begin(r->controller, wish, &err) < 0) {
+        return room_fail(r, &err);
+    }
+    return room_run(r, NULL);
+}
+
+static enum exit_code begin(struct cli *cli, const char *kind, const char *version)
+{
+    struct room r;
+    struct err err = {0};
+    char now[128];
+    if (version != NULL && release_version_check(version, &err) < 0) {
+        return cli_fail(cli, &err);
+    }
+    enum exit_code code = room_open(&r, cli);
+    if (code == EXIT_DONE && version == NULL && room_version(&r, now, &err) < 0) {
+        code = cli_fail(cli, &err);
+    }
+    if (code == EXIT_DONE) {
+        struct controller_wish wish = {
+            .kind = kind,
+            .version = version != NULL ? version : now,
+            .by = r.by,
+            .why = cli->why,
+            .with_downtime = cli->with_downtime,
+        };
+        code = release_begin(&r, &wish);
+    }
+    room_close(&r);
+    return code;
+}
+
+static enum exit_code run_release(struct cli *cli)
+{
+    return begin(cli, "release", cli->operand[0]);
+}
+
+static enum exit_code run_restart(struct cli *cli)
+{
+    return begin(cli, "restart", NULL);
+}
+
+static void print_plan(struct room *r)
+{
+    struct buf b;
+    buf_init(&b, OUT_MAX);
+    room_view(r, false);
+    if (r->cli->json) {
+        view_plan_json(&r->view, &b);
+    } else {
+        view_plan(&r->view, &b);
+    }
+    out_write(buf_str(&b));
+    buf_done(&b);
+}
+
+static enum exit_code run_plan(struct cli *cli)
+{
+    struct room r;
+    struct err err = {0};
+    if (release_version_check(cli->operand[0], &err) < 0) {
+        return cli_fail(cli, &err);
+    }
+    enum exit_code code = room_open(&r, cli);
+    if (code == EXIT_DONE && cli->simulate > 0) {
+        code = plan_simulate(cli, &r.config, cli->simulate);
+    } else if (code == EXIT_DONE) {
+        struct controller_wish wish = {
+            .kind = "release",
+            .version = cli->operand[0],
+            .by = r.by,
+            .with_downtime = cli->with_downtime,
+        };
+        int rc = cli->offline ? controller_plan_offline(r.controller, &wish, &err)
+                              : controller_plan(r.controller, &wish, &err);
+        if (rc < 0) {
+            code = room_fail(&r, &err);
+        } else {
+            print_plan(&r);
+        }
+    }
+    room_close(&r);
+    return code;
+}
+
+static const struct opt *const release_options[] = {opt_begin, opt_release, NULL};
+static const struct opt *const plan_options[] = {opt_plan, opt_release, NULL};
+
+static const struct example release_examples[] = {
+    {"pourover release 1.42.0", "all hosts of release.yaml, one after the other, or by its canary"},
+    {"pourover release 1.42.0 -e staging --why \"SHOP-512\" --junit release.xml",
+     "in CI: a line a step, a report, an exit code"},
+    {NULL, NULL},
+};
+
+const struct cmd cmd_release = {
+    .name = "release",
+    .summary = "bring a version to all hosts, host by host, each proved before the next",
+    .operand = "VERSION",
+    .operands_min = 1,
+    .operands_max = 1,
+    .option = release_options,
+    .details =
+        "Does the runbook of release.yaml: a host leaves the routers (read back, and nothing in "
+        "flight), is stopped, gets the version, is started, tested by the API tests of its own, "
+        "joins, and is watched. With strategy canary the share of visitors walks up its stages. "
+        "Whatever fails: the host that failed is put back, or stopped and kept out; no other host "
+        "is touched; what failed, what is where now and both ways on are printed.\n\n"
+        "Ctrl-C asks whether to pause cleanly; off a terminal SIGINT and SIGTERM pause cleanly. A "
+        "second one ends at once. In both cases `pourover resume` goes on, from any machine that "
+        "has release.yaml and reaches the hosts.\n\n"
+        "Exit code 1: halted, or rolled back by a limit; 3, 4 and 5: halted because something "
+        "could not be reached, was late, or nothing was tested; 6: paused or held; 7: another "
+        "release is on its way; 130: paused by a signal.",
+    .example = release_examples,
+    .run = run_release,
+};
+
+static const struct example restart_examples[] = {
+    {"pourover restart --why \"new certificates\"", "the same version again, host by host"},
+    {NULL, NULL},
+};
+
+const struct cmd cmd_restart = {
+    .name = "restart",
+    .summary = "start the version that serves again, by the same runbook",
+    .option = release_options,
+    .details = "A release of the version that all hosts serve now. Refused when they differ.",
+    .example = restart_examples,
+    .run = run_restart,
+};
+
+static const struct example plan_examples[] = {
+    {"pourover plan 1.42.0", "each step, in the order in which they are done"},
+    {"pourover plan 1.42.0 --json", "the same for programs"},
+    {"pourover plan 1.42.0 --simulate 10000", "how long it takes, and what is likeliest to fail"},
+    {NULL, NULL},
+};
+
+const struct cmd cmd_plan = {
+    .name = "plan",
+    .summary = "print the steps of a release, and touch nothing",
+    .operand = "VERSION",
+    .operands_min = 1,
+    .operands_max = 1,
+    .option = plan_options,
+    .details = "Asks hosts and routers what is where, and prints what `pourover release` would do: "
+               "the same steps in the same order that its journal lists. A step with > waits for "
+               "all steps above it; hosts of a batch go side by side.\n\n"
+               "What cannot be is refused here, with the ways on: the last copy that serves, a "
+               "stage above what the canary's pool can bear.",
+    .example = plan_examples,
+    .run = run_plan,
+};
