@@ -358,6 +358,26 @@ static void test_programs_live_on_without_terminal_and_controller(void **state)
     assert_int_not_equal(stat.session, pid);
 }
 
+static void test_what_its_starter_ignored_a_runner_hears(void **state)
+{
+    struct host_world *w = *state;
+    HOST_PROGRAM(w, ROLE_APP, "web", "bin/stay");
+    host_ok(w, host_driver->pull(&w->p, &w->err));
+    pid_t pid = fork();
+    if (pid == 0) {
+        uint64_t instance;
+        struct sigaction ignore = {.sa_handler = SIG_IGN};
+        (void) sigaction(SIGTERM, &ignore, NULL);
+        (void) sigaction(SIGCHLD, &ignore, NULL);
+        _exit(host_driver->start(&w->p, &instance, &w->err) == 0 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    host_ok(w, host_driver->stop(&w->p, false, &w->err));
+    assert_int_equal(host_state(w, "slot-a/web").status, RUN_STOPPED);
+}
+
 static void test_one_who_was_fenced_in_the_middle_of_a_start_begins_no_more(void **state)
 {
     struct host_world *w = *state;
@@ -576,6 +596,7 @@ int main(int argc, char **argv)
         HOST_TEST(test_after_a_reboot_nothing_runs_and_numbers_mean_nothing),
         HOST_TEST(test_a_controller_killed_at_any_moment_changes_no_end),
         HOST_TEST(test_programs_live_on_without_terminal_and_controller),
+        HOST_TEST(test_what_its_starter_ignored_a_runner_hears),
         HOST_TEST(test_one_who_was_fenced_in_the_middle_of_a_start_begins_no_more),
         HOST_TEST(test_secrets_are_files_of_mode_0600_and_in_no_command_line),
         HOST_TEST(test_logs_are_bounded_and_their_last_lines_are_shown),
