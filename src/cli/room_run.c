@@ -164,7 +164,7 @@ void room_tell(const struct controller_event *event, void *ctx)
 static enum exit_code write_report(const struct room *r, enum exit_code code)
 {
     struct err err = {0};
-    _cleanup_(buf_done) struct buf b;
+    _cleanup_(buf_done) struct buf b = {0};
     const char *path = r->cli->test.junit;
     if (path == NULL) {
         return code;
