@@ -139,6 +139,12 @@ static void add_rules(struct buf *b)
         "before `join`; `room` before `pull`, `pull` before `start`; `proxy` between `stop` and "
         "`start`; `connect` before `start`; `soak` after `join`. `leave`, `pull`, `stop`, `start`, "
         "`join` are needed, `proxy`, `connect` and `test` when there is something for them.\n\n"
+        "## Times\n\n"
+        "A warning says where times of one chain contradict one another: `drain.requests` is at "
+        "most "
+        "the `stop.grace` of applications and at most `drain.streams`; `ready.within`, "
+        "`stop.grace`, "
+        "`connect.retry` and `tests.budget` are below `rolling.deadline`.\n\n"
         "## Keys\n\n");
 }
 

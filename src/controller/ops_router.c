@@ -78,11 +78,28 @@ static enum release_outcome capacity(struct task *t, const struct port_routers *
     return RELEASE_OK;
 }
 
-static bool is_known(const struct port_routers *at, const char *address)
+/* As routers call the one who drains: the same for all releases, so that each ends what one began.
+ */
+static void by_text(const struct controller *c, char out[RELEASE_BY])
 {
-    struct port_capacity seen;
-    struct err err = {0};
-    return port_capacity(at, address, NULL, &seen, &err) < 0 || seen.known;
+    bool person = strcmp(c->header.kind, "host") == 0;
+    buf_print(out, RELEASE_BY, "%s %s", person ? "host leave by" : "release of",
+              person ? c->header.by : c->config->service);
+}
+
+/* A peer that no router has needs no drain. */
+static enum release_outcome unless_missing(struct task *t, int rc, const struct err *err)
+{
+    return rc == ERR_NOT_FOUND ? RELEASE_OK : ended(t, rc, err);
+}
+
+static int add(struct task *t, const struct port_routers *at, const char *address, struct err *err)
+{
+    const struct release_host *host = &t->c->config->host[t->op.host];
+    char by[RELEASE_BY];
+    by_text(t->c, by);
+    return port_add(at, address, gateway_track(t->op.track), t->c->config->dc[host->dc],
+                    host->weight, by, err);
 }
 
 /* What was tested is what joins. */
@@ -105,14 +122,12 @@ static enum release_outcome ready(struct task *t, const struct port_routers *at,
             return RELEASE_FAILED;
         }
     }
-    if (!is_known(at, address)) {
-        const struct release_host *host = &t->c->config->host[t->op.host];
-        if (port_add(at, address, gateway_track(t->op.track), t->c->config->dc[host->dc],
-                     host->weight, t->c->header.id, &err) < 0) {
-            return task_fail(t, &err);
-        }
+    int rc = port_ready(at, address, gateway_track(t->op.track), &err);
+    if (rc == ERR_NOT_FOUND) {
+        rc = add(t, at, address, &err);
+        rc = rc < 0 ? rc : port_ready(at, address, gateway_track(t->op.track), &err);
     }
-    return ended(t, port_ready(at, address, gateway_track(t->op.track), &err), &err);
+    return ended(t, rc, &err);
 }
 
 /* Figures */
@@ -230,17 +245,37 @@ static enum release_outcome share(struct task *t, const struct port_routers *at)
                  &err);
 }
 
+/* Visitors are sampled where all routers say how they are reached. */
+static enum release_outcome verify(struct task *t, const struct port_routers *at)
+{
+    const struct release_config *config = t->c->config;
+    struct err err = {0};
+    const char **visit = mem_array(config->routers + 1, sizeof *visit);
+    size_t n = 0;
+    for (size_t i = 0; i < config->routers; i++) {
+        if (config->router[i].visit != NULL) {
+            visit[n++] = config->router[i].visit;
+        }
+    }
+    int rc = port_verify(at, n == config->routers ? visit : NULL, n == config->routers ? n : 0,
+                         t->op.share_ppm, &err);
+    mem_free(visit);
+    if (rc == ERR_NOT_FOUND) {
+        task_tell(t, "%s", err.msg);
+        return RELEASE_NOTHING;
+    }
+    return ended(t, rc, &err);
+}
+
 static enum release_outcome drain(struct task *t, const struct port_routers *at,
                                   const char *address)
 {
     const struct release_spec *spec = &t->c->config->spec;
     struct err err = {0};
     char by[RELEASE_BY];
-    if (!is_known(at, address)) {
-        return RELEASE_OK;
-    }
-    buf_print(by, sizeof by, "%s", t->c->header.id);
-    return ended(t, port_drain(at, address, by, spec->requests_ms, spec->streams_ms, &err), &err);
+    by_text(t->c, by);
+    int rc = port_drain(at, address, by, spec->requests_ms, spec->streams_ms, &err);
+    return unless_missing(t, rc, &err);
 }
 
 enum release_outcome task_at_router(struct task *t)
@@ -260,24 +295,19 @@ enum release_outcome task_at_router(struct task *t)
     case OP_DRAIN:
         return drain(t, &at, address);
     case OP_QUIET:
-        return is_known(&at, address) ? ended(t, port_quiet(&at, address, &err), &err) : RELEASE_OK;
+        return unless_missing(t, port_quiet(&at, address, &err), &err);
     case OP_READY:
         return ready(t, &at, address);
-    case OP_ADD: {
-        const struct release_host *host = &t->c->config->host[t->op.host];
-        return ended(t,
-                     port_add(&at, address, track, t->c->config->dc[host->dc], host->weight,
-                              t->c->header.id, &err),
-                     &err);
-    }
+    case OP_ADD:
+        return ended(t, add(t, &at, address, &err), &err);
     case OP_REMOVE:
-        return ended(t, port_remove(&at, address, &err), &err);
+        return unless_missing(t, port_remove(&at, address, &err), &err);
     case OP_TRACK:
         return ended(t, port_track(&at, address, track, &err), &err);
     case OP_SHARE:
         return share(t, &at);
     case OP_VERIFY:
-        return ended(t, port_verify(&at, NULL, 0, t->op.share_ppm, &err), &err);
+        return verify(t, &at);
     case OP_DWELL:
         return dwell(t, &at);
     default:

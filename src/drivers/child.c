@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -140,7 +139,6 @@ static bool is_answered(void *ctx)
 int ask_http(const char *method, const char *url, uint64_t timeout_ms, long *ret_status,
              struct err *err)
 {
-    static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
     static const char *const headers[] = {"Content-Type: application/json", NULL};
     struct http_client *client = NULL;
     struct answer answer = {0};
@@ -149,10 +147,7 @@ int ask_http(const char *method, const char *url, uint64_t timeout_ms, long *ret
                        url);
     }
     struct io_loop *loop = io_loop_new();
-    /* The first client of the process opens libcurl; hosts are worked at by several threads. */
-    (void) pthread_mutex_lock(&opening);
     int rc = http_client_new(loop, &client, err);
-    (void) pthread_mutex_unlock(&opening);
     if (rc == 0) {
         bool body = strcmp(method, "GET") != 0;
         const struct http_request req = {

@@ -236,6 +236,37 @@ static int try_command(const struct spot *spot, const struct release_connect *co
     return rc;
 }
 
+/* Of tcp: what comes has to begin with `expect`, or have it in what comes first. */
+static int try_tcp(const struct release_connect *connect, const char *to, uint64_t until_ms,
+                   struct err *err)
+{
+    char host[256], port[8], answer[PIECE_MAX + 1];
+    const struct talk *talk = &talks[CONNECT_TCP];
+    size_t len = 0, send_len = connect->send == NULL ? 0 : strlen(connect->send);
+    int fd = -1, rc = split(to, talk, host, port, err);
+    rc = rc < 0 ? rc : open_any(host, port, until_ms, &fd, err);
+    if (rc == 0 && send_len > 0 &&
+        send(fd, connect->send, send_len, MSG_NOSIGNAL) != (ssize_t) send_len) {
+        rc = err_errno(err, errno, "%s does not take what it is sent", to);
+    }
+    while (rc == 0 && connect->expect != NULL) {
+        ssize_t n =
+            wait_fd(fd, POLLIN, until_ms) ? recv(fd, answer + len, sizeof answer - 1 - len, 0) : 0;
+        len += n > 0 ? (size_t) n : 0;
+        if (memmem(answer, len, connect->expect, strlen(connect->expect)) != NULL) {
+            break;
+        }
+        if (n <= 0 || len == sizeof answer - 1) {
+            rc =
+                err_set(err, ERR_REMOTE, "%s does not answer with \"%.100s\"", to, connect->expect);
+        }
+    }
+    if (fd >= 0) {
+        (void) close(fd);
+    }
+    return rc;
+}
+
 static int try_once(const struct spot *spot, const struct release_connect *connect, const char *to,
                     uint64_t until_ms, struct err *err)
 {
@@ -245,6 +276,7 @@ static int try_once(const struct spot *spot, const struct release_connect *conne
     case CONNECT_HTTP:
         return try_http(to, until, err);
     case CONNECT_TCP:
+        return try_tcp(connect, to, until, err);
     case CONNECT_POSTGRES:
     case CONNECT_MYSQL:
     case CONNECT_REDIS:
@@ -285,7 +317,7 @@ int process_connect(const struct driver_place *p, struct err *err)
     for (size_t i = 0; rc == 0 && i < p->config->connects; i++) {
         const struct release_connect *connect = &p->config->connect[i];
         rc = one(&spot, connect, err);
-        if (rc == 0 && connect->kind == CONNECT_TCP) {
+        if (rc == 0 && connect->kind == CONNECT_TCP && connect->expect == NULL) {
             spot_tell(p, "host %s: %s takes connections, which a proxy in between does always",
                       spot.host->name, connect->to);
         }

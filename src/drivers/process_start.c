@@ -49,6 +49,20 @@ static int programs_live(const struct spot *spot, enum release_role_kind role, s
     return rc;
 }
 
+/* A command is given under the lease, a question is not. */
+static int ask_once(const struct spot *spot, const struct asking *asking, uint64_t timeout_ms,
+                    long *ret_status, struct err *last, struct err *err)
+{
+    bool acts = strcmp(asking->method, "GET") != 0;
+    int fd = -1, rc = acts ? lease_enter(spot->p, &fd, err) : 0;
+    if (rc < 0) {
+        return rc;
+    }
+    rc = ask_http(asking->method, asking->url, timeout_ms, ret_status, last);
+    lease_leave(fd);
+    return rc == ERR_INVALID || rc == ERR_INTERNAL ? err_set(err, last->code, "%s", last->msg) : 0;
+}
+
 static int ask_until(const struct spot *spot, const struct asking *asking, struct err *err)
 {
     for (;;) {
@@ -61,20 +75,21 @@ static int ask_until(const struct spot *spot, const struct asking *asking, struc
         }
         /* The last try has time for an answer, too: it is what a reader wants to see. */
         left = left > ASK_MS ? ASK_MS : left < ASK_LEAST_MS ? ASK_LEAST_MS : left;
-        rc = ask_http(asking->method, asking->url, left, &status, &last);
-        if (rc == ERR_INVALID || rc == ERR_INTERNAL) {
-            return err_set(err, last.code, "%s", last.msg);
+        rc = ask_once(spot, asking, left, &status, &last, err);
+        if (rc < 0) {
+            return rc;
         }
-        if (rc == 0 && (asking->good == NULL || asking->good(status))) {
+        bool answered = last.code == ERR_NONE;
+        if (answered && (asking->good == NULL || asking->good(status))) {
             return programs_live(spot, asking->role, err);
         }
+        if (clock_mono_ms() >= asking->until_ms && answered) {
+            return err_set(err, ERR_REMOTE, "host %s: waited for %s: %s %.200s answers %ld",
+                           spot->host->name, asking->what, asking->method, asking->url, status);
+        }
         if (clock_mono_ms() >= asking->until_ms) {
-            return rc == 0
-                       ? err_set(err, ERR_REMOTE, "host %s: waited for %s: %s %.200s answers %ld",
-                                 spot->host->name, asking->what, asking->method, asking->url,
-                                 status)
-                       : err_set(err, ERR_TIMEOUT, "host %s: waited for %s: %s", spot->host->name,
-                                 asking->what, last.msg);
+            return err_set(err, ERR_TIMEOUT, "host %s: waited for %s: %s", spot->host->name,
+                           asking->what, last.msg);
         }
         rc = spot_wait(spot->p, TURN_MS, asking->what, err);
         if (rc < 0) {
@@ -280,7 +295,7 @@ static int set_flag(const struct spot *spot, bool failing, struct err *err)
     return rc;
 }
 
-/* "POST http://...": asked once the lease was looked at. */
+/* "POST http://..." */
 static int tell_proxy(const struct spot *spot, const char *command, uint64_t until_ms,
                       const char *what, struct err *err)
 {
@@ -288,7 +303,7 @@ static int tell_proxy(const struct spot *spot, const char *command, uint64_t unt
     const char *text = NULL;
     char method[16];
     arena_init(&arena, RUN_TEXT_MAX);
-    int fd = -1, rc = spot_expand(spot, command, &arena, &text, err);
+    int rc = spot_expand(spot, command, &arena, &text, err);
     if (rc < 0) {
         return rc;
     }
@@ -298,11 +313,9 @@ static int tell_proxy(const struct spot *spot, const char *command, uint64_t unt
                        "\"%.200s\" is no command: write POST http://HOST:PORT/PATH", text);
     }
     buf_print(method, sizeof method, "%.*s", (int) (blank - text), text);
-    rc = lease_enter(spot->p, &fd, err);
-    lease_leave(fd);
     const struct asking asking = {method,    blank + strspn(blank, " "), is_done, until_ms, what,
                                   ROLE_PROXY};
-    return rc < 0 ? rc : ask_until(spot, &asking, err);
+    return ask_until(spot, &asking, err);
 }
 
 static int proxy_is_up(const struct spot *spot, bool *ret, struct err *err)

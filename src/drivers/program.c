@@ -34,6 +34,17 @@ int program_see(const char *host, const char *folder, struct arena *arena, struc
     ret->held = run_is_locked(folder);
     int rc = run_read(folder, arena, &ret->run, err);
     ret->known = rc == 0;
+    if (!ret->known) { /* a runner that lives has to be stopped all the same */
+        ret->run = (struct run){.program = ret->name,
+                                .version = "",
+                                .variant = "",
+                                .release = "",
+                                .role = RUN_APP,
+                                .cwd = "",
+                                .log = "",
+                                .mark = RUN_MARK,
+                                .hash = ""};
+    }
     if (rc < 0 && rc != ERR_NOT_FOUND && rc != ERR_INVALID) {
         return rc;
     }
@@ -221,9 +232,10 @@ int program_begin(const char *host, const char *folder, const struct run *run, s
     if (rc < 0) {
         return rc;
     }
-    rc = path_print(env, err, "%s/env", folder);
+    /* run.json first: whoever stops what it names removes the secrets, too. */
+    rc = run_write(folder, run, err);
+    rc = rc < 0 ? rc : path_print(env, err, "%s/env", folder);
     rc = rc < 0 ? rc : file_put(env, secrets, 0600, false, err);
-    rc = rc < 0 ? rc : run_write(folder, run, err);
     if (rc < 0) {
         (void) close(lock);
         return rc;

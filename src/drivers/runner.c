@@ -30,6 +30,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -381,6 +382,7 @@ int driver_runner(int argc, char **argv)
     }
     (void) prctl(PR_SET_NAME, "pourover-runner");
     (void) !chdir("/");
+    (void) umask(022); /* not that of whoever began it */
     int rc = begin(&r, &err);
     const char *said = rc < 0 ? err.msg : "ok";
     (void) write_all(RUNNER_SAY_FD, said, strlen(said));

@@ -186,7 +186,7 @@ int slot_programs_see(const struct spot *spot, enum release_slot slot, struct ar
         }
         rc = path_print(folder, err, "%s/%s", slot_dir, names.ptr[i]);
         rc = rc < 0 ? rc : program_see(spot->folder, folder, arena, &program, err);
-        if (rc < 0 || !program.known) {
+        if (rc < 0 || (!program.known && !program.held)) {
             continue;
         }
         size_t at = ret->len++;

@@ -111,12 +111,13 @@ static int add_env(const struct spot *spot, texts_vec *lines, struct arena *aren
     return 0;
 }
 
+/* Not the whole environment of the controller: it may have passwords of a CI in it, and another
+ * controller has another one.  Nor are these what makes a program another one. */
+static const char *const kept[] = {"PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"};
+
 static int env_lines(const struct spot *spot, const struct release_program *program,
                      texts_vec *lines, struct arena *arena, struct err *err)
 {
-    /* Not the whole environment of the controller: it may have passwords of a CI in it, and
-     * another controller has another one. */
-    static const char *const kept[] = {"PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"};
     char slot[2] = {slot_letter(spot->p->slot), '\0'};
     const struct {
         const char *name, *value;
@@ -306,8 +307,27 @@ static void text_of_hash(struct sha256 *sum, char out[65])
     }
 }
 
-static int hash_run(const struct spot *spot, struct run *run, bool shared, struct arena *arena,
-                    struct err *err)
+/* Whether a line of the environment says whose program it is; what was taken over from whoever
+ * calls does not, unless release.yaml says it. */
+static bool counts(const char *line, const struct release_program *program, bool shared)
+{
+    struct str rest = str_of(line), name;
+    (void) str_cut(&rest, '=', &name);
+    for (size_t i = 0; program != NULL && i < program->env.len; i++) {
+        if (str_eq_cstr(name, program->env.ptr[i].name)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        if (str_eq_cstr(name, kept[i])) {
+            return false;
+        }
+    }
+    return !shared || !str_starts_with(name, STR("POUROVER_V"));
+}
+
+static int hash_run(const struct spot *spot, const struct release_program *program, struct run *run,
+                    bool shared, struct arena *arena, struct err *err)
 {
     _cleanup_(buf_done) struct buf manifest;
     char path[PATH_BYTES], text[65];
@@ -329,7 +349,7 @@ static int hash_run(const struct spot *spot, struct run *run, bool shared, struc
         hash_word(&sum, spot, run->command.ptr[i], shared, buf_str(&manifest));
     }
     for (size_t i = 0; i < run->env.len; i++) {
-        if (!shared || strncmp(run->env.ptr[i], "POUROVER_V", strlen("POUROVER_V")) != 0) {
+        if (counts(run->env.ptr[i], program, shared)) {
             hash_word(&sum, spot, run->env.ptr[i], shared, buf_str(&manifest));
         }
     }
@@ -415,7 +435,7 @@ int spot_run(const struct spot *spot, const char *service, enum run_role role, u
         run.watch_ms = given->restarts_watch_ms;
     }
     bool shared = role == RUN_PROXY && spot->config->role[ROLE_PROXY].shared;
-    rc = rc < 0 ? rc : hash_run(spot, &run, shared, arena, err);
+    rc = rc < 0 ? rc : hash_run(spot, program, &run, shared, arena, err);
     if (rc == 0) {
         *ret = run;
     }

@@ -70,6 +70,7 @@ struct release_router {
     const char *nginx; /* address of the API as router_parse takes it */
     const char *at;    /* ssh://...: the API is reached through it; NULL: directly */
     const char *token_file;
+    const char *visit; /* where visitors reach it; NULL: not said */
     struct pos pos;
 };
 

@@ -317,6 +317,7 @@ static void build_routers(struct config_build *b, const struct conf_node *router
         router->pos = entry_key(routers, i)->pos;
         router->nginx = config_text(node, "nginx");
         router->at = config_true(node, "direct") ? NULL : config_text(node, "at");
+        router->visit = config_text(node, "visit");
         router->token_file = token == NULL ? NULL : config_path(&c->arena, c->dir, token);
         (void) config_name(b, entry_key(routers, i), "a router");
         check_router(b, entry_key(routers, i), node, router);

@@ -37,6 +37,11 @@ static const struct conf_key router_keys[] = {
     {"at", CONF_WANT_TEXT, CONF_NOT_EMPTY, "ssh://...: the API is reached through this machine",
      NULL},
     {"token", CONF_WANT_TEXT, CONF_NOT_EMPTY, "path of the file that has the API's token", NULL},
+    {"visit", CONF_WANT_TEXT, CONF_NOT_EMPTY,
+     "where visitors reach it, such as https://shop.example/: each share is then verified by "
+     "sampled "
+     "visitors",
+     NULL},
     {"direct", CONF_WANT_BOOL, 0, "the API is reached without ssh, whatever at says", NULL},
     END,
 };

@@ -166,6 +166,17 @@ static bool is_same_attempt(const struct release_step_plan *step, const struct s
            (s->status == STEP_RUNNING || s->outcome != RELEASE_FAILED);
 }
 
+/* What is behind a step that is begun again has to be done again, too, whoever noted it as done. */
+static void begin_anew_behind(struct release *r, const struct lane *lane)
+{
+    for (size_t i = lane->at + 1; i < lane->end; i++) {
+        if (state_now(r, i)->status != STEP_PENDING) {
+            state_now(r, i)->status = STEP_PENDING;
+            engine_note_step(r, i);
+        }
+    }
+}
+
 static void begin_step(struct release *r, struct lane *lane)
 {
     const struct release_step_plan *step = &plan_now(r)->step[lane->at];
@@ -175,6 +186,7 @@ static void begin_step(struct release *r, struct lane *lane)
         engine_fail(r, lane->at, RELEASE_NOTHING);
         return;
     }
+    begin_anew_behind(r, lane);
     s->attempt = (uint16_t) (s->attempt + !is_same_attempt(step, s));
     s->status = STEP_RUNNING;
     engine_note_step(r, lane->at);
@@ -264,6 +276,13 @@ static void aim_at_begun(struct release *r, struct lane *lane, int host)
     lane->in_trouble.key.host = (int16_t) host;
 }
 
+/* Beside: whether visitors may have been taken from the old copy, in this attempt or another. */
+static bool was_switched(struct release *r, const struct lane *lane)
+{
+    const struct step_state *s = state_of(r, lane, STEP_SWITCH, NULL);
+    return s != NULL && s->attempt > 0;
+}
+
 /* Whether what served on the host before this lane is gone: by now, or since an earlier attempt. */
 static bool was_stopped(struct release *r, const struct lane *lane, int host)
 {
@@ -285,7 +304,8 @@ static bool may_be_sent_to(struct release *r, const struct lane *lane)
 {
     const struct step_state *join = state_of(r, lane, STEP_JOIN, NULL);
     if (!is_beside(r)) {
-        return has_begun(r, lane, STEP_JOIN);
+        const struct step_state *leave = state_of(r, lane, STEP_LEAVE, NULL);
+        return has_begun(r, lane, STEP_JOIN) || leave == NULL || leave->status != STEP_DONE;
     }
     return r->direction == RELEASE_BACK || (join != NULL && join->attempt > 0);
 }
@@ -309,7 +329,7 @@ static void into_trouble(struct release *r, struct lane *lane)
             aim_at_former(r, lane, host);
             begin_trouble(r, lane, TROUBLE_PUT_BACK);
         }
-    } else if (has_begun(r, lane, STEP_SWITCH)) {
+    } else if (was_switched(r, lane)) {
         aim_at_former(r, lane, host);
         begin_trouble(r, lane, TROUBLE_PUT_BACK);
     } else if (has_begun(r, lane, STEP_PROXY) || has_begun(r, lane, STEP_START)) {
@@ -374,8 +394,7 @@ static void step_failed(struct release *r, struct lane *lane, enum release_outco
 
 static void restart(struct release *r, struct lane *lane)
 {
-    /* From behind: whoever finds half of these notes begins at the same step. */
-    for (size_t i = lane->end; i-- > lane->first;) {
+    for (size_t i = lane->first; i < lane->end; i++) {
         struct step_state *s = state_now(r, i);
         if (s->status != STEP_PENDING && !is_harmless(plan_now(r)->step[i].key.kind)) {
             s->status = STEP_PENDING;
@@ -397,7 +416,7 @@ static void prove_join_again(struct release *r, struct lane *lane)
     if (s == NULL || s->status != STEP_DONE) {
         return;
     }
-    for (size_t i = lane->end; i-- > join;) {
+    for (size_t i = join; i < lane->end; i++) {
         if (state_now(r, i)->status == STEP_DONE) {
             state_now(r, i)->status = STEP_PENDING;
             engine_note_step(r, i);
@@ -502,8 +521,7 @@ void lanes_enter(struct release *r, uint16_t group, bool fresh)
 static bool has_to_begin_anew(struct release *r, const struct lane *lane, int host)
 {
     size_t shut = release_plan_trouble(plan_now(r), host, STEP_SHUT);
-    return !is_beside(r) || !has_begun(r, lane, STEP_SWITCH) ||
-           state_now(r, shut)->status != STEP_PENDING;
+    return !is_beside(r) || !was_switched(r, lane) || state_now(r, shut)->status != STEP_PENDING;
 }
 
 static void forget_trouble_of(struct release *r, const struct lane *lane, int host)
@@ -513,7 +531,7 @@ static void forget_trouble_of(struct release *r, const struct lane *lane, int ho
     bool as_it_was =
         host >= 0 &&
         state_now(r, release_plan_trouble(plan, host, STEP_PUT_BACK))->status == STEP_DONE;
-    for (size_t k = lane->end; k-- > lane->first;) {
+    for (size_t k = lane->first; k < lane->end; k++) {
         struct step_state *s = state_now(r, k);
         bool begun = s->status != STEP_PENDING && plan->step[k].key.kind != STEP_MIGRATE;
         bool undone = as_it_was && !is_beside(r) && s->attempt > 0 &&

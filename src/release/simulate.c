@@ -186,6 +186,7 @@ static void tell_times(const struct release_plan *plan, const struct simulate_wi
     for (size_t i = 0; i < plan->len; i++) {
         enum release_step_kind kind = plan->step[i].key.kind;
         bool waits = kind == STEP_SOAK || kind == STEP_DWELL || kind == STEP_KEEP_OLD;
+        result->planned[kind] = true;
         result->measured[kind] = !waits && wish->times[kind].n > 0;
         result->assumed[kind] = !waits && wish->times[kind].n == 0;
     }

@@ -113,8 +113,8 @@ struct simulate_result {
     size_t stops;
     struct simulate_outage *outage; /* owned; the greatest first */
     size_t outage_kinds;
-    bool assumed[STEP_KINDS]; /* steps of the plan of which no time was measured */
-    bool measured[STEP_KINDS];
+    bool planned[STEP_KINDS];                       /* the plan has such a step */
+    bool assumed[STEP_KINDS], measured[STEP_KINDS]; /* its time; of waits neither */
     struct simulate_rates rates;
 };
 

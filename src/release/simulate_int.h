@@ -6,10 +6,8 @@
 #include "release/simulate.h"
 
 struct simulate_copy {
-    bool running;
     bool in;       /* ready at the routers, as long as its host is up */
     uint8_t track; /* enum release_track */
-    uint64_t instance;
 };
 
 /* The step that a host, or the service, is in. */
@@ -34,7 +32,6 @@ struct simulate_doing {
     struct release_op op;
     uint64_t ends_ms;
     enum release_outcome outcome;
-    uint64_t instance; /* OP_START */
 };
 
 struct simulate_run {
@@ -42,7 +39,7 @@ struct simulate_run {
     const struct release_basis *basis;
     const struct simulate_wish *wish;
     uint64_t random; /* state of SplitMix64 */
-    uint64_t now_ms, instances;
+    uint64_t now_ms;
     uint32_t share_ppm;
     struct simulate_host host[RELEASE_HOSTS_MAX];
     struct simulate_step service;

@@ -111,7 +111,7 @@ static void finish_op(struct simulate_run *run, struct release *release, size_t 
     const struct release_event event = {.kind = EVENT_DONE,
                                         .op = doing.op.id,
                                         .outcome = doing.outcome,
-                                        .instance = doing.instance};
+                                        .instance = doing.op.kind == OP_START ? doing.op.id : 0};
     take_acts(run, release_step(release, &event));
 }
 

@@ -257,11 +257,13 @@ static void add_kinds(struct buf *b, const char *what, const bool kinds[STEP_KIN
     }
 }
 
-static void add_rates(const struct simulate_rates *rates, struct buf *b)
+/* Of steps that the plan has. */
+static void add_rates(const struct simulate_result *r, struct buf *b)
 {
+    const struct simulate_rates *rates = &r->rates;
     buf_add_cstr(b, "assumed faults, of one step: ");
     for (int k = 0; k < STEP_KINDS; k++) {
-        if (rates->fail_ppm[k] > 0) {
+        if (r->planned[k] && rates->fail_ppm[k] > 0) {
             buf_addf(b, "%s ", release_step_name[k]);
             add_ppm(b, rates->fail_ppm[k]);
             buf_add_cstr(b, ", ");
@@ -301,7 +303,7 @@ void simulate_text(const struct simulate_result *r, const struct simulate_names 
     }
     add_kinds(b, "times measured in earlier releases: ", r->measured);
     add_kinds(b, "times assumed, as none was measured: ", r->assumed);
-    add_rates(&r->rates, b);
+    add_rates(r, b);
 }
 
 /* JSON */

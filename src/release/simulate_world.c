@@ -51,13 +51,7 @@ void simulate_world_begin(struct simulate_run *run, uint64_t nth)
         for (int s = 0; s < RELEASE_SLOTS; s++) {
             host->copy[s].track = (uint8_t) run->basis->host[h].track;
         }
-        if (run->basis->host[h].serves) {
-            host->copy[run->basis->host[h].slot] =
-                (struct simulate_copy){.running = true,
-                                       .in = true,
-                                       .track = (uint8_t) run->basis->host[h].track,
-                                       .instance = ++run->instances};
-        }
+        host->copy[run->basis->host[h].slot].in = run->basis->host[h].serves;
     }
 }
 
@@ -181,7 +175,6 @@ void simulate_world_find(struct simulate_run *run, struct simulate_doing *doing)
 {
     const struct release_op *op = &doing->op;
     struct simulate_step *step = simulate_step_of(run, op->host);
-    doing->instance = 0;
     doing->outcome = RELEASE_OK;
     if (op_needs_host(run, op->kind) && !run->host[op->host].up) {
         doing->outcome = RELEASE_AWAY;
@@ -242,24 +235,6 @@ static bool enough(const struct simulate_run *run, const struct release_op *op)
     return op->kind != OP_KEEP_UP || others_in_dc(run, op->host, op->track) >= op->need_dc;
 }
 
-static void fail_op(struct simulate_run *run, struct simulate_doing *doing,
-                    enum simulate_cause cause)
-{
-    doing->outcome = RELEASE_FAILED;
-    simulate_step_of(run, doing->op.host)->cause = (uint8_t) cause;
-}
-
-static void do_ready(struct simulate_run *run, struct simulate_doing *doing,
-                     struct simulate_copy *copy)
-{
-    if (!copy->running || (doing->op.instance != 0 && doing->op.instance != copy->instance)) {
-        fail_op(run, doing, CAUSE_CRASH); /* it is another copy than the one that was tested */
-        return;
-    }
-    copy->in = true;
-    copy->track = (uint8_t) doing->op.track;
-}
-
 void simulate_world_do(struct simulate_run *run, struct simulate_doing *doing)
 {
     const struct release_op *op = &doing->op;
@@ -268,7 +243,8 @@ void simulate_world_do(struct simulate_run *run, struct simulate_doing *doing)
     case OP_KEEP_UP:
     case OP_CAPACITY:
         if (!enough(run, op)) {
-            fail_op(run, doing, CAUSE_OTHERS);
+            doing->outcome = RELEASE_FAILED;
+            simulate_step_of(run, op->host)->cause = CAUSE_OTHERS;
         }
         break;
     case OP_DRAIN:
@@ -278,15 +254,9 @@ void simulate_world_do(struct simulate_run *run, struct simulate_doing *doing)
     case OP_TRACK:
         copy->track = (uint8_t) op->track;
         break;
-    case OP_STOP:
-        copy->running = false;
-        break;
-    case OP_START:
-        copy->running = true;
-        copy->instance = doing->instance = ++run->instances;
-        break;
     case OP_READY:
-        do_ready(run, doing, copy);
+        copy->in = true;
+        copy->track = (uint8_t) op->track;
         break;
     case OP_SHARE:
         run->share_ppm = op->share_ppm;
@@ -298,7 +268,10 @@ void simulate_world_do(struct simulate_run *run, struct simulate_doing *doing)
 
 /* Crashes */
 
-/* What ran is started again with the host, as another copy. */
+/*
+ * What ran is started again with the host.  A copy that is not in the routers yet has an operation
+ * under way at its host, which fails: so no other copy joins than the one that was tested.
+ */
 void simulate_world_turn(struct simulate_run *run, int h)
 {
     struct simulate_host *host = &run->host[h];
@@ -308,9 +281,6 @@ void simulate_world_turn(struct simulate_run *run, int h)
         return;
     }
     host->turns_ms = run->now_ms + run->wish->rates.repair_ms;
-    for (int s = 0; s < RELEASE_SLOTS; s++) {
-        host->copy[s].instance = ++run->instances;
-    }
     for (size_t i = 0; i < run->n_doing; i++) {
         struct simulate_doing *doing = &run->doing[i];
         if (doing->op.host == h && op_needs_host(run, doing->op.kind)) {

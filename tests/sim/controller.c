@@ -99,6 +99,16 @@ static void bring_up(struct sim_run *run, const struct sim_controller *c)
     }
 }
 
+bool sim_controller_knows_alone(const struct sim_run *run, unsigned machine)
+{
+    for (unsigned i = 0; i < run->notes; i++) {
+        if (run->where[i] == MACHINE_BIT(machine)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool begin_op(struct sim_run *run, struct sim_controller *c, const struct release_op *op)
 {
     if (!survives(run)) {

@@ -48,6 +48,8 @@ static void next_life(struct sim_run *run)
 {
     unsigned here = run->machine;
     bool elsewhere = draw_chance(&run->draw, 500000);
+    /* What could be written on no host, only this machine can go on with. */
+    elsewhere = elsewhere && !sim_controller_knows_alone(run, here);
     unsigned machine = elsewhere ? draw_below(&run->draw, SIM_MACHINES) : here;
     /* Its own journal is enough for a machine that missed nothing when it was last read. */
     bool own_only = machine == here && !run->missed && draw_chance(&run->draw, 500000);

@@ -4,8 +4,8 @@
  * usage: sim [--runs N] [--seed S] [--profile quiet|faults|storm|all] [--coverage] [--each]
  * [--lines N] run i of seed S is the only run of seed S + i: a failure says how it is replayed
  */
-#include "base/num.h"
 #include "sim/sim.h"
+#include "base/num.h"
 
 #include "base/mem.h"
 #include "base/num.h"

@@ -202,6 +202,9 @@ void sim_controller_dies(struct sim_run *run, struct sim_controller *c);
 bool sim_controller_begin(struct sim_run *run, struct sim_controller *c, unsigned machine,
                           bool own_only);
 
+/* Whether some note lies on no host, but on this machine. */
+bool sim_controller_knows_alone(const struct sim_run *run, unsigned machine);
+
 /* fault.c */
 uint64_t sim_waits_ms(const struct release_op *op);
 void sim_fault_host(struct sim_run *run);

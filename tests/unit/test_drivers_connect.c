@@ -86,6 +86,16 @@ static void test_components_answer_in_their_own_protocol(void **state)
         end(&server);
         t_check((rc == 0) == row->good, "row %td: %d %s", row - rows, rc, w->err.msg);
     }
+    struct server tcp = serve("", "220 ready\r\n", 11);
+    struct release_connect connect = {.to = tcp.to, .send = "HELO\r\n", .expect = "220"};
+    w->config.connect = &connect;
+    w->config.connects = 1;
+    host_ok(w, host_driver->connect(&w->p, &w->err));
+    connect.expect = "250";
+    w->p.deadline_ms = clock_mono_ms() + 400;
+    assert_int_equal(host_driver->connect(&w->p, &w->err), ERR_REMOTE);
+    w->config.connects = 0;
+    end(&tcp);
     struct server gone = serve("", "", 0);
     end(&gone);
     assert_int_equal(ask(w, CONNECT_REDIS, gone.to), ERR_UNREACHABLE);

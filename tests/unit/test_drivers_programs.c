@@ -85,7 +85,7 @@ static void test_a_program_that_dies_again_and_again_is_given_up(void **state)
 {
     struct host_world *w = *state;
     uint64_t instance;
-    write_program(w, "loop", "echo begun >> $0.times; exit 7");
+    write_program(w, "loop", "echo runs now >> $0.times; exit 7");
     HOST_PROGRAM(w, ROLE_APP, "loop", "bin/loop");
     w->config.role[ROLE_APP].restarts_max = 2;
     w->config.role[ROLE_APP].up_for_ms = 5000;
@@ -134,22 +134,22 @@ static void test_a_worker_finishes_its_job_within_the_grace(void **state)
     write_program(w, "job",
                   "trap 'echo quiet' TSTP\n"
                   "trap 'echo finishing; sleep 1.5; echo done > ../../../done; exit 0' TERM\n"
-                  "echo begun\nwhile :; do sleep 0.05; done");
+                  "echo runs now\nwhile :; do sleep 0.05; done");
     write_program(w, "web",
                   "trap 'ls ../../../done && echo after the job; exit 0' TERM\n"
-                  "echo begun\nwhile :; do sleep 0.05; done");
+                  "echo runs now\nwhile :; do sleep 0.05; done");
     HOST_PROGRAM(w, ROLE_APP, "web", "bin/web");
     HOST_PROGRAM(w, ROLE_WORKER, "job", "bin/job");
     w->config.role[ROLE_WORKER].stop_signal = SIGTSTP;
     w->config.role[ROLE_WORKER].then_signal = SIGTERM;
     w->config.role[ROLE_WORKER].grace_ms = 20000;
     (void) start(w);
-    host_until(in_log(w, "job", "begun") && in_log(w, "web", "begun"));
+    host_until(in_log(w, "job", "runs now") && in_log(w, "web", "runs now"));
     host_ok(w, host_driver->stop(&w->p, false, &w->err));
     assert_string_equal(host_read(host_path(w, "done")), "done\n");
-    const char *quiet = strstr(host_read(host_path(w, "host/logs/a-job.log")), "quiet\n");
-    assert_non_null(quiet);
-    assert_non_null(strstr(quiet, "finishing")); /* the second signal came behind the first */
+    const char *log = host_read(host_path(w, "host/logs/a-job.log"));
+    const char *quiet = strstr(log, "quiet\n"), *finishing = strstr(log, "finishing\n");
+    t_check(quiet != NULL && finishing > quiet, "%s", log); /* one signal after the other */
     assert_true(in_log(w, "web", "after the job"));
 }
 
@@ -159,12 +159,12 @@ static void test_what_ignores_the_signal_is_killed_with_all_it_began(void **stat
     /* A child in a session of its own, and one that has lost its parent. */
     write_program(w, "web",
                   "trap '' TERM HUP\n(setsid sh -c 'trap \"\" TERM; sleep 1000' &)\n"
-                  "sh -c 'sleep 1000 & sleep 1000' &\necho begun\n"
+                  "sh -c 'sleep 1000 & sleep 1000' &\necho runs now\n"
                   "while :; do sleep 0.05; done");
     HOST_PROGRAM(w, ROLE_APP, "web", "bin/web");
     w->config.role[ROLE_APP].grace_ms = 300;
     (void) start(w);
-    host_until(in_log(w, "web", "begun") && host_processes(w) >= 6);
+    host_until(in_log(w, "web", "runs now") && host_processes(w) >= 6);
     host_ok(w, host_driver->stop(&w->p, false, &w->err));
     assert_int_equal(host_processes(w), 0);
     assert_true(in_log(w, "web", "did not end within its grace and is killed"));
@@ -173,10 +173,10 @@ static void test_what_ignores_the_signal_is_killed_with_all_it_began(void **stat
 static void test_a_killed_runner_takes_its_program_along(void **state)
 {
     struct host_world *w = *state;
-    write_program(w, "web", "(setsid sleep 1000 &)\nsleep 1000 &\necho begun\nwait");
+    write_program(w, "web", "(setsid sleep 1000 &)\nsleep 1000 &\necho runs now\nwait");
     HOST_PROGRAM(w, ROLE_APP, "web", "bin/web");
     uint64_t instance = start(w);
-    host_until(in_log(w, "web", "begun") && host_processes(w) >= 4);
+    host_until(in_log(w, "web", "runs now") && host_processes(w) >= 4);
     struct run_state before = host_state(w, "slot-a/web");
     assert_int_equal(kill(before.runner.pid, SIGKILL), 0);
     host_until(!proc_lives(before.child));
@@ -185,13 +185,53 @@ static void test_a_killed_runner_takes_its_program_along(void **state)
     assert_string_equal(copy.dead, "web: its runner was killed");
     assert_true(host_processes(w) >= 2); /* what it began runs unseen ... */
     assert_true(start(w) != instance);   /* ... until the next call */
-    host_until(in_log(w, "web", "begun") && host_processes(w) == 4);
+    host_until(in_log(w, "web", "runs now") && host_processes(w) == 4);
     assert_int_equal(kill(host_state(w, "slot-a/web").runner.pid, SIGKILL), 0);
     host_ok(w, host_driver->stop(&w->p, false, &w->err));
     assert_int_equal(host_processes(w), 0);
 }
 
-/* Writes over its environment and moves elsewhere, as nginx does: a child of a dead runner. */
+/* Programs that write over their environment, as nginx does for its title, are known by their
+ * session and folder. */
+static void test_what_hides_its_environment_is_found_by_its_session(void **state)
+{
+    struct host_world *w = *state;
+    write_program(w, "web", "env -i sleep 1000 &\necho runs now\nwait");
+    HOST_PROGRAM(w, ROLE_APP, "web", "bin/web");
+    (void) start(w);
+    host_until(in_log(w, "web", "runs now") && host_processes(w) == 3);
+    struct run_state before = host_state(w, "slot-a/web");
+    assert_int_equal(kill(before.runner.pid, SIGKILL), 0);
+    host_until(!proc_lives(before.child) && host_processes(w) == 1);
+    host_ok(w, host_driver->stop(&w->p, false, &w->err));
+    assert_int_equal(host_processes(w), 0);
+}
+
+static void test_another_environment_of_the_caller_makes_no_other_program(void **state)
+{
+    struct host_world *w = *state;
+    struct release_pair pair = {.name = "LANG", .value = "C"};
+    HOST_PROGRAM(w, ROLE_APP, "web", "bin/stay");
+    uint64_t instance = start(w);
+    assert_int_equal(setenv("TZ", "Asia/Tokyo", 1), 0);
+    assert_true(start(w) == instance);
+    assert_int_equal(unsetenv("TZ"), 0);
+    w->program[0].env.ptr = &pair; /* said in release.yaml */
+    w->program[0].env.len = 1;
+    assert_true(start(w) != instance);
+    w->program[0].env.len = 0;
+}
+
+static void test_a_runner_whose_notes_were_spoiled_is_stopped_all_the_same(void **state)
+{
+    struct host_world *w = *state;
+    HOST_PROGRAM(w, ROLE_APP, "web", "bin/stay");
+    (void) start(w);
+    host_write(host_path(w, "host/slot-a/web/run.json"), "{", 0600);
+    host_ok(w, host_driver->stop(&w->p, false, &w->err));
+    assert_int_equal(host_processes(w), 0);
+}
+
 static void test_a_pid_that_is_used_again_is_not_taken_for_ours(void **state)
 {
     struct host_world *w = *state;
@@ -480,6 +520,9 @@ int main(int argc, char **argv)
         HOST_TEST(test_a_worker_finishes_its_job_within_the_grace),
         HOST_TEST(test_what_ignores_the_signal_is_killed_with_all_it_began),
         HOST_TEST(test_a_killed_runner_takes_its_program_along),
+        HOST_TEST(test_what_hides_its_environment_is_found_by_its_session),
+        HOST_TEST(test_another_environment_of_the_caller_makes_no_other_program),
+        HOST_TEST(test_a_runner_whose_notes_were_spoiled_is_stopped_all_the_same),
         HOST_TEST(test_a_pid_that_is_used_again_is_not_taken_for_ours),
         HOST_TEST(test_after_a_reboot_nothing_runs_and_numbers_mean_nothing),
         HOST_TEST(test_a_controller_killed_at_any_moment_changes_no_end),

@@ -142,6 +142,23 @@ static void hosts_of_a_batch_go_side_by_side(void **state)
     simulate_result_done(&four);
 }
 
+static void the_slowest_of_a_batch_counts(void **state)
+{
+    (void) state;
+    static const uint64_t pulls[] = {1000, 9000};
+    struct release_spec spec = spec_of(4, 1);
+    struct simulate_wish wish = wish_of(2000);
+    spec.batch = 2;
+    wish.times[STEP_PULL] = (struct simulate_times){pulls, 2};
+    once_ms[STEP_PULL] = 7000; /* the greater of two: 9000 three times of four */
+    struct simulate_result result = result_of(&spec, &wish);
+    double wanted = (double) critical_path_ms(&spec, once_ms);
+    double error = sqrt(2 * 0.1875 / (double) wish.runs) * 8000;
+    t_check(fabs((double) result.mean_ms - wanted) < 4 * error, "%g, not %g +- %g",
+            (double) result.mean_ms, wanted, 4 * error);
+    simulate_result_done(&result);
+}
+
 /* Any spec that has a plan: the expected time is the plan's critical path. */
 static void any_plan_without_faults_takes_its_critical_path(void **state)
 {
@@ -335,6 +352,36 @@ static void a_crash_without_a_host_out_is_not_the_releases(void **state)
     simulate_result_done(&result);
 }
 
+static uint64_t halts_by(const struct release_spec *spec, enum simulate_cause cause)
+{
+    struct simulate_wish wish = wish_of(300);
+    uint64_t n = 0;
+    once_ms[STEP_PULL] = 600000; /* somebody crashes while a host pulls, and is away for long */
+    wish.rates.crash_every_ms = 7200000;
+    wish.rates.repair_ms = 3600000;
+    struct simulate_result result = result_of(spec, &wish);
+    for (size_t i = 0; i < result.stops; i++) {
+        uint64_t runs = result.stop[i].by_cause[cause];
+        assert_true(runs == 0 || cause != CAUSE_OTHERS || result.stop[i].kind == STEP_LEAVE ||
+                    result.stop[i].kind == STEP_STOP);
+        n += runs;
+    }
+    simulate_result_done(&result);
+    return n;
+}
+
+static void nobody_leaves_when_too_few_others_are_up(void **state)
+{
+    (void) state;
+    struct release_spec spec = spec_of(4, 2);
+    spec.keep_up_total_ppm = 750000;
+    assert_in_range(halts_by(&spec, CAUSE_OTHERS), 30, 300);
+    spec.keep_up_total_ppm = 10000; /* one other of four is enough */
+    assert_in_range(halts_by(&spec, CAUSE_OTHERS), 0, 5);
+    spec.keep_up_per_dc = 1;
+    assert_in_range(halts_by(&spec, CAUSE_OTHERS), 10, 300);
+}
+
 static void stable_alone_on_one_host_is_found(void **state)
 {
     (void) state;
@@ -474,6 +521,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_faults_the_time_is_that_of_the_steps),
         cmocka_unit_test(hosts_of_a_batch_go_side_by_side),
+        cmocka_unit_test(the_slowest_of_a_batch_counts),
         cmocka_unit_test(any_plan_without_faults_takes_its_critical_path),
         cmocka_unit_test(assumed_times_have_the_mean_that_is_told),
         cmocka_unit_test(one_fault_halts_as_often_as_its_rate_says),
@@ -483,6 +531,7 @@ int main(void)
         cmocka_unit_test(beside_takes_nobody_out),
         cmocka_unit_test(a_crash_beside_a_host_that_is_out_is_an_outage),
         cmocka_unit_test(a_crash_without_a_host_out_is_not_the_releases),
+        cmocka_unit_test(nobody_leaves_when_too_few_others_are_up),
         cmocka_unit_test(stable_alone_on_one_host_is_found),
         cmocka_unit_test(a_data_center_with_one_stable_host_is_found),
         cmocka_unit_test(stages_roll_back_by_their_limits_and_hold_without_data),
