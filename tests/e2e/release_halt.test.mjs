@@ -34,7 +34,7 @@ test('what a person reads when it halts', async (t) => {
   const world = await installed(t, { datacenters: { west: 2 } });
   world.make('2.1-broken', 'say');
   const run = await released(world.machine, '2.1-broken', { code: 1, json: false });
-  assert.match(run.out, /^\d\d:\d\d:\d\d west-1 test /m);
+  assert.match(run.out, /^\d\d:\d\d:\d\d west-1 +test +failed /m);
   assertGolden('release/halted_test.txt', message(world, run));
   const status = await world.machine.status();
   for (const word of ['halted', '2.1-broken', 'west-1', 'pourover resume', 'pourover rollback']) assert.ok(status.includes(word), status);
