@@ -215,10 +215,10 @@ static void test_another_environment_of_the_caller_makes_no_other_program(void *
     struct release_pair pair = {.name = "LANG", .value = "C"};
     HOST_PROGRAM(w, ROLE_APP, "web", "bin/stay");
     uint64_t instance = start(w);
-    assert_int_equal(setenv("TZ", "Asia/Tokyo", 1), 0);
+    assert_int_equal(setenv("TZ", "Asia/Tokyo", 1), 0); /* NOLINT: one thread */
     assert_true(start(w) == instance);
-    assert_int_equal(unsetenv("TZ"), 0);
-    w->program[0].env.ptr = &pair; /* said in release.yaml */
+    assert_int_equal(unsetenv("TZ"), 0); /* NOLINT: one thread */
+    w->program[0].env.ptr = &pair;       /* said in release.yaml */
     w->program[0].env.len = 1;
     assert_true(start(w) != instance);
     w->program[0].env.len = 0;
@@ -410,7 +410,7 @@ static void test_secrets_are_files_of_mode_0600_and_in_no_command_line(void **st
         {.name = "FROM_COMMAND", .command = {command, 1}},
     };
     struct stat st;
-    assert_int_equal(setenv("HOST_TEST_SECRET", "s3cret-one", 1), 0);
+    assert_int_equal(setenv("HOST_TEST_SECRET", "s3cret-one", 1), 0); /* NOLINT: one thread */
     host_write(host_path(w, "secret.txt"), "s3cret-two\n", 0600);
     host_write(host_path(w, "bin/secret"), "#!/bin/sh\necho s3cret-three\n", 0755);
     write_program(w, "web",
