@@ -315,12 +315,7 @@ int process_connect(const struct driver_place *p, struct err *err)
     struct spot spot;
     int rc = spot_init(p, &spot, err);
     for (size_t i = 0; rc == 0 && i < p->config->connects; i++) {
-        const struct release_connect *connect = &p->config->connect[i];
-        rc = one(&spot, connect, err);
-        if (rc == 0 && connect->kind == CONNECT_TCP && connect->expect == NULL) {
-            spot_tell(p, "host %s: %s takes connections, which a proxy in between does always",
-                      spot.host->name, connect->to);
-        }
+        rc = one(&spot, &p->config->connect[i], err);
     }
     return rc;
 }
