@@ -316,7 +316,7 @@ static void test_a_controller_killed_at_any_moment_changes_no_end(void **state)
     HOST_PROGRAM(w, ROLE_APP, "two", "bin/slow");
     HOST_PROGRAM(w, ROLE_WORKER, "job", "bin/stay");
     host_ok(w, host_driver->pull(&w->p, &w->err));
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 4; i++) {
         killed(w, true, t_random_below(&random, 200000));
         if (i % 2 == 0) {
             uint64_t instance = start(w);
