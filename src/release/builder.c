@@ -146,7 +146,9 @@ void builder_needs(const struct builder *b, uint64_t need[RELEASE_TRACKS])
 uint64_t builder_canary_need(const struct builder *b, uint32_t share_ppm)
 {
     uint64_t rest = b->rest[RELEASE_STABLE];
-    uint64_t need = plan_part_of(plan_part_of(rest, share_ppm), b->spec->headroom_ppm);
+    const uint64_t whole = (uint64_t) PPM * PPM;
+    uint64_t need =
+        (rest * share_ppm * b->spec->headroom_ppm + whole - 1) / whole; /* rounded once */
     return need < rest ? need : rest;
 }
 

@@ -354,6 +354,10 @@ static void locked(struct release *r, enum release_outcome outcome)
     }
     bool turns = has_command && r->waiting.kind == EVENT_ROLLBACK && is_on_the_move(r) &&
                  r->direction == RELEASE_FORWARD && (r->waiting.force || engine_may_go_back(r));
+    if (has_command && r->waiting.kind == EVENT_PAUSE) {
+        do_command(r, &r->waiting); /* before anything is begun that a pause would not begin */
+        has_command = false;
+    }
     if (is_on_the_move(r) && !turns) {
         lanes_enter(r, r->group, true);
     }

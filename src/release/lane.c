@@ -257,9 +257,10 @@ static void aim_at_former(const struct release *r, struct lane *lane, int host)
     s->slot = r->basis.host[host].slot;
     s->track = r->basis.host[host].track;
     s->version = RELEASE_OLD;
-    if (r->direction == RELEASE_BACK && !is_beside(r)) {
+    if (r->direction == RELEASE_BACK) {
         /* the copy that is to go: on the track where it joined */
         s->version = RELEASE_NEW;
+        s->slot = is_beside(r) ? plan_other_slot(s->slot) : s->slot;
         struct release_note touched;
         engine_touches(r, &touched);
         if (touched.touch[host] & TOUCH_ON_CANARY) {

@@ -189,6 +189,7 @@ void engine_touches(const struct release *r, struct release_note *ret)
 
 void engine_make_back(struct release *r, const struct release_note *note)
 {
+    release_plan_done(&r->plan[RELEASE_BACK]); /* it may have been noted twice */
     release_plan_back(&r->spec, &r->basis, note, &r->plan[RELEASE_BACK]);
     mem_free(r->state[RELEASE_BACK]);
     r->state[RELEASE_BACK] = mem_array(r->plan[RELEASE_BACK].total, sizeof **r->state);

@@ -28,7 +28,7 @@ const FAULTS = {
 
 test('ten faults', async (t) => {
   const world = await installed(t, { datacenters: { west: 2 }, sidecar: false });
-  world.startLoad({ rate: 60 });
+  await world.startLoad({ rate: 60 });
   for (const [name, { fault = '', overrides = {}, before, step, code = 1 }] of Object.entries(FAULTS)) {
     await t.test(name, async () => {
       world.make('2.0', fault);

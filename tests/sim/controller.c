@@ -3,9 +3,9 @@
  * between any two writes and between a write and an action.
  *
  * A life takes the leases of all hosts that it reaches before it reads notes: what an older life
- * could still have written is then refused by the hosts.  A host that was not reached then has
- * notes that this life does not know, so its lock fails even if the host is there by then: the next
- * life reads again.
+ * could still have written is then refused by the hosts.  Its lock is to hold them still: where a
+ * host was not reached, or its lease was lost meanwhile, there are notes that this life does not
+ * know, and the next one reads again.
  */
 #include "sim/sim.h"
 
@@ -223,16 +223,23 @@ static enum release_outcome end_op(struct sim_run *run, struct sim_controller *c
     return outcome;
 }
 
+static bool holds_all(const struct sim_run *run, uint32_t token)
+{
+    for (unsigned h = 0; h < run->spec.hosts; h++) {
+        if (run->world.host[h].token != token) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void sim_controller_answer(struct sim_run *run, struct sim_controller *c, unsigned flight)
 {
     struct sim_flight ended = c->flight[flight];
     c->flight[flight] = c->flight[--c->flights];
     struct release_event event = {.kind = EVENT_DONE, .op = ended.op.id};
-    event.outcome = end_op(run, c, &ended, &event.instance);
-    if (ended.op.kind == OP_LOCK && c->missed && event.outcome == RELEASE_OK) {
-        event.outcome =
-            RELEASE_AWAY; /* what lies on that host may have changed what is to be done */
-    }
+    bool may = ended.op.kind != OP_LOCK || c->fresh || holds_all(run, c->token);
+    event.outcome = may ? end_op(run, c, &ended, &event.instance) : RELEASE_FENCED;
     sim_coverage.op[ended.op.kind][event.outcome]++;
     sim_check_answer(run, c, &ended.op, event.outcome);
     if (ended.op.kind == OP_LOCK && event.outcome == RELEASE_OK) {
@@ -291,7 +298,8 @@ bool sim_controller_begin(struct sim_run *run, struct sim_controller *c, unsigne
     if (release_new(&run->spec, &run->basis, &c->engine, &err) < 0) {
         return false;
     }
-    if (c->token == 1) {
+    c->fresh = c->token == 1;
+    if (c->fresh) {
         sim_check_plan(run, c->engine);
         return true;
     }

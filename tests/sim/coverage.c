@@ -12,18 +12,77 @@ static const char *const event_name[EVENT_KINDS] = {"begin",  "resumed", "answer
                                                     "resume", "promote", "rollback"};
 static const char *const status_name[] = {"pending", "running", "done", "broken", "skipped"};
 
-/* What cannot occur, each with its reason.  "*" stands for anything. */
+/* What cannot occur, each with its reason.  A star stands for one word. */
 static const struct {
     const char *what, *reason;
 } cannot[] = {
-    {"", ""},
+    {"state held back", "nobody judges the way back"},
+    {"step * skipped", "what is not needed is not in the plan"},
+    {"op test nothing", NULL},
+    {"op dwell nothing", NULL},
+    {"op * nothing", "only tests and dwells speak of data"},
+    {"op dwell exceeded", NULL},
+    {"op soak exceeded", NULL},
+    {"op * exceeded", "only dwells and soaks have limits"},
+    {"op migrate unknown", NULL},
+    {"op * unknown", "everything else is asked again to the same effect"},
+    {"op wait failed", "time passes"},
 };
 
+/* Arrows of the engine's prose: the mode before, the event, the modes after. */
+static const struct {
+    enum release_mode from;
+    enum release_event_kind event;
+    enum release_mode into;
+} arrows[] = {
+    {RELEASE_RUNNING, EVENT_BEGIN, RELEASE_RUNNING},
+    {RELEASE_RUNNING, EVENT_RESUMED, RELEASE_RUNNING},
+    {RELEASE_RUNNING, EVENT_PAUSE, RELEASE_PAUSING},
+    {RELEASE_PAUSING, EVENT_DONE, RELEASE_PAUSED},
+    {RELEASE_PAUSING, EVENT_DONE, RELEASE_HALTING},
+    {RELEASE_PAUSING, EVENT_RESUMED, RELEASE_PAUSING},
+    {RELEASE_RUNNING, EVENT_DONE, RELEASE_HALTING},
+    {RELEASE_HALTING, EVENT_DONE, RELEASE_HALTED},
+    {RELEASE_HALTING, EVENT_RESUMED, RELEASE_HALTING},
+    {RELEASE_RUNNING, EVENT_DONE, RELEASE_HELD},
+    {RELEASE_RUNNING, EVENT_ROLLBACK, RELEASE_TURNING},
+    {RELEASE_PAUSING, EVENT_ROLLBACK, RELEASE_TURNING},
+    {RELEASE_HALTING, EVENT_ROLLBACK, RELEASE_TURNING},
+    {RELEASE_PAUSED, EVENT_ROLLBACK, RELEASE_RUNNING},
+    {RELEASE_HELD, EVENT_ROLLBACK, RELEASE_RUNNING},
+    {RELEASE_HALTED, EVENT_ROLLBACK, RELEASE_RUNNING},
+    {RELEASE_TURNING, EVENT_DONE, RELEASE_RUNNING},
+    {RELEASE_TURNING, EVENT_RESUMED, RELEASE_TURNING},
+    {RELEASE_PAUSED, EVENT_RESUME, RELEASE_RUNNING},
+    {RELEASE_HELD, EVENT_RESUME, RELEASE_RUNNING},
+    {RELEASE_HALTED, EVENT_RESUME, RELEASE_RUNNING},
+    {RELEASE_HELD, EVENT_PROMOTE, RELEASE_RUNNING},
+    {RELEASE_RUNNING, EVENT_PROMOTE, RELEASE_RUNNING},
+    {RELEASE_PAUSED, EVENT_RESUMED, RELEASE_PAUSED},
+    {RELEASE_HELD, EVENT_RESUMED, RELEASE_HELD},
+    {RELEASE_HALTED, EVENT_RESUMED, RELEASE_HALTED},
+    {RELEASE_RUNNING, EVENT_DONE, RELEASE_ENDED},
+};
+
+static bool same_words(const char *pattern, const char *what)
+{
+    while (*pattern != '\0' && *what != '\0') {
+        if (*pattern == '*') {
+            what += strcspn(what, " ");
+            pattern++;
+        } else if (*pattern++ != *what++) {
+            return false;
+        }
+    }
+    return *pattern == *what;
+}
+
+/* The first line that speaks of it counts: without a reason it can occur. */
 static bool excused(const char *what)
 {
     for (size_t i = 0; i < sizeof(cannot) / sizeof(cannot[0]); i++) {
-        if (strcmp(cannot[i].what, what) == 0) {
-            return true;
+        if (same_words(cannot[i].what, what)) {
+            return cannot[i].reason != NULL;
         }
     }
     return false;
@@ -31,6 +90,10 @@ static bool excused(const char *what)
 
 static unsigned one(FILE *to, uint64_t seen, const char *what)
 {
+    if (seen > 0 && excused(what)) {
+        fprintf(to, "  %-40s SEEN, and is said not to occur\n", what);
+        return 1;
+    }
     if (seen > 0) {
         fprintf(to, "  %-40s %12llu\n", what, (unsigned long long) seen);
         return 0;
@@ -70,7 +133,17 @@ static unsigned print_steps(FILE *to)
     return missing;
 }
 
-/* Arrows that were gone; which ones there have to be stands in `arrows`. */
+static bool must_be(int from, int event, int into)
+{
+    for (size_t i = 0; i < sizeof(arrows) / sizeof(arrows[0]); i++) {
+        if ((int) arrows[i].from == from && (int) arrows[i].event == event &&
+            (int) arrows[i].into == into) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static unsigned print_arrows(FILE *to)
 {
     unsigned missing = 0;
@@ -82,7 +155,7 @@ static unsigned print_arrows(FILE *to)
                 uint64_t seen = sim_coverage.arrow[from][e][into];
                 (void) snprintf(what, sizeof(what), "arrow %s --%s--> %s", mode_name[from],
                                 event_name[e], mode_name[into]);
-                missing += seen > 0 ? one(to, seen, what) : 0;
+                missing += seen > 0 || must_be(from, e, into) ? one(to, seen, what) : 0;
             }
         }
     }

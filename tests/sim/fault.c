@@ -100,14 +100,6 @@ static void draw_happening(struct sim_run *run, const struct release_op *op, uin
     }
 }
 
-/* Outcomes of its own that an operation may have. */
-static const bool can_be_refused[OP_KINDS] = {
-    [OP_PREFLIGHT] = true, [OP_ROOM] = true,    [OP_PULL] = true,  [OP_KEEP_UP] = true,
-    [OP_QUIET] = true,     [OP_CONNECT] = true, [OP_START] = true, [OP_TEST] = true,
-    [OP_READY] = true,     [OP_SOAK] = true,    [OP_HOOK] = true,  [OP_CAPACITY] = true,
-    [OP_VERIFY] = true,
-};
-
 static enum sim_fate draw_fate(struct sim_run *run, const struct release_op *op)
 {
     struct draw *d = &run->draw;
@@ -116,7 +108,7 @@ static enum sim_fate draw_fate(struct sim_run *run, const struct release_op *op)
                                               FATE_LATE_DONE};
         return fates[draw_below(d, 4)];
     }
-    if (can_be_refused[op->kind] && draw_chance(d, run->profile->refused)) {
+    if (op->kind != OP_WAIT && op->kind != OP_MIGRATE && draw_chance(d, run->profile->refused)) {
         return op->kind == OP_TEST && draw_chance(d, 300000) ? FATE_NOTHING : FATE_REFUSED;
     }
     if ((op->kind == OP_DWELL || op->kind == OP_SOAK) && draw_chance(d, run->profile->verdict)) {
