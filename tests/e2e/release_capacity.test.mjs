@@ -52,7 +52,7 @@ test('abort from 100 % on: the copy that serves stays until the old version is b
   await world.startLoad();
   const run = world.machine.release('2.0');
   await run.untilShare(1_000_000);
-  await run.until(({ event, part, step, status }) => event === 'step' && part === 'stable' && step === 'stop' && status === 'done', 'a stable host stopped');
+  await run.until(({ event, host, step, status }) => event === 'step' && host === 'east-1' && step === 'stop' && status === 'done', 'the last stable host stopped');
   assertCode(await world.at('other').rollback(), 0);
   await run.done;
   await world.untilAnswered();
