@@ -69,7 +69,7 @@ static int split(const char *to, const struct talk *talk, char host[256], char p
     bool has_port = colon > 0 && rest.ptr[colon - 1] == ':';
     struct str name = {rest.ptr, has_port ? colon - 1 : rest.len};
     struct str digits = {rest.ptr + colon, has_port ? rest.len - colon : 0};
-    uint64_t number;
+    uint64_t number = 0;
     if (name.len >= 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']') {
         name = (struct str){name.ptr + 1, name.len - 2};
     }

@@ -257,9 +257,7 @@ int slot_wait_up(const struct spot *spot, const char *service, uint64_t up_for_m
         if (rc < 0) {
             break;
         }
-        if (!program.held || program.state.status == RUN_LOOPS ||
-            (program.state.restarts > 0 && program.known &&
-             program.state.restarts > program.run.restarts_max)) {
+        if (!program.held || program.state.status == RUN_LOOPS) {
             return gave_up(spot, &program, err);
         }
         uint64_t now = run_clock_ms();
