@@ -90,8 +90,9 @@ static int lose(struct one_off *one, const struct program *program, struct run_r
 /* Killed in its middle is not the same as having failed: it cannot tell how far it came. */
 static enum driver_migration how_it_ended(const struct run_result *result)
 {
-    bool by_itself = str_starts_with(str_of(result->how), STR("exit code"));
-    return result->code == 0 ? MIGRATION_DONE : by_itself ? MIGRATION_FAILED : MIGRATION_LOST;
+    struct str how = str_of(result->how);
+    bool killed = str_starts_with(how, STR("signal ")) || str_starts_with(how, STR("ended after "));
+    return result->code == 0 ? MIGRATION_DONE : killed ? MIGRATION_LOST : MIGRATION_FAILED;
 }
 
 static int turn(struct one_off *one, enum driver_migration *ret, struct run_result *result,

@@ -152,7 +152,7 @@ int slot_ports(const struct spot *spot, struct err *err)
             return rc;
         }
         if (number != 0 && listener.any && !is_ours(spot, listener.pid)) {
-            return err_set(err, ERR_CONFLICT,
+            return err_set(err, ERR_INVALID,
                            "host %s: port %u (%s of slot %c) is taken by %s (pid %d): end it, or "
                            "give the slot another port",
                            spot->host->name, number, port->name, slot_letter(spot->p->slot),
