@@ -102,7 +102,8 @@ void sim_check_note(struct sim_run *run, struct sim_controller *c, const struct 
     if (note->status != STEP_RUNNING) {
         return;
     }
-    if (note->key.host >= 0 && note->key.kind >= STEP_LEAVE && note->key.kind != STEP_MIGRATE) {
+    if (note->key.host >= 0 && note->key.kind >= STEP_LEAVE && note->key.kind != STEP_MIGRATE &&
+        note->key.direction == RELEASE_FORWARD) {
         held->touched |= 1u << note->key.host; /* it may have been done, for all that is known */
     }
     if (note->key.part != PART_SHUT) {
@@ -117,7 +118,7 @@ static bool halts(enum release_mode mode)
     return mode == RELEASE_HALTING || mode == RELEASE_PAUSING || mode == RELEASE_TURNING;
 }
 
-/* The hosts of the last group that was begun; bit 0 is the service, bit 1 host 0. */
+/* The hosts of the last group that are not as they were; bit 0 is the service, bit 1 host 0. */
 static uint32_t on_their_way(const struct release *engine)
 {
     const struct release_plan *plan = release_plan_of(engine);
@@ -127,7 +128,10 @@ static uint32_t on_their_way(const struct release *engine)
             continue;
         }
         for (size_t k = 0; k < plan->len; k++) {
-            bool begun = plan->step[k].group == plan->step[i].group;
+            const struct release_key *key = &plan->step[k].key;
+            bool begun = plan->step[k].group == plan->step[i].group &&
+                         release_attempt(engine, k) > 0 &&
+                         (key->host < 0 || key->kind >= STEP_LEAVE);
             hosts |= begun ? 1u << (plan->step[k].key.host + 1) : 0;
         }
         break;
