@@ -68,16 +68,18 @@ export class World {
     return `POUROVER_JOURNAL=${this.#inner.machine.journal}`;
   }
 
-  startLoad(options) {
-    this.#inner.startLoad(options);
+  async startLoad(options) {
+    await this.#inner.startLoad(options);
   }
 
   share() {
     return this.#inner.share();
   }
 
-  stats() {
-    return this.#inner.ask(undefined, '/stats');
+  /** How many requests of visitors the router has counted. */
+  async counted() {
+    const { stable, canary } = (await this.#inner.ask(undefined, '/stats')).tracks;
+    return stable.requests + canary.requests - this.#inner.countedBefore;
   }
 
   version(host) {

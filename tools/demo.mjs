@@ -44,9 +44,11 @@ class Hosts {
   }
 }
 
+const head = (text) => text.split('\n')[0];
+
 function line({ event, host, step, status, state, text, took_ms: took, share_ppm: share }) {
-  if (event === 'step' && status !== 'running') return `${host || '-'} ${step} ${status}${took ? `, ${took} ms` : ''}${text ? `: ${text}` : ''}`;
-  if (event === 'mode') return `${state}${text ? `: ${text}` : ''}`;
+  if (event === 'step' && status !== 'running') return `${host || '-'} ${step} ${status}${took ? `, ${took} ms` : ''}${text ? `: ${head(text)}` : ''}`;
+  if (event === 'mode') return `${state}${text ? `: ${head(text)}` : ''}`;
   if (event === 'share') return `share ${share / 1e4} %`;
   return '';
 }
@@ -74,7 +76,7 @@ async function perform(hosts, args, version, { file, look = () => null } = {}) {
     await Promise.race([run.done, sleep(LOOK_MS)]);
   }
   screen.draw([], '');
-  if (run.err) for (const each of run.err.trimEnd().split('\n')) screen.told(each);
+  if (run.err && run.code !== 1) for (const each of run.err.trimEnd().split('\n')) screen.told(each);
   return run;
 }
 
@@ -183,14 +185,10 @@ function failedSoFar() {
   return `${count(answered)} requests answered so far, ${failed} failed`;
 }
 
-/** Whether the router counted as many requests as the client got answers. */
+/** Whether the router counted as many requests as the client sent. */
 async function routerCounts(join) {
-  const theirs = async () => {
-    const { stable, canary } = (await world.stats()).tracks;
-    return stable.requests + canary.requests;
-  };
-  const same = await waitUntil(async () => (await theirs()) === join.answered, 3_000).catch(() => false);
-  return { same: same === true, theirs: await theirs() };
+  const same = await waitUntil(async () => (await world.counted()) === join.sent, 3_000).catch(() => false);
+  return { same: same === true, theirs: await world.counted() };
 }
 
 async function judge({ rolling, broken, back, canary, walk, last }) {
@@ -277,7 +275,7 @@ for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) {
 try {
   await world.start(FIRST);
   introduce();
-  world.startLoad(LOAD);
+  await world.startLoad(LOAD);
   verdict = (await judge(await acts())) ? 0 : 1;
   if (process.env.KEEP === '1') await keepRunning();
   process.exit(verdict);

@@ -8,14 +8,14 @@ const { DEMO_LOG: log = '', DEMO_HOST: host = 'local', DEMO_OWNER: owner = '', D
 const { version = '1.0' } = versionHere(import.meta.url);
 const every = Number(tick);
 
-function next() {
+function next(last = 0) {
   const now = Date.now();
-  const number = Math.floor(now / every) + 1;
+  const number = Math.max(Math.floor(now / every), last) + 1; // a timer may ring a little early
   setTimeout(() => {
     const line = `${JSON.stringify({ tick: number, at: Date.now(), version, host, pid: process.pid })}\n`;
     if (log) appendFileSync(log, line);
     else process.stdout.write(line);
-    next();
+    next(number);
   }, number * every - now);
 }
 

@@ -7,39 +7,59 @@
 #include "cli/halt.h"
 #include "cli/history.h"
 #include "cli/out.h"
+#include "cli/release_files.h"
 #include "cli/room.h"
 #include "cli/routers.h"
 
 #include <string.h>
 
+#define HISTORY   20
 #define LOG_LINES 200
 #define LOG_MAX   ((size_t) 64 * 1024 * 1024)
 #define LOGS_MS   15000
 
-static enum exit_code run_history(struct cli *cli)
+static int print_history(struct cli *cli, const char *service, struct err *err)
 {
     struct journal *journal;
     struct journal_releases list = {0};
-    struct err err = {0};
-    struct buf b;
+    _cleanup_(buf_done) struct buf b;
     _cleanup_(mem_freep) char *path = journal_default_path();
-    if (journal_open(path, &journal, &err) < 0) {
-        return cli_fail(cli, &err);
+    buf_init(&b, OUT_MAX);
+    if (journal_open(path, &journal, err) < 0) {
+        return (int) err->code;
     }
-    unsigned limit = cli->limit > 0 ? (unsigned) cli->limit : 20;
-    int rc = journal_list(journal, cli->service, limit, &list, &err);
-    if (rc == 0) {
-        buf_init(&b, OUT_MAX);
-        if (cli->json) {
-            history_json(&list, &b);
-        } else {
-            history_table(&list, &b);
-        }
-        out_write(buf_str(&b));
-        buf_done(&b);
+    unsigned limit = cli->limit > 0 ? (unsigned) cli->limit : HISTORY;
+    int rc = journal_list(journal, service, limit, &list, err);
+    if (rc == 0 && cli->json) {
+        history_json(&list, &b);
+    } else if (rc == 0) {
+        history_table(&list, &b);
     }
+    out_write(buf_str(&b));
     journal_releases_done(&list);
     journal_close(journal);
+    return rc;
+}
+
+/* Of all services, unless one is named, by itself or by its file. */
+static enum exit_code run_history(struct cli *cli)
+{
+    struct release_config config;
+    struct err err = {0};
+    const char *service = cli->service;
+    bool has_file = cli->release_file != NULL || cli->environment != NULL;
+    if (has_file) {
+        enum exit_code code = release_open(cli, false, &config);
+        if (code != EXIT_DONE) {
+            release_config_done(&config);
+            return code;
+        }
+        service = service != NULL ? service : config.service;
+    }
+    int rc = print_history(cli, service, &err);
+    if (has_file) {
+        release_config_done(&config);
+    }
     return rc < 0 ? cli_fail(cli, &err) : EXIT_DONE;
 }
 
@@ -210,7 +230,7 @@ static enum exit_code run_logs(struct cli *cli)
     return code;
 }
 
-static const struct opt *const history_options[] = {opt_history, NULL};
+static const struct opt *const history_options[] = {opt_history, opt_release, NULL};
 static const struct opt *const options[] = {opt_release, NULL};
 static const struct opt *const logs_options[] = {opt_lines, opt_release, NULL};
 
@@ -224,7 +244,8 @@ const struct cmd cmd_history = {
     .name = "history",
     .summary = "list releases: what, who, when, how long, how it ended",
     .option = history_options,
-    .details = "Reads the journal of this machine: POUROVER_JOURNAL, else journal.db in "
+    .details = "Of all services, or of the one that --service or --file names. Reads the journal "
+               "of this machine: POUROVER_JOURNAL, else journal.db in "
                "$XDG_STATE_HOME/pourover, ~/.local/state/pourover, or /var/lib/pourover for root. "
                "`pourover status` brings in the newest release from the hosts.",
     .example = history_examples,

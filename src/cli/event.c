@@ -8,6 +8,8 @@
 
 #include <time.h>
 
+#define LINE_TEXT_MAX 240
+
 void event_clock(struct buf *b, uint64_t wall_ms)
 {
     struct tm tm;
@@ -32,12 +34,23 @@ static const char *status_of(const struct controller_event *e)
     return late ? "late" : away ? "unreachable" : view_status(e->status);
 }
 
+/* A line is for one look; the message at the end, --json and `show` have the whole text. */
 static void add_text(struct buf *b, const char *text)
 {
-    if (text != NULL && text[0] != '\0') {
-        buf_add_cstr(b, "  ");
-        view_one_line(b, text);
+    struct str rest = str_of(text);
+    size_t len = 0;
+    if (rest.len == 0) {
+        return;
     }
+    while (len < rest.len && len < LINE_TEXT_MAX) {
+        size_t n = str_utf8_char((struct str){rest.ptr + len, rest.len - len});
+        len += n > 0 ? n : 1;
+    }
+    char *cut = mem_strdup_str((struct str){rest.ptr, len});
+    buf_add_cstr(b, "  ");
+    view_one_line(b, cut);
+    buf_add_cstr(b, len < rest.len ? " ..." : "");
+    mem_free(cut);
 }
 
 void event_line(const struct view *v, const struct controller_event *e, struct buf *b)
@@ -61,8 +74,8 @@ void event_line(const struct view *v, const struct controller_event *e, struct b
         }
         break;
     case CONTROLLER_MODE:
-        buf_addf(b, "%-10s %s", "release", e->state);
-        break;
+        buf_addf(b, "%-10s %s\n", "release", e->state); /* why: the step's own line says it */
+        return;
     case CONTROLLER_SHARE:
         buf_addf(b, "%-10s ", "share");
         view_share(b, e->share_ppm);

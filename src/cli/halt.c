@@ -100,7 +100,8 @@ static void add_done(const struct halt *h, const struct halt_row *row, struct bu
         view_one_line(b, h->done_text);
         buf_add_char(b, ')');
     }
-    buf_add_cstr(b, "; no other host is touched from here on\n");
+    buf_addf(b, "; %s is touched from here on\n",
+             h->host == NULL || row->done != NULL ? "nothing else" : "no other host");
 }
 
 static void add_now(const struct halt *h, struct buf *b)
@@ -158,7 +159,7 @@ static void way(const struct halt *h, struct buf *b, const char *name, const cha
     buf_init_fixed(&l, line, sizeof line);
     buf_addf(&l, "pourover %s%s", command, h->options != NULL ? h->options : "");
     label(b, name);
-    buf_addf(b, "%-36s ", line);
+    buf_addf(b, "%-36s  ", line);
     add_text(h, says, b);
     buf_add_char(b, '\n');
 }
@@ -182,6 +183,21 @@ static void add_resume(const struct halt *h, const struct halt_row *row, struct 
     }
 }
 
+/* Where there is more to read: what the copy wrote, or what all steps saw. */
+static void add_more(const struct halt *h, struct buf *b)
+{
+    char command[160];
+    bool has_copy =
+        h->host != NULL && h->has_step && h->kind >= STEP_START && h->kind <= STEP_STOP_OLD;
+    if (has_copy) {
+        buf_print(command, sizeof command, "logs %llu %s", (unsigned long long) h->number, h->host);
+        way(h, b, "more", command, "what it wrote");
+    } else {
+        buf_print(command, sizeof command, "show %llu", (unsigned long long) h->number);
+        way(h, b, "more", command, "all steps, with what they saw");
+    }
+}
+
 static void add_ways(const struct halt *h, const struct halt_row *row, struct buf *b)
 {
     add_resume(h, row, b);
@@ -196,19 +212,7 @@ static void add_ways(const struct halt *h, const struct halt_row *row, struct bu
             h->any_left || h->share_ppm > 0 ? "to %F, only where something changed"
                                             : "ends it: %F serves everywhere, no host is touched");
     }
-    if (h->host != NULL) {
-        char command[160];
-        struct buf c;
-        buf_init_fixed(&c, command, sizeof command);
-        if (h->number > 0) {
-            buf_addf(&c, "logs %llu %s", (unsigned long long) h->number, h->host);
-        } else {
-            buf_addf(&c, "logs 0 %s", h->host);
-        }
-        way(h, b, "more", command, "what it wrote");
-    } else {
-        way(h, b, "more", "show", "all steps, with what they saw");
-    }
+    add_more(h, b);
 }
 
 void halt_message(const struct halt *h, struct buf *b)

@@ -37,7 +37,7 @@ static void remember_options(struct room *r)
 {
     struct buf b;
     buf_init_fixed(&b, r->view.options, sizeof r->view.options);
-    if (r->cli->release_file != NULL) {
+    if (r->cli->release_file != NULL && strcmp(r->cli->release_file, "release.yaml") != 0) {
         buf_addf(&b, " -f %s", r->cli->release_file);
     }
     if (r->cli->environment != NULL) {

@@ -19,6 +19,7 @@ struct room {
     /* while a release runs */
     atomic_bool running;
     bool live;
+    char shown[32];          /* the state that was printed last */
     pthread_mutex_t mutex;   /* of view and the terminal */
     atomic_bool interrupted; /* asks the controller to pause */
 };

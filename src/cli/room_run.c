@@ -121,8 +121,13 @@ static void *tick(void *arg)
 static void print_event(struct room *r, const struct controller_event *e)
 {
     struct buf b;
-    if (r->cli->quiet && !(e->kind == CONTROLLER_STEP && e->status == STEP_BROKEN)) {
+    bool failed = e->kind == CONTROLLER_STEP && e->status == STEP_BROKEN;
+    bool again = e->kind == CONTROLLER_MODE && strcmp(r->shown, e->state) == 0;
+    if ((r->cli->quiet && !failed) || (again && !r->cli->json)) {
         return;
+    }
+    if (e->kind == CONTROLLER_MODE) {
+        buf_print(r->shown, sizeof r->shown, "%s", e->state);
     }
     buf_init(&b, OUT_MAX);
     if (r->cli->json) {
@@ -164,7 +169,7 @@ void room_tell(const struct controller_event *event, void *ctx)
 static enum exit_code write_report(const struct room *r, enum exit_code code)
 {
     struct err err = {0};
-    _cleanup_(buf_done) struct buf b;
+    _cleanup_(buf_done) struct buf b = {0};
     const char *path = r->cli->test.junit;
     if (path == NULL) {
         return code;

@@ -380,7 +380,7 @@ static struct journal_release row_of(struct controller *c, const char *header)
 
 int controller_begin(struct controller *c, const struct controller_wish *wish, struct err *err)
 {
-    _cleanup_(buf_done) struct buf header;
+    _cleanup_(buf_done) struct buf header = {0};
     int rc = prepare(c, wish, true, err);
     if (rc < 0) {
         return rc;

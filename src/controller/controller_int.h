@@ -78,6 +78,7 @@ struct controller {
     bool has_refusal;
     enum release_refusal refusal;
     bool pause_said;
+    const char *told_state; /* the last state that was told in this life */
 };
 
 /* notes.c: a note as JSON and back. ERR_INVALID: not one of ours, or of a host or step we lack. */

@@ -16,7 +16,9 @@ void controller_tell(struct controller *c, const struct controller_event *event)
 {
     struct controller_event told = *event;
     told.at_ms = clock_wall_ms();
-    told.state = c->release == NULL ? "" : release_state_name(c->release);
+    if (told.state == NULL) {
+        told.state = c->release == NULL ? "" : release_state_name(c->release);
+    }
     told.text = told.text == NULL ? "" : told.text;
     if (c->options.tell != NULL) {
         c->options.tell(&told, c->options.ctx);
@@ -191,13 +193,17 @@ static int note_mode(struct controller *c, const struct release_note *note, stru
     int step = note->key.host == -2 ? -1 : release_find(c->release, &note->key);
     const struct step_text *s = text_of(c, note->key.direction, step);
     const char *why = s == NULL || s->text == NULL ? "" : s->text;
+    const char *state = release_state_of(note->direction, note->mode);
     int rc = controller_write_note(c, note, why, 0, err);
     uint64_t ended_ms = note->mode == RELEASE_ENDED ? clock_wall_ms() : 0;
     if (rc == 0) {
-        rc = journal_set_state(c->options.journal, c->header.id, release_state_name(c->release),
-                               ended_ms, err);
+        rc = journal_set_state(c->options.journal, c->header.id, state, ended_ms, err);
     }
-    controller_tell(c, &(struct controller_event){.kind = CONTROLLER_MODE, .text = why});
+    if (c->told_state == NULL || strcmp(c->told_state, state) != 0) {
+        c->told_state = state;
+        controller_tell(
+            c, &(struct controller_event){.kind = CONTROLLER_MODE, .state = state, .text = why});
+    }
     return rc;
 }
 
@@ -438,6 +444,7 @@ static int judge_life(struct controller *c, struct err *err)
 
 int controller_run(struct controller *c, const struct release_event *command, struct err *err)
 {
+    c->told_state = NULL;
     c->ended = c->has_refusal = c->pause_said = false;
     c->fenced = false;
     c->lock_err = (struct err){0};

@@ -21,6 +21,14 @@ static enum release_outcome ended(struct task *t, int rc, const struct err *err)
     return rc < 0 ? task_fail(t, err) : RELEASE_OK;
 }
 
+/* Where the routers' weights are greater than those of the plan, so is what is needed. */
+static uint64_t need_of(const struct task *t, const struct port_capacity *seen, int track)
+{
+    uint64_t all = seen->weight[TRACK_STABLE] + seen->weight[TRACK_CANARY];
+    uint64_t need = t->op.need[track];
+    return t->op.all > 0 && all > t->op.all ? (need * all + t->op.all - 1) / t->op.all : need;
+}
+
 /* By what every router sees now, others are enough. */
 static enum release_outcome keep_up(struct task *t, const struct port_routers *at,
                                     const char *address)
@@ -36,12 +44,13 @@ static enum release_outcome keep_up(struct task *t, const struct port_routers *a
         return RELEASE_OK; /* nothing is taken out that no router has */
     }
     for (int k = 0; k < RELEASE_TRACKS; k++) {
-        if (seen.weight_without[k] < t->op.need[k]) {
+        uint64_t need = need_of(t, &seen, k);
+        if (seen.weight_without[k] < need) {
             task_tell(t,
                       "without %s the routers would have %llu of the capacity of %s, and keep_up "
                       "wants %llu: others are out or failing",
                       config->host[t->op.host].name, (unsigned long long) seen.weight_without[k],
-                      track_word[k], (unsigned long long) t->op.need[k]);
+                      track_word[k], (unsigned long long) need);
             return RELEASE_FAILED;
         }
     }
@@ -64,13 +73,14 @@ static enum release_outcome capacity(struct task *t, const struct port_routers *
         return task_fail(t, &err);
     }
     for (int k = 0; k < RELEASE_TRACKS; k++) {
-        if (seen.weight[k] < t->op.need[k]) {
+        uint64_t need = need_of(t, &seen, k);
+        if (seen.weight[k] < need) {
             char share[16];
             num_share_text(t->op.share_ppm, share);
             task_tell(t,
                       "at a share of %s, %s needs %llu of the capacity and the routers see %llu "
                       "ready and passing there",
-                      share, track_word[k], (unsigned long long) t->op.need[k],
+                      share, track_word[k], (unsigned long long) need,
                       (unsigned long long) seen.weight[k]);
             return RELEASE_FAILED;
         }

@@ -65,18 +65,22 @@ struct driver {
     int (*pull)(const struct driver_place *p, struct err *err);
     int (*health_fail)(const struct driver_place *p, struct err *err);
     int (*health_pass)(const struct driver_place *p, struct err *err);
-    /* Workers, then applications of the slot; with stop_all the proxy of the slot too. */
+    /* Workers and cron, then applications of the slot; with stop_all the proxy of the slot too.
+     * What was told to stop goes on to its end when the call is late or cancelled. */
     int (*stop)(const struct driver_place *p, bool stop_all, struct err *err);
     int (*proxy)(const struct driver_place *p, struct err *err);
     int (*connect)(const struct driver_place *p, struct err *err);
     int (*start)(const struct driver_place *p, uint64_t *ret_instance, struct err *err);
-    /* Begins the one-off named by p->release and attempt unless it was; waits for its end. */
+    /* Begins the one-off named by p->release and attempt unless it was; waits for its end.  Failed
+     * and lost ones are 0, too, and told; with ERR_TIMEOUT and ERR_CANCELLED *ret says how far it
+     * is. */
     int (*migrate)(const struct driver_place *p, unsigned attempt, enum driver_migration *ret,
                    struct err *err);
     /* The last lines that the copy's programs wrote, for reports; lines 0: all. */
     int (*logs)(const struct driver_place *p, unsigned lines, struct buf *ret, struct err *err);
 
-    /* The lease, the host's own: see lease.h of this room for the text. */
+    /* The lease, the host's own; by the host's clock.  Taken: ERR_CONFLICT when it is another's and
+     * has not expired, unless by force; by the same token it is a beat. */
     int (*lease_take)(const struct driver_place *p, const char *owner, uint64_t ttl_ms, bool force,
                       struct err *err);
     int (*lease_beat)(const struct driver_place *p, uint64_t ttl_ms, struct err *err);
@@ -88,7 +92,7 @@ struct driver {
     /* Records: lines of JSON under the lease, appended and synced; the last RECORDS_KEPT releases
      * stay. */
     int (*record_append)(const struct driver_place *p, struct str line, struct err *err);
-    /* All lines of a release, or of the newest one when p->release is NULL. */
+    /* All lines of a release, or of the newest one when p->release is NULL; none: nothing. */
     int (*record_read)(const struct driver_place *p, struct buf *ret, struct err *err);
     /* Requests by other machines: "pause", "rollback", ...; taken ones are removed.  Not under the
      * lease. */

@@ -141,7 +141,8 @@ static int lock(const struct driver_place *p, const char *folder, int *ret_fd, s
         }
         rc = spot_wait(p, 5, "the lock of the host", err);
         if (rc == 0 && clock_mono_ms() > until) {
-            rc = err_set(err, ERR_TIMEOUT, "%s is held by another process for more than %u s", path,
+            rc = err_set(err, ERR_TIMEOUT,
+                         "%s is held by another pourover for more than %u s: is it stopped?", path,
                          LOCK_WITHIN_MS / 1000);
         }
         if (rc < 0) {

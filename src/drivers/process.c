@@ -67,28 +67,35 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static int command_can_run(const struct spot *spot, const char *root, const char *name,
+                           const struct release_texts *command, struct err *err)
+{
+    _cleanup_(arena_done) struct arena arena;
+    const char *word = NULL, *path = NULL;
+    arena_init(&arena, RUN_TEXT_MAX);
+    int rc = command->len == 0 ? err_set(err, ERR_INVALID, "it has no command")
+                               : spot_expand(spot, command->ptr[0], &arena, &word, err);
+    /* What lies in the version's folder on the host lies in the source before. */
+    size_t len = strlen(spot->version_dir);
+    if (rc == 0 && len > 0 && strncmp(word, spot->version_dir, len) == 0 && word[len] == '/') {
+        word += len + 1;
+    }
+    rc = rc < 0 ? rc : spot_command(spot, root, word, &arena, &path, err);
+    return rc < 0 ? err_wrap(err, "%s", name) : 0;
+}
+
 /* All commands that will be begun, looked up where the version is or will be copied from. */
 static int commands_can_run(const struct spot *spot, const char *root, struct err *err)
 {
-    _cleanup_(arena_done) struct arena arena;
     int rc = 0;
-    arena_init(&arena, RUN_TEXT_MAX);
+    char name[160];
     for (size_t i = 0; rc == 0 && i < spot->config->programs; i++) {
         const struct release_program *program = &spot->config->program[i];
-        const char *word = NULL, *path = NULL;
-        if (program->command.len == 0) {
-            return err_set(err, ERR_INVALID, "program %s has no command", program->name);
-        }
-        rc = spot_expand(spot, program->command.ptr[0], &arena, &word, err);
-        /* What lies in the version's folder on the host lies in the source before. */
-        size_t len = strlen(spot->version_dir);
-        if (rc == 0 && len > 0 && strncmp(word, spot->version_dir, len) == 0 && word[len] == '/') {
-            word += len + 1;
-        }
-        rc = rc < 0 ? rc : spot_command(spot, root, word, &arena, &path, err);
-        if (rc < 0) {
-            return err_wrap(err, "program %s", program->name);
-        }
+        buf_print(name, sizeof name, "program %s", program->name);
+        rc = command_can_run(spot, root, name, &program->command, err);
+    }
+    if (rc == 0 && spot->config->migration.given) {
+        rc = command_can_run(spot, root, "migrate", &spot->config->migration.command, err);
     }
     return rc;
 }

@@ -174,13 +174,18 @@ static enum release_slot other_slot(enum release_slot slot)
     return slot == RELEASE_SLOT_A ? RELEASE_SLOT_B : RELEASE_SLOT_A;
 }
 
+static int stop_other_cron(const struct spot *spot, struct err *err)
+{
+    return slot_stop(spot, other_slot(spot->p->slot), ROLE_BIT(RUN_CRON), true, err);
+}
+
 /* The cron of a host runs in one slot: it moves along with the version that was started last. */
 static int start_cron(const struct spot *spot, struct str secrets, struct err *err)
 {
     if (!slot_has_role(spot, ROLE_CRON)) {
         return 0;
     }
-    int rc = slot_stop(spot, other_slot(spot->p->slot), ROLE_BIT(RUN_CRON), true, err);
+    int rc = stop_other_cron(spot, err);
     return rc < 0 ? rc : start_role(spot, ROLE_CRON, secrets, err);
 }
 
@@ -234,6 +239,10 @@ int process_start(const struct driver_place *p, uint64_t *ret_instance, struct e
     rc = rc < 0 ? rc : stop_others(&spot, err);
     rc = rc < 0 ? rc : slot_ports(&spot, err);
     rc = rc < 0 ? rc : spot_secrets(&spot, &secrets, err);
+    if (rc == 0 && slot_has_role(&spot, ROLE_CRON) &&
+        p->config->role[ROLE_CRON].pause_during_release) {
+        rc = stop_other_cron(&spot, err);
+    }
     rc = rc < 0 ? rc : start_role(&spot, ROLE_APP, buf_str(&secrets), err);
     rc = rc < 0 ? rc : start_role(&spot, ROLE_WORKER, buf_str(&secrets), err);
     rc = rc < 0 ? rc : start_cron(&spot, buf_str(&secrets), err);

@@ -130,7 +130,7 @@ static _Noreturn void become_runner(int lock, int say, const char *folder)
     } where = {.text = folder};
     char *const argv[] = {name, word, where.arg, NULL};
     (void) setsid();
-    pid_t pid = fork();
+    pid_t pid = _Fork(); /* fork is for one who has no other threads */
     if (pid != 0) {
         _exit(pid < 0 ? 1 : 0); /* the runner is nobody's child and leads no session */
     }

@@ -128,7 +128,7 @@ static void on_signals(struct runner *r)
 {
     struct signalfd_siginfo info;
     while (read(r->signals, &info, sizeof info) == (ssize_t) sizeof info) {
-        if (info.ssi_signo == SIGTERM) {
+        if (info.ssi_signo == SIGTERM && r->state.status != RUN_STOPPING) {
             run_log_say(&r->log, "told to stop %s", r->run.program);
             begin_stop(r);
         }
@@ -298,6 +298,7 @@ static int read_env(struct runner *r, struct err *err)
 
 static int prepare(struct runner *r, struct err *err)
 {
+    struct sigaction normal = {.sa_handler = SIG_DFL};
     sigset_t set;
     struct proc_stat self;
     char host[PATH_BYTES];
@@ -307,6 +308,13 @@ static int prepare(struct runner *r, struct err *err)
     (void) sigdelset(&set, SIGBUS);
     (void) sigdelset(&set, SIGABRT);
     (void) sigprocmask(SIG_SETMASK, &set, NULL);
+    /* What was ignored by whoever began us would never come. */
+    for (int signum = 1; signum < NSIG; signum++) {
+        struct sigaction now;
+        if (sigaction(signum, NULL, &now) == 0 && now.sa_handler == SIG_IGN) {
+            (void) sigaction(signum, &normal, NULL);
+        }
+    }
     r->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (r->signals < 0 || pipe2(r->out, O_CLOEXEC) != 0 ||
         fcntl(r->out[0], F_SETFL, O_NONBLOCK) != 0) {

@@ -78,6 +78,7 @@ struct release_step_plan *builder_add(struct builder *b, enum release_step_kind 
     s->key = key;
     s->group = b->group;
     s->lane = b->lane;
+    s->all = b->weight[RELEASE_STABLE] + b->weight[RELEASE_CANARY];
     if (host >= 0) {
         s->slot = b->basis->host[host].slot;
         s->track = b->basis->host[host].track;

@@ -45,16 +45,20 @@ static const char *const forward_names[RELEASE_MODES] = {
     [RELEASE_TURNING] = "rolling back", [RELEASE_ENDED] = "done",
 };
 
-const char *release_state_name(const struct release *r)
+const char *release_state_of(enum release_direction direction, enum release_mode mode)
 {
-    if (r->direction == RELEASE_FORWARD) {
-        return forward_names[r->mode];
+    if (direction == RELEASE_FORWARD) {
+        return forward_names[mode];
     }
-    if (r->mode == RELEASE_ENDED) {
+    if (mode == RELEASE_ENDED) {
         return "rolled back";
     }
-    return r->mode == RELEASE_PAUSED || r->mode == RELEASE_HALTED ? forward_names[r->mode]
-                                                                  : "rolling back";
+    return mode == RELEASE_PAUSED || mode == RELEASE_HALTED ? forward_names[mode] : "rolling back";
+}
+
+const char *release_state_name(const struct release *r)
+{
+    return release_state_of(r->direction, r->mode);
 }
 
 /* Acts */

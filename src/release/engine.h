@@ -160,6 +160,7 @@ struct release_acts release_step(struct release *r, const struct release_event *
 /* Views */
 enum release_mode release_mode(const struct release *r);
 enum release_direction release_direction(const struct release *r);
+const char *release_state_of(enum release_direction direction, enum release_mode mode);
 const char *release_state_name(
     const struct release *r); /* running, paused, held, halted, rolling back, done, rolled back */
 const struct release_plan *release_plan_of(const struct release *r);

@@ -56,9 +56,10 @@ struct release_op {
     uint32_t share_ppm;
     uint64_t need[RELEASE_TRACKS]; /* OP_CAPACITY, OP_KEEP_UP: sums of weights */
     unsigned need_dc;              /* OP_KEEP_UP: hosts */
-    bool raise;        /* OP_SHARE: some visitor may come to the canary; else it never waits */
-    unsigned hook;     /* OP_HOOK: 0.. of its list */
-    bool after;        /* OP_HOOK, OP_MIGRATE: of those at the end */
+    uint64_t all;  /* of both tracks, as far as the plan knows; when routers see more, needs grow */
+    bool raise;    /* OP_SHARE: some visitor may come to the canary; else it never waits */
+    unsigned hook; /* OP_HOOK: 0.. of its list */
+    bool after;    /* OP_HOOK, OP_MIGRATE: of those at the end */
     unsigned attempt;  /* of the step, from 1 */
     uint64_t instance; /* OP_READY: what was tested; 0: any */
     uint64_t wait_ms;

@@ -30,6 +30,7 @@ struct release_step_plan {
     uint64_t wait_ms;
     uint64_t need[RELEASE_TRACKS]; /* STEP_SHARE, STEP_DWELL, STEP_LEAVE, STEP_STOP, STEP_TRACK */
     uint16_t need_dc;
+    uint64_t all;         /* what both tracks have together when the step begins */
     uint16_t group, lane; /* lane: number within the group */
 };
 

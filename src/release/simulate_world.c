@@ -235,34 +235,35 @@ static bool enough(const struct simulate_run *run, const struct release_op *op)
     return op->kind != OP_KEEP_UP || others_in_dc(run, op->host, op->track) >= op->need_dc;
 }
 
-void simulate_world_do(struct simulate_run *run, struct simulate_doing *doing)
+static void do_at_copy(const struct release_op *op, struct simulate_copy *copy)
 {
-    const struct release_op *op = &doing->op;
-    struct simulate_copy *copy = op->host < 0 ? NULL : &run->host[op->host].copy[op->slot];
     switch ((int) op->kind) {
-    case OP_KEEP_UP:
-    case OP_CAPACITY:
-        if (!enough(run, op)) {
-            doing->outcome = RELEASE_FAILED;
-            simulate_step_of(run, op->host)->cause = CAUSE_OTHERS;
-        }
-        break;
     case OP_DRAIN:
     case OP_REMOVE:
         copy->in = false;
-        break;
-    case OP_TRACK:
-        copy->track = (uint8_t) op->track;
         break;
     case OP_READY:
         copy->in = true;
         copy->track = (uint8_t) op->track;
         break;
-    case OP_SHARE:
-        run->share_ppm = op->share_ppm;
+    case OP_TRACK:
+        copy->track = (uint8_t) op->track;
         break;
     default:
         break;
+    }
+}
+
+void simulate_world_do(struct simulate_run *run, struct simulate_doing *doing)
+{
+    const struct release_op *op = &doing->op;
+    if ((op->kind == OP_KEEP_UP || op->kind == OP_CAPACITY) && !enough(run, op)) {
+        doing->outcome = RELEASE_FAILED;
+        simulate_step_of(run, op->host)->cause = CAUSE_OTHERS;
+    } else if (op->kind == OP_SHARE) {
+        run->share_ppm = op->share_ppm;
+    } else if (op->host >= 0) {
+        do_at_copy(op, &run->host[op->host].copy[op->slot]);
     }
 }
 

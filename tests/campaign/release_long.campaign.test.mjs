@@ -10,7 +10,7 @@ await import('../e2e/release_workers.test.mjs');
 test('releases up and down for a minute under load: 0 failed', async (t) => {
   const world = await installed(t, { routers: 2 });
   world.make('1.1');
-  world.startLoad({ rate: 300, connections: 64, visitors: 5000 });
+  await world.startLoad({ rate: 300, connections: 64, visitors: 5000 });
   const until = Date.now() + 60_000;
   let version;
   for (let i = 0; Date.now() < until; i += 1) {

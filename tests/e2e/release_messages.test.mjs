@@ -18,17 +18,17 @@ const FAULTS = {
   crash: { fault: 'crash', step: 'start' },
   unready: { fault: 'unready', overrides: QUICK, step: 'start' },
   migration: { fault: 'migration', overrides: { migrate: { command: [process.execPath, '${folder}/migrate.mjs'], in: 'web' } }, step: 'migrate' },
-  source: { before: (world) => rmSync(path.join(world.dir, 'dist/2.0'), { recursive: true }), step: 'pull' },
+  source: { before: (world) => rmSync(path.join(world.dir, 'dist/2.0'), { recursive: true }), step: 'preflight' },
   room: { overrides: { disk: { free: '900000GiB' } }, step: 'room' },
-  connect: { overrides: (port) => ({ connect: [{ redis: `127.0.0.1:${port}`, retry: '200ms' }] }), step: 'connect' },
+  connect: { overrides: (port) => ({ connect: [{ redis: `127.0.0.1:${port}`, retry: '200ms' }] }), step: 'connect', code: 3 },
   hook: { overrides: { hooks: { before: [{ name: 'gate', command: ['/bin/sh', '-c', 'echo the gate is shut; exit 9'] }] } }, step: 'hook' },
   router: { overrides: ROUTER_AWAY, step: 'preflight', code: 3 },
-  nothing: { overrides: { tests: { tags: ['no-such-tag'] } }, step: 'test' },
+  nothing: { overrides: { tests: { tags: ['no-such-tag'] } }, step: 'test', code: 5 },
 };
 
 test('ten faults', async (t) => {
   const world = await installed(t, { datacenters: { west: 2 }, sidecar: false });
-  world.startLoad({ rate: 60 });
+  await world.startLoad({ rate: 60 });
   for (const [name, { fault = '', overrides = {}, before, step, code = 1 }] of Object.entries(FAULTS)) {
     await t.test(name, async () => {
       world.make('2.0', fault);

@@ -22,7 +22,7 @@ test('once, in the new version, before the first host leaves', async (t) => {
 test('it fails: no host has left', async (t) => {
   const here = await world(t);
   here.make('2.0', 'migration');
-  here.startLoad();
+  await here.startLoad();
   const before = await here.state();
   const run = await released(here.machine, '2.0', { code: 1 });
   assert.deepEqual(run.steps('running').filter((step) => / (leave|stop)$/.test(step)), []);
@@ -49,7 +49,7 @@ test('the migration itself is killed with the controller: nobody knows its end, 
   await waitUntil(() => told(here).length === 1, 20_000, 'the migration began');
   run.kill();
   await run.done;
-  process.kill(here.told('migrate')[0].pid, 'SIGKILL');
+  for (const pid of here.runners('migrat')) process.kill(pid, 'SIGKILL');
   const again = await here.machine.resume({ json: false });
   assert.notEqual(again.code, 0, again.told());
   assert.match(again.out + again.err, /resume --migration (done|again)/);

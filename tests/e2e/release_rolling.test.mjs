@@ -12,7 +12,7 @@ async function planOf(world, version) {
 
 async function rollUnderLoad(t, world) {
   const plan = await planOf(world, '2.0');
-  world.startLoad();
+  await world.startLoad();
   await world.untilAnswered();
   const run = await released(world.machine, '2.0');
   await world.untilAnswered();

@@ -10,7 +10,7 @@ test('v1.1 goes to both tracks in mid-walk, no visitor flips, the walk goes on a
   const world = await installed(t, { datacenters: { west: 2, east: 2 }, sidecar: false, strategy: 'canary', pool: ['west-2', 'east-2'], grow: true, overrides: STAGES });
   world.makeTrain('1.0');
   world.makeTrain('1.1');
-  world.startLoad();
+  await world.startLoad();
   const train = world.machine.start(['train', 'start', 'rails-7', '--variant', 'next', '--yes']);
   await train.untilShare(400_000);
   assertCode(await world.machine.run(['pause']), 0);

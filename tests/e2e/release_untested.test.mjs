@@ -10,7 +10,7 @@ const SLOW_MS = process.env.POUROVER_LONG === '1' ? 20_000 : 3_000;
 async function slowWorld(t) {
   const world = await installed(t, { datacenters: { west: 2 } });
   world.writeTests(slowTests(SLOW_MS));
-  world.startLoad();
+  await world.startLoad();
   await world.untilAnswered();
   return world;
 }

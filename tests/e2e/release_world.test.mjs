@@ -19,7 +19,7 @@ async function startServing(t, options) {
 for (const sidecar of [false, true]) {
   test(`hosts ${sidecar ? 'behind sidecars' : 'alone'} serve pages and calls through two routers, and the ledgers agree`, async (t) => {
     const { world, hands } = await startServing(t, { routers: 2, sidecar });
-    world.startLoad();
+    await world.startLoad();
     await world.untilAnswered(100);
     const host = world.host('west-1');
     await drainByHand(world, host);
@@ -42,7 +42,7 @@ for (const sidecar of [false, true]) {
 
 test('a sidecar that is told to fail takes its host out, though its application is well', async (t) => {
   const { world } = await startServing(t, {});
-  world.startLoad();
+  await world.startLoad();
   await world.untilAnswered(50);
   const host = world.host('east-1');
   await tellSidecar(host, 'fail');
@@ -58,7 +58,7 @@ test('a sidecar that is told to fail takes its host out, though its application 
 
 test('a host that is killed under visitors: the ledgers tell', async (t) => {
   const { world, hands } = await startServing(t, { datacenters: { west: 1 }, sidecar: false });
-  world.startLoad();
+  await world.startLoad();
   await world.untilAnswered(50);
   await hands.get('west-1').stop('SIGKILL');
   await sleep(200);

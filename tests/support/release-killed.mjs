@@ -8,7 +8,7 @@ const MOST = 1000; // writes of a release; more would be news
 /** Writes of a release are 1, 2, ...; calls body(world, n, version, from) for every `stride`-th until a release is over before. */
 async function eachWrite(t, { first, stride, options }, body) {
   const world = await installed(t, { ...SMALL, ...options });
-  world.startLoad({ rate: 80 });
+  await world.startLoad({ rate: 80 });
   let from = '1.0';
   let tried = 0;
   for (let n = first; n < MOST; n += stride) {

@@ -49,7 +49,7 @@ export function rollbackFrom(phases, { within, load = {} }) {
     for (const [options, [name, isIt], quick] of list) {
       test(`${kind}: rollback at ${name}: 0 failed${quick ? ', at once' : ''}`, async (t) => {
         const world = await installed(t, options);
-        world.startLoad(load);
+        await world.startLoad(load);
         await world.untilAnswered();
         const run = world.machine.release('2.0');
         await run.until(isIt, name);

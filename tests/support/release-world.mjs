@@ -2,7 +2,7 @@
 //
 //   const world = await ReleaseWorld.start(t, { datacenters: { west: 2, east: 2 } });
 //   await world.install('1.0');
-//   world.startLoad();
+//   await world.startLoad();
 //   const run = await world.machine.release('2.0').done;
 //   const join = await world.assertNothingLost(t);
 //
@@ -69,6 +69,8 @@ export class ReleaseWorld {
   }
 
   loads = [];
+  countedBefore = 0; // requests at the first router before there were visitors
+  #knocking = null;
   hosts = [];
   routers = [];
   #options;
@@ -170,9 +172,29 @@ export class ReleaseWorld {
       hooks: undefined,
     });
     const run = await this.machine.release(version, { file });
+    this.#knock();
     await run.done;
     assert.equal(run.code, 0, run.told());
     await this.untilUp();
+  }
+
+  /** Somebody asks for a page now and then, uncounted: a host that joins is proved sooner when it is sent something. */
+  #knock() {
+    this.#knocking ??= setInterval(() => {
+      for (const { nginx } of this.routers) fetch(nginx.url('http')).then((answer) => answer.text()).catch(() => {});
+    }, 40);
+  }
+
+  async #stopKnocking() {
+    clearInterval(this.#knocking);
+    this.#knocking = null;
+    const quiet = async () => {
+      const { tracks } = await this.ask();
+      return tracks.stable.in_flight + tracks.canary.in_flight === 0;
+    };
+    await waitUntil(quiet, 5_000, 'the last knock');
+    const { tracks } = await this.ask(undefined, '/stats');
+    this.countedBefore = tracks.stable.requests + tracks.canary.requests;
   }
 
   /** Waits until every router has every host of `hosts` up. */
@@ -222,6 +244,14 @@ export class ReleaseWorld {
     } catch {
       return '';
     }
+  }
+
+  /** Pids of runners (which outlive the controller) whose folder has this in its name; what they run dies with them. */
+  runners(what) {
+    const line = (pid) => readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+    const pids = this.processes().filter((pid) => line(pid).includes('process-runner') && line(pid).includes(what));
+    assert.ok(pids.length > 0, `no runner of ${what}`);
+    return pids;
   }
 
   /** When the newest process of a host whose command line has `file` was started, in ticks since the machine's start. */
@@ -276,7 +306,8 @@ export class ReleaseWorld {
   }
 
   /** Starts visitors at every router. Options: those of load.mjs; the rate is that of all together. */
-  startLoad({ rate = 150, ...options } = {}) {
+  async startLoad({ rate = 150, ...options } = {}) {
+    await this.#stopKnocking();
     this.loads = this.routers.map(({ nginx: { ports } }, i) => startLoad({
       target: { http: `127.0.0.1:${ports.http}`, h2: `127.0.0.1:${ports.h2}` },
       host: 'shop.example',
@@ -377,6 +408,7 @@ export class ReleaseWorld {
   async stop() {
     if (this.#stopped) return;
     this.#stopped = true;
+    clearInterval(this.#knocking);
     for (const load of this.loads) load.abort();
     for (const machine of this.#machines.values()) machine.cleanUp();
     for (const { nginx } of this.routers) await nginx.stop();
@@ -390,6 +422,7 @@ export class ReleaseWorld {
   cleanUp() {
     if (this.#stopped) return;
     this.#stopped = true;
+    clearInterval(this.#knocking);
     for (const load of this.loads) load.abort();
     for (const machine of this.#machines.values()) machine.cleanUp();
     for (const { nginx } of this.routers) nginx.cleanUp();

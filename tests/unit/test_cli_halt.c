@@ -60,10 +60,10 @@ static void test_tests_failed(void **state)
         "           east-1  1.0  serves\n"
         "           share of the canary: 0 %\n"
         "  visitors did not notice\n"
-        "  ways on  pourover resume -e staging           with a 2.0, or tests, that are mended; "
+        "  ways on  pourover resume -e staging            with a 2.0, or tests, that are mended; "
         "west-1 begins its runbook anew, then the others follow\n"
-        "           pourover rollback -e staging         to 1.0, only where something changed\n"
-        "  more     pourover logs 3 west-1 -e staging    what it wrote\n");
+        "           pourover rollback -e staging          to 1.0, only where something changed\n"
+        "  more     pourover logs 3 west-1 -e staging     what it wrote\n");
 }
 
 static void test_migration_failed_and_nobody_has_left(void **state)
@@ -80,14 +80,14 @@ static void test_migration_failed_and_nobody_has_left(void **state)
         "halted: the migration of 2.0 failed\n"
         "  step     migrate: migration, once, in 2.0 (failed)\n"
         "  saw      exit code 1: relation \"orders\" does not exist\n"
-        "  done     no host has left the routers for it; no other host is touched from here on\n"
+        "  done     no host has left the routers for it; nothing else is touched from here on\n"
         "  now      share of the canary: 0 %\n"
         "  visitors did not notice\n"
-        "  ways on  pourover resume                      runs it once more, then goes on; mend "
+        "  ways on  pourover resume                       runs it once more, then goes on; mend "
         "it first\n"
-        "           pourover rollback                    ends it: 1.0 serves everywhere, no "
+        "           pourover rollback                     ends it: 1.0 serves everywhere, no "
         "host is touched\n"
-        "  more     pourover show                        all steps, with what they saw\n");
+        "  more     pourover show 3                       all steps, with what they saw\n");
 }
 
 static void test_a_migration_of_unknown_end_is_asked_about(void **state)
@@ -103,16 +103,16 @@ static void test_a_migration_of_unknown_end_is_asked_about(void **state)
         &h, "halted: the migration was begun, and nobody knows how it ended: look at the data "
             "first\n"
             "  step     migrate: migration, once, in 2.0 (unknown)\n"
-            "  done     it is not run again unasked; no other host is touched from here on\n"
+            "  done     it is not run again unasked; nothing else is touched from here on\n"
             "  now      share of the canary: 0 %\n"
             "  visitors did not notice\n"
-            "  ways on  pourover resume --migration done     when it did end well: it is not run "
+            "  ways on  pourover resume --migration done      when it did end well: it is not run "
             "again\n"
-            "           pourover resume --migration again    when it did not, and may run once "
+            "           pourover resume --migration again     when it did not, and may run once "
             "more\n"
-            "           pourover rollback --force            to 1.0, although the migration says "
+            "           pourover rollback --force             to 1.0, although the migration says "
             "that 1.0 may not work any more\n"
-            "  more     pourover show                        all steps, with what they saw\n");
+            "  more     pourover show 3                       all steps, with what they saw\n");
 }
 
 static void test_held_without_enough_requests(void **state)
@@ -126,17 +126,18 @@ static void test_held_without_enough_requests(void **state)
     h.share_ppm = h.step_ppm = 100000;
     h.hosts = 0;
     assert_message(
-        &h, "held: too few requests came at 10 % to say anything of 2.0\n"
-            "  step     dwell: stay at 10 % (nothing)\n"
-            "  saw      12 requests of the new version, 100 wanted\n"
-            "  now      share of the canary: 10 %\n"
-            "  visitors did not notice; 10 % of them stay on 2.0\n"
-            "  ways on  pourover promote                     10 % is enough for you: on to the "
-            "next stage\n"
-            "           pourover resume                      to stay at this share once more as "
-            "long\n"
-            "           pourover rollback                    to 1.0, only where something changed\n"
-            "  more     pourover show                        all steps, with what they saw\n");
+        &h,
+        "held: too few requests came at 10 % to say anything of 2.0\n"
+        "  step     dwell: stay at 10 % (nothing)\n"
+        "  saw      12 requests of the new version, 100 wanted\n"
+        "  now      share of the canary: 10 %\n"
+        "  visitors did not notice; 10 % of them stay on 2.0\n"
+        "  ways on  pourover promote                      10 % is enough for you: on to the "
+        "next stage\n"
+        "           pourover resume                       to stay at this share once more as "
+        "long\n"
+        "           pourover rollback                     to 1.0, only where something changed\n"
+        "  more     pourover show 3                       all steps, with what they saw\n");
 }
 
 static void test_paused_by_people(void **state)
@@ -150,13 +151,14 @@ static void test_paused_by_people(void **state)
     h.at = &hosts[1];
     h.hosts = 1;
     assert_message(
-        &h, "paused: people paused it; hosts on their way were seen through\n"
-            "  now      west-2  1.0  serves\n"
-            "           share of the canary: 0 %\n"
-            "  visitors did not notice\n"
-            "  ways on  pourover resume                      goes on where it was\n"
-            "           pourover rollback                    to 1.0, only where something changed\n"
-            "  more     pourover show                        all steps, with what they saw\n");
+        &h,
+        "paused: people paused it; hosts on their way were seen through\n"
+        "  now      west-2  1.0  serves\n"
+        "           share of the canary: 0 %\n"
+        "  visitors did not notice\n"
+        "  ways on  pourover resume                       goes on where it was\n"
+        "           pourover rollback                     to 1.0, only where something changed\n"
+        "  more     pourover show 3                       all steps, with what they saw\n");
 }
 
 static void test_a_lost_lease_offers_no_way_on(void **state)
@@ -194,9 +196,11 @@ static void test_first_lines(void **state)
          "not stopped"},
         {STEP_CONNECT, RELEASE_FAILED, "",
          "from west-1 (west) something that 2.0 needs does not answer"},
-        {STEP_START, RELEASE_FAILED, "web: restarted 3 times",
-         "2.0 keeps ending and being started again at west-1 (west)"},
+        {STEP_START, RELEASE_FAILED, "program web does not stay up",
+         "2.0 does not stay up at west-1 (west)"},
         {STEP_START, RELEASE_FAILED, "web: exit code 1", "2.0 did not start at west-1 (west)"},
+        {STEP_START, RELEASE_FAILED, "waited for the applications to be ready: 503",
+         "2.0 did not get ready at west-1 (west) in time"},
         {STEP_START, RELEASE_LATE, "", "2.0 did not get ready at west-1 (west) in time"},
         {STEP_TEST, RELEASE_NOTHING, "",
          "no API test ran against 2.0 at west-1 (west): nothing is proved"},
@@ -316,7 +320,7 @@ static void test_of_a_view(void **state)
     view_places(&v);
     halt_of_view(&v, &b);
     assert_non_null(strstr(b.ptr, "west-1 was put back: it serves 1.0 again"));
-    assert_non_null(strstr(b.ptr, "pourover logs 7 west-1"));
+    assert_non_null(strstr(b.ptr, "pourover show 7"));
 }
 
 int main(void)

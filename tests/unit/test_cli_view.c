@@ -172,7 +172,7 @@ static void test_lines(void **state)
         b.ptr, "23:59:59 west-1     stop       done 1.2s\n"
                "23:59:59 west-1     join       late 1.2s, attempt 2  front: failing; back: ?[1mup\n"
                "23:59:59 -          share      0.1 % at all routers\n"
-               "23:59:59 -          release    halted  why\n");
+               "23:59:59 -          release    halted\n");
 }
 
 static void test_events_as_json(void **state)

@@ -1,6 +1,8 @@
 /* Programs of a slot under their runners: begun, watched, stopped, whoever dies meanwhile. */
 #include "support/host.h"
 
+#include <pthread.h>
+
 static void write_program(const struct host_world *w, const char *name, const char *text)
 {
     char script[4096];
@@ -93,7 +95,7 @@ static void test_a_program_that_dies_again_and_again_is_given_up(void **state)
     host_fails(w, host_driver->start(&w->p, &instance, &w->err), ERR_REMOTE,
                "program loop does not stay up: exit code 7, begun 3 times");
     assert_string_equal(host_read(host_path(w, "host/versions/1.0/bin/loop.times")),
-                        "begun\nbegun\nbegun\n");
+                        "runs now\nruns now\nruns now\n");
     struct driver_copy copy = observe(w);
     assert_false(copy.any);
     assert_string_equal(copy.dead, "loop: exit code 7, 3 times");
@@ -133,7 +135,7 @@ static void test_a_worker_finishes_its_job_within_the_grace(void **state)
     struct host_world *w = *state;
     write_program(w, "job",
                   "trap 'echo quiet' TSTP\n"
-                  "trap 'echo finishing; sleep 1.5; echo done > ../../../done; exit 0' TERM\n"
+                  "trap 'echo finishing; sleep 1; echo done > ../../../done; exit 0' TERM\n"
                   "echo runs now\nwhile :; do sleep 0.05; done");
     write_program(w, "web",
                   "trap 'ls ../../../done && echo after the job; exit 0' TERM\n"
@@ -356,6 +358,26 @@ static void test_programs_live_on_without_terminal_and_controller(void **state)
     assert_int_not_equal(stat.session, pid);
 }
 
+static void test_what_its_starter_ignored_a_runner_hears(void **state)
+{
+    struct host_world *w = *state;
+    HOST_PROGRAM(w, ROLE_APP, "web", "bin/stay");
+    host_ok(w, host_driver->pull(&w->p, &w->err));
+    pid_t pid = fork();
+    if (pid == 0) {
+        uint64_t instance;
+        struct sigaction ignore = {.sa_handler = SIG_IGN};
+        (void) sigaction(SIGTERM, &ignore, NULL);
+        (void) sigaction(SIGCHLD, &ignore, NULL);
+        _exit(host_driver->start(&w->p, &instance, &w->err) == 0 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    host_ok(w, host_driver->stop(&w->p, false, &w->err));
+    assert_int_equal(host_state(w, "slot-a/web").status, RUN_STOPPED);
+}
+
 static void test_one_who_was_fenced_in_the_middle_of_a_start_begins_no_more(void **state)
 {
     struct host_world *w = *state;
@@ -465,7 +487,7 @@ static void test_a_slot_whose_programs_are_other_ones_now_is_emptied_first(void 
     w->p.version = "1.0";
     (void) start(w);
     assert_int_equal(host_processes(w), 2);
-    assert_true(in_log(w, "new", "of 1.0 begins"));
+    host_until(in_log(w, "new", "of 1.0 begins"));
 }
 
 static void test_cron_runs_in_one_slot_and_on_its_host_only(void **state)
@@ -490,6 +512,53 @@ static void test_cron_runs_in_one_slot_and_on_its_host_only(void **state)
     w->p.slot = RELEASE_SLOT_A;
     host_ok(w, host_driver->stop(&w->p, false, &w->err));
     assert_int_equal(host_processes(w), 0);
+}
+
+struct hand {
+    struct host_world *w;
+    pthread_t thread;
+    const char *failed;
+};
+
+static void *work(void *ctx)
+{
+    struct hand *hand = ctx;
+    struct host_world *w = hand->w;
+    uint64_t instance;
+    for (int i = 0; i < 2 && hand->failed == NULL; i++) {
+        w->p.deadline_ms = clock_mono_ms() + HOST_DEADLINE_MS;
+        if (host_driver->pull(&w->p, &w->err) < 0 ||
+            host_driver->start(&w->p, &instance, &w->err) < 0 ||
+            host_driver->stop(&w->p, true, &w->err) < 0) {
+            hand->failed = w->err.msg;
+        }
+    }
+    return NULL;
+}
+
+/* The controller works at several hosts at once, each in a thread. */
+static void test_hosts_are_worked_at_by_threads(void **state)
+{
+    struct hand hand[4] = {{.w = *state}};
+    for (size_t i = 0; i < T_LEN(hand); i++) {
+        void *world = *state;
+        if (i > 0) {
+            assert_int_equal(host_setup(&world), 0);
+        }
+        hand[i].w = world;
+        HOST_PROGRAM(hand[i].w, ROLE_APP, "web", "bin/stay");
+        HOST_PROGRAM(hand[i].w, ROLE_WORKER, "job", "bin/stay");
+        assert_int_equal(pthread_create(&hand[i].thread, NULL, work, &hand[i]), 0);
+    }
+    for (size_t i = 0; i < T_LEN(hand); i++) {
+        (void) pthread_join(hand[i].thread, NULL);
+    }
+    for (size_t i = 0; i < T_LEN(hand); i++) {
+        t_check(hand[i].failed == NULL, "host %zu: %s", i, hand[i].failed);
+        assert_int_equal(host_processes(hand[i].w), 0);
+        void *world = hand[i].w;
+        assert_int_equal(i > 0 ? host_teardown(&world) : 0, 0);
+    }
 }
 
 static void test_a_wait_ends_by_its_deadline_and_when_it_is_cancelled(void **state)
@@ -527,11 +596,13 @@ int main(int argc, char **argv)
         HOST_TEST(test_after_a_reboot_nothing_runs_and_numbers_mean_nothing),
         HOST_TEST(test_a_controller_killed_at_any_moment_changes_no_end),
         HOST_TEST(test_programs_live_on_without_terminal_and_controller),
+        HOST_TEST(test_what_its_starter_ignored_a_runner_hears),
         HOST_TEST(test_one_who_was_fenced_in_the_middle_of_a_start_begins_no_more),
         HOST_TEST(test_secrets_are_files_of_mode_0600_and_in_no_command_line),
         HOST_TEST(test_logs_are_bounded_and_their_last_lines_are_shown),
         HOST_TEST(test_a_slot_whose_programs_are_other_ones_now_is_emptied_first),
         HOST_TEST(test_cron_runs_in_one_slot_and_on_its_host_only),
+        HOST_TEST(test_hosts_are_worked_at_by_threads),
         HOST_TEST(test_a_wait_ends_by_its_deadline_and_when_it_is_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

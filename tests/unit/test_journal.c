@@ -388,7 +388,7 @@ static void test_old_releases_go_but_none_that_has_not_ended(void **state)
     text[sizeof text - 3] = '"';
     text[sizeof text - 2] = '}';
     for (int i = 1; i <= 6; i++) {
-        char id[8];
+        char id[16];
         (void) snprintf(id, sizeof id, "s%d", i);
         (void) begun(j, id, "shop");
         for (uint64_t seq = 1; seq <= 10; seq++) {

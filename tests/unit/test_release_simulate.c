@@ -411,6 +411,28 @@ static void stable_alone_on_one_host_is_found(void **state)
     simulate_result_done(&result);
 }
 
+/* At the first stage nobody is sent to the canary: it is no help. */
+static void a_canary_without_visitors_does_not_count_as_up(void **state)
+{
+    (void) state;
+    struct release_spec spec = spec_of(2, 1);
+    struct simulate_wish wish = wish_of(2000);
+    struct buf b;
+    spec.strategy = RELEASE_BY_CANARY;
+    spec.host[1].pool = true;
+    spec.stages = 1;
+    spec.stage[0].dwell_ms = 3600000;
+    spec.hold_at_end = true;
+    wish.rates.crash_every_ms = 36000000;
+    wish.rates.repair_ms = 300000;
+    struct simulate_result result = result_of(&spec, &wish);
+    check_share(result.outages, wish.runs, 1 - exp(-0.1)); /* an hour of ten */
+    assert_non_null(
+        strstr(weakest_of(&result, &b), "west keeps one host in the routers while h1 is out: "));
+    buf_done(&b);
+    simulate_result_done(&result);
+}
+
 /* Routers that reach their own data center only: its visitors of stable have nowhere to go. */
 static void a_data_center_with_one_stable_host_is_found(void **state)
 {
@@ -533,6 +555,7 @@ int main(void)
         cmocka_unit_test(a_crash_without_a_host_out_is_not_the_releases),
         cmocka_unit_test(nobody_leaves_when_too_few_others_are_up),
         cmocka_unit_test(stable_alone_on_one_host_is_found),
+        cmocka_unit_test(a_canary_without_visitors_does_not_count_as_up),
         cmocka_unit_test(a_data_center_with_one_stable_host_is_found),
         cmocka_unit_test(stages_roll_back_by_their_limits_and_hold_without_data),
         cmocka_unit_test(every_run_ends_and_is_accounted_for),
