@@ -6,17 +6,17 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
 
-const SIM = path.resolve(process.env.POUROVER_BUILD_DIR ?? 'build/debug', 'tests/sim_fast');
+const BUILD = path.resolve(process.env.POUROVER_BUILD_DIR ?? 'build/debug', 'tests');
 const SEED = process.env.SIM_SEED ?? '1';
 const RUNS = process.env.SIM_RUNS ?? '100000';
 
-function sim(...args) {
-  const { status, stdout, stderr } = spawnSync(SIM, args, { encoding: 'utf8', maxBuffer: 2 ** 26, timeout: 250_000 });
+function sim(program, ...args) {
+  const { status, stdout, stderr } = spawnSync(path.join(BUILD, program), args, { encoding: 'utf8', maxBuffer: 2 ** 26, timeout: 250_000 });
   return { status, text: stdout + stderr };
 }
 
 test('simulated releases keep every invariant, and see every state, arrow and outcome', (t) => {
-  const { status, text } = sim('--runs', RUNS, '--seed', SEED, '--profile', 'all', '--coverage');
+  const { status, text } = sim('sim_fast', '--runs', RUNS, '--seed', SEED, '--profile', 'all', '--coverage');
   const last = text.trimEnd().split('\n').at(-1);
   t.diagnostic(last);
   assert.equal(status, 0, text);
@@ -25,8 +25,13 @@ test('simulated releases keep every invariant, and see every state, arrow and ou
 
 test('a seed replays exactly', () => {
   for (const seed of ['2', '300', '4001']) {
-    const [one, again] = [0, 1].map(() => sim('--runs', '1', '--seed', seed, '--profile', 'storm', '--show', '--lines', '2000'));
+    const [one, again] = [0, 1].map(() => sim('sim_fast', '--runs', '1', '--seed', seed, '--profile', 'storm', '--show', '--lines', '2000'));
     assert.equal(one.text, again.text);
     assert.ok(one.text.split('\n').length > 20, one.text);
   }
+});
+
+test('the engine has no error of memory in a few thousand of them', () => {
+  const { status, text } = sim('sim', '--runs', '3000', '--seed', SEED, '--profile', 'all');
+  assert.equal(status, 0, text);
 });
