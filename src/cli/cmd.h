@@ -26,7 +26,8 @@ struct cli;
 struct opt {
     const char *name; /* without the dashes */
     char letter;      /* of the short form, 0: none */
-    const char *arg;  /* what it takes: "URL"; NULL: nothing */
+    const char *arg;  /* what it takes: "URL"; in brackets: a number that may be missing, value is
+                         NULL then; NULL: nothing */
     const char *help; /* what it does; "; default 10s" where there is one */
     /* value is NULL when arg is.  The message needs no name of the option: it is put in front. */
     int (*take)(struct cli *cli, const char *value, struct err *err);

@@ -49,9 +49,62 @@ enum exit_code release_begin(struct room *r, const struct controller_wish *wish)
         return err.code != 0 ? room_fail(r, &err) : EXIT_HELD;
     }
     if (controller_begin(r->controller, wish, &err) < 0) {
+        if (err.code == ERR_UNREACHABLE) {
+            (void) err_wrap(&err, "nothing was begun");
+        }
         return room_fail(r, &err);
     }
     return room_run(r, NULL);
+}
+
+/*
+ * A train that walks stands still while a release goes to both of its tracks, and goes on where it
+ * was when that is done; one that stood before stands on.
+ */
+static enum exit_code stop_train(struct room *r, bool *ret_has_train, bool *ret_walked)
+{
+    struct err err = {0};
+    *ret_has_train = *ret_walked = false;
+    int rc = controller_load_train(r->controller, &err);
+    if (rc < 0) {
+        return rc == ERR_NOT_FOUND ? EXIT_DONE : room_fail(r, &err);
+    }
+    *ret_has_train = true;
+    *ret_walked = release_mode(controller_release(r->controller)) == RELEASE_RUNNING;
+    rc = *ret_walked ? controller_ask(r->controller, "pause", r->by, "a release within it", &err)
+                     : 0;
+    if (rc == 0 && *ret_walked) {
+        rc = controller_wait_free(r->controller, r->config.spec.step_ms, &err);
+    }
+    room_again(r);
+    return rc == 0 || rc == ERR_NOT_FOUND ? EXIT_DONE : room_fail(r, &err);
+}
+
+static enum exit_code go_on_with_train(struct room *r, const char *version, bool walked)
+{
+    const struct release_event resume = {.kind = EVENT_RESUME};
+    struct err err = {0};
+    room_again(r);
+    if (controller_load_train(r->controller, &err) < 0 ||
+        controller_train_carries(r->controller, version, &err) < 0) {
+        return room_fail(r, &err);
+    }
+    room_view(r, false);
+    if (walked) {
+        bool stands = release_mode(controller_release(r->controller)) != RELEASE_RUNNING;
+        return room_run(r, stands ? &resume : NULL);
+    }
+    return controller_run(r->controller, NULL, &err) < 0 ? room_fail(r, &err) : EXIT_DONE;
+}
+
+static enum exit_code begin_beside_train(struct room *r, const struct controller_wish *wish)
+{
+    bool has_train, walked;
+    enum exit_code code = stop_train(r, &has_train, &walked);
+    if (code == EXIT_DONE) {
+        code = release_begin(r, wish);
+    }
+    return code == EXIT_DONE && has_train ? go_on_with_train(r, wish->version, walked) : code;
 }
 
 static enum exit_code begin(struct cli *cli, const char *kind, const char *version)
@@ -74,7 +127,7 @@ static enum exit_code begin(struct cli *cli, const char *kind, const char *versi
             .why = cli->why,
             .with_downtime = cli->with_downtime,
         };
-        code = release_begin(&r, &wish);
+        code = begin_beside_train(&r, &wish);
     }
     room_close(&r);
     return code;

@@ -2,6 +2,7 @@
 #include "cli/cmd.h"
 
 #include "base/num.h"
+#include "cli/simulate.h"
 #include "release/engine.h"
 #include "release/simulate.h"
 
@@ -73,6 +74,10 @@ static int take_offline(struct cli *cli, const char *value, struct err *err)
 
 static int take_simulate(struct cli *cli, const char *value, struct err *err)
 {
+    if (value == NULL) {
+        cli->simulate = SIMULATE_RUNS;
+        return 0;
+    }
     if (num_u64(str_of(value), 1, SIMULATE_RUNS_MAX, &cli->simulate) != 0) {
         return err_set(err, ERR_INVALID, "\"%s\" is not a number of runs from 1 to %d", value,
                        SIMULATE_RUNS_MAX);
@@ -161,8 +166,9 @@ static int take_service(struct cli *cli, const char *value, struct err *err)
 const struct opt opt_plan[] = {
     {"offline", 0, NULL, "ask no host and no router: as if all served and nothing was on its way",
      take_offline},
-    {"simulate", 0, "N",
-     "forecast it by N runs with faults: how long it takes, what is likeliest to stop it",
+    {"simulate", 0, "[N]",
+     "forecast it by N runs with faults: how long it takes, what is likeliest to stop it; default "
+     "10000",
      take_simulate},
     DOWNTIME,
     END,

@@ -11,6 +11,7 @@
 #include "cli/routers.h"
 #include "cli/view_fill.h"
 
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,15 +19,15 @@
 /* --by, else whoever sits here. */
 static void who_asks(struct room *r)
 {
-    char machine[65] = "";
-    const char *user = secure_getenv("USER");
+    char machine[65] = "", memory[4096];
+    struct passwd entry, *user = NULL;
     if (r->cli->by != NULL) {
         buf_print(r->by, sizeof r->by, "%s", r->cli->by);
         return;
     }
     (void) gethostname(machine, sizeof machine - 1);
-    if (user != NULL && str_is_utf8(str_of(user))) {
-        buf_print(r->by, sizeof r->by, "%s@%s", user, machine);
+    if (getpwuid_r(getuid(), &entry, memory, sizeof memory, &user) == 0 && user != NULL) {
+        buf_print(r->by, sizeof r->by, "%.60s@%s", user->pw_name, machine);
     } else {
         buf_print(r->by, sizeof r->by, "user %ld@%s", (long) getuid(), machine);
     }

@@ -15,28 +15,38 @@ static const char *mark_of(enum release_step_status status)
     return mark[status];
 }
 
+static void paint_as(struct buf *b, enum release_step_status status, const char *text)
+{
+    if (status == STEP_DONE) {
+        out_paint(b, PAINT_GOOD, text);
+    } else if (status == STEP_BROKEN) {
+        out_paint(b, PAINT_BAD, text);
+    } else if (status == STEP_PENDING || status == STEP_SKIPPED) {
+        out_paint(b, PAINT_FAINT, text);
+    } else {
+        buf_add_cstr(b, text);
+    }
+}
+
+/* A step of the service, with its name. */
 static void add_tick(const struct view_step *s, struct buf *b)
 {
     char word[64];
-    struct buf w;
-    buf_init_fixed(&w, word, sizeof word);
-    buf_addf(&w, "%s%s", mark_of(s->status), release_step_name[s->plan.key.kind]);
-    if (s->status == STEP_DONE) {
-        out_paint(b, PAINT_GOOD, word);
-    } else if (s->status == STEP_BROKEN) {
-        out_paint(b, PAINT_BAD, word);
-    } else if (s->status == STEP_PENDING || s->status == STEP_SKIPPED) {
-        out_paint(b, PAINT_FAINT, word);
-    } else {
-        buf_add_cstr(b, word);
-    }
+    buf_print(word, sizeof word, "%s%s", mark_of(s->status), release_step_name[s->plan.key.kind]);
+    paint_as(b, s->status, word);
     buf_add_char(b, ' ');
 }
 
+/* What is shown in the row of a host: its runbook, and what it got in trouble.  The preflight of
+ * all, before everything else, only while it is news. */
 static bool is_of_host(const struct view *v, size_t i, int host)
 {
     const struct view_step *s = &v->step[i];
-    return s->plan.key.host == host && (i < v->len || s->status != STEP_PENDING);
+    bool is_news = s->status == STEP_RUNNING || s->status == STEP_BROKEN;
+    if (s->plan.key.host != host) {
+        return false;
+    }
+    return s->plan.key.part == PART_PREPARE ? is_news : i < v->len || s->status != STEP_PENDING;
 }
 
 static uint64_t since(const struct view *v, const struct view_step *s)
@@ -64,23 +74,57 @@ static void add_running(const struct view *v, const struct view_step *s, struct 
     }
 }
 
+/* The ticks of a host, padded to a width; gives the step that runs, or failed; NULL. */
+static const struct view_step *add_ticks(const struct view *v, size_t host, size_t width,
+                                         struct buf *b)
+{
+    const struct view_step *news = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < v->total; i++) {
+        const struct view_step *s = &v->step[i];
+        if (!is_of_host(v, i, (int) host)) {
+            continue;
+        }
+        paint_as(b, s->status, mark_of(s->status));
+        n++;
+        if (s->status == STEP_RUNNING || (s->status == STEP_BROKEN && news == NULL)) {
+            news = s;
+        }
+    }
+    buf_addf(b, "%*s  ", n < width ? (int) (width - n) : 0, "");
+    return news;
+}
+
+static size_t ticks_of(const struct view *v, size_t host)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < v->total; i++) {
+        n += is_of_host(v, i, (int) host);
+    }
+    return n;
+}
+
+/* "  west-1  ✓✓✓✓✓…····  test 5.2s  3 of 5": one line a host. */
 static void add_host(const struct view *v, size_t host, int width, struct buf *b)
 {
     const struct view_host *h = &v->host[host];
-    const struct view_step *running = NULL;
-    buf_addf(b, "  %-*s  ", width, h->name);
-    for (size_t i = 0; i < v->total; i++) {
-        if (is_of_host(v, i, (int) host)) {
-            add_tick(&v->step[i], b);
-            running = v->step[i].status == STEP_RUNNING ? &v->step[i] : running;
-        }
+    size_t ticks = 0;
+    for (size_t i = 0; i < v->hosts; i++) {
+        size_t n = ticks_of(v, i);
+        ticks = n > ticks ? n : ticks;
     }
-    buf_add_cstr(b, running != NULL ? "\n" : "");
-    if (running != NULL) {
-        buf_addf(b, "  %*s  %s ", width, "", release_step_name[running->plan.key.kind]);
-        add_running(v, running, b);
+    buf_addf(b, "  %-*s  ", width, h->name);
+    const struct view_step *news = add_ticks(v, host, ticks, b);
+    if (news == NULL) {
+        buf_addf(b, "%s %s", h->now_version, h->now_state);
+    } else if (news->status == STEP_BROKEN) {
+        char word[64];
+        buf_print(word, sizeof word, "%s failed", release_step_name[news->plan.key.kind]);
+        out_paint(b, PAINT_BAD, word);
+        buf_addf(b, ", %s %s", h->now_version, h->now_state);
     } else {
-        buf_addf(b, " %s %s", h->now_version, h->now_state);
+        buf_addf(b, "%s ", release_step_name[news->plan.key.kind]);
+        add_running(v, news, b);
     }
     buf_add_char(b, '\n');
 }
@@ -210,11 +254,7 @@ static void add_dc(const struct view *v, size_t dc, bool all, int width, struct 
 void view_block(const struct view *v, size_t rows, struct buf *b)
 {
     int width = name_width(v);
-    size_t busy = 0;
-    for (size_t i = 0; i < v->hosts; i++) {
-        busy += is_busy(v, i);
-    }
-    bool all = rows == 0 || v->hosts + busy + v->dcs + 6 <= rows;
+    bool all = rows == 0 || v->hosts + v->dcs + 6 <= rows;
     add_head(v, b);
     add_service(v, b);
     add_walk(v, b);

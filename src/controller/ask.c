@@ -54,6 +54,18 @@ static int held_host(struct controller *c)
     return -1;
 }
 
+int controller_wait_free(struct controller *c, uint64_t timeout_ms, struct err *err)
+{
+    uint64_t until_ms = clock_mono_ms() + timeout_ms;
+    while (held_host(c) >= 0) {
+        if (clock_mono_ms() >= until_ms) {
+            return err_set(err, ERR_TIMEOUT, "%s did not let go of its lease", c->header.id);
+        }
+        nap();
+    }
+    return 0;
+}
+
 static void write_request(const char *text, const char *by, const char *why, struct buf *b)
 {
     struct json_writer w;

@@ -144,3 +144,5 @@ void controller_step_words(const struct controller *c, const struct release_step
  */
 int controller_ask(struct controller *c, const char *text, const char *by, const char *why,
                    struct err *err);
+/* Waits until nobody has the lease of any host.  ERR_TIMEOUT. */
+int controller_wait_free(struct controller *c, uint64_t timeout_ms, struct err *err);

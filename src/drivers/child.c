@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -30,7 +31,7 @@ static _Noreturn void become(const struct child_run *run, int out)
         (void) sigaction(signum, &normal, NULL);
     }
     (void) sigemptyset(&none);
-    (void) sigprocmask(SIG_SETMASK, &none, NULL);
+    (void) pthread_sigmask(SIG_SETMASK, &none, NULL);
     (void) close_range(3, ~0U, 0);
     if (chdir(run->cwd) == 0) {
         (void) execve(command.argv[0], command.argv, run->env);

@@ -69,7 +69,7 @@ static int split(const char *to, const struct talk *talk, char host[256], char p
     bool has_port = colon > 0 && rest.ptr[colon - 1] == ':';
     struct str name = {rest.ptr, has_port ? colon - 1 : rest.len};
     struct str digits = {rest.ptr + colon, has_port ? rest.len - colon : 0};
-    uint64_t number;
+    uint64_t number = 0;
     if (name.len >= 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']') {
         name = (struct str){name.ptr + 1, name.len - 2};
     }
@@ -315,12 +315,7 @@ int process_connect(const struct driver_place *p, struct err *err)
     struct spot spot;
     int rc = spot_init(p, &spot, err);
     for (size_t i = 0; rc == 0 && i < p->config->connects; i++) {
-        const struct release_connect *connect = &p->config->connect[i];
-        rc = one(&spot, connect, err);
-        if (rc == 0 && connect->kind == CONNECT_TCP && connect->expect == NULL) {
-            spot_tell(p, "host %s: %s takes connections, which a proxy in between does always",
-                      spot.host->name, connect->to);
-        }
+        rc = one(&spot, &p->config->connect[i], err);
     }
     return rc;
 }

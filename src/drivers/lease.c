@@ -204,7 +204,7 @@ int lease_enter(const struct driver_place *p, int *ret_fd, struct err *err)
 {
     struct spot spot;
     struct lease lease;
-    int fd, rc = look(p, &spot, &lease, &fd, err);
+    int fd = -1, rc = look(p, &spot, &lease, &fd, err);
     if (rc < 0) {
         return rc;
     }
@@ -243,8 +243,8 @@ static int claim_folder(const struct spot *spot, struct err *err)
 static int make_own(const struct driver_place *p, const char *owner, struct lease *lease,
                     struct err *err)
 {
-    if (strlen(p->token) >= sizeof lease->token) {
-        return err_set(err, ERR_FULL, "the token of a lease is too long");
+    if (p->token == NULL || strlen(p->token) >= sizeof lease->token) {
+        return err_set(err, ERR_FULL, "the token of a lease is missing or too long");
     }
     if (!is_own(lease, p->token)) {
         lease->taken_ms = clock_wall_ms();
@@ -297,7 +297,7 @@ int lease_beat(const struct driver_place *p, uint64_t ttl_ms, struct err *err)
 {
     struct spot spot;
     struct lease lease;
-    int fd, rc = lease_enter(p, &fd, err);
+    int fd = -1, rc = lease_enter(p, &fd, err);
     if (rc < 0) {
         return rc;
     }
@@ -314,7 +314,7 @@ int lease_drop(const struct driver_place *p, struct err *err)
     struct spot spot;
     struct lease lease;
     char path[PATH_BYTES];
-    int fd, rc = look(p, &spot, &lease, &fd, err);
+    int fd = -1, rc = look(p, &spot, &lease, &fd, err);
     if (rc < 0) {
         return rc;
     }

@@ -58,7 +58,9 @@ bool proc_stat(pid_t pid, struct proc_stat *ret)
     *ret = (struct proc_stat){0};
     for (unsigned i = 3; i <= 22 && str_cut(&rest, ' ', &word); i++) {
         if (i == 3) {
-            ret->state = word.len > 0 ? word.ptr[0] : '?';
+            if (word.len > 0) {
+                ret->state = word.ptr[0];
+            }
         } else if ((i == 4 || i == 6 || i == 22) &&
                    num_u64(word, 0, UINT64_MAX, &value[i - 3]) < 0) {
             return false;

@@ -77,7 +77,8 @@ static int command_can_run(const struct spot *spot, const char *root, const char
                                : spot_expand(spot, command->ptr[0], &arena, &word, err);
     /* What lies in the version's folder on the host lies in the source before. */
     size_t len = strlen(spot->version_dir);
-    if (rc == 0 && len > 0 && strncmp(word, spot->version_dir, len) == 0 && word[len] == '/') {
+    if (rc == 0 && word != NULL && len > 0 && strncmp(word, spot->version_dir, len) == 0 &&
+        word[len] == '/') {
         word += len + 1;
     }
     rc = rc < 0 ? rc : spot_command(spot, root, word, &arena, &path, err);

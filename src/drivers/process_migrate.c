@@ -87,6 +87,14 @@ static int lose(struct one_off *one, const struct program *program, struct run_r
 }
 
 /* Looks, and begins it when it was not: what it is now. */
+/* Killed in its middle is not the same as having failed: it cannot tell how far it came. */
+static enum driver_migration how_it_ended(const struct run_result *result)
+{
+    struct str how = str_of(result->how);
+    bool killed = str_starts_with(how, STR("signal ")) || str_starts_with(how, STR("ended after "));
+    return result->code == 0 ? MIGRATION_DONE : killed ? MIGRATION_LOST : MIGRATION_FAILED;
+}
+
 static int turn(struct one_off *one, enum driver_migration *ret, struct run_result *result,
                 struct err *err)
 {
@@ -104,7 +112,7 @@ static int turn(struct one_off *one, enum driver_migration *ret, struct run_resu
     if (program.held) {
         *ret = MIGRATION_RUNS; /* also for the moment between the note of its end and its own */
     } else if (result->ended) {
-        *ret = result->code == 0 ? MIGRATION_DONE : MIGRATION_FAILED;
+        *ret = how_it_ended(result);
         rc = program_tell_stop(one->spot.folder, &program, err); /* its secrets */
     } else if (result->begun) {
         *ret = MIGRATION_LOST;
@@ -131,7 +139,8 @@ static void tell(const struct one_off *one, enum driver_migration how,
         spot_tell(p,
                   "host %s: migration %s was begun and broken off (%s); nobody knows how far it "
                   "came: look at logs/migration-%s.log and at the data",
-                  one->spot.host->name, one->name, "its runner was killed or the machine restarted",
+                  one->spot.host->name, one->name,
+                  result->ended ? result->how : "its runner was killed or the machine restarted",
                   one->name);
     }
 }

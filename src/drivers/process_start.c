@@ -194,7 +194,7 @@ static int give_cron_back(const struct spot *spot, struct err *err)
 {
     _cleanup_(arena_done) struct arena arena;
     struct slot_programs programs;
-    struct driver_copy copy;
+    struct driver_copy copy = {0};
     enum release_slot other = other_slot(spot->p->slot);
     arena_init(&arena, SEE_ARENA);
     int rc = slot_has_role(spot, ROLE_CRON) ? slot_copy(spot, other, &copy, err) : 0;

@@ -185,7 +185,7 @@ int process_record_read(const struct driver_place *p, struct buf *ret, struct er
 {
     _cleanup_(buf_done) struct buf text;
     struct spot spot;
-    char folder[PATH_BYTES], path[PATH_BYTES], name[160];
+    char folder[PATH_BYTES], path[PATH_BYTES], name[160] = "";
     buf_init(&text, RECORDS_MAX);
     int rc = spot_init(p, &spot, err);
     rc = rc < 0 ? rc : path_print(folder, err, "%s/records", spot.folder);
@@ -216,7 +216,7 @@ int process_request_put(const struct driver_place *p, struct str line, struct er
     struct spot spot;
     struct names names = {0};
     char folder[PATH_BYTES], path[PATH_BYTES];
-    uint32_t digits;
+    uint32_t digits = 0;
     int rc = spot_init(p, &spot, err);
     rc = rc < 0 ? rc : check_line("request", line, REQUEST_MAX, err);
     rc = rc < 0 ? rc : path_print(folder, err, "%s/requests", spot.folder);

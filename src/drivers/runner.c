@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -307,7 +308,7 @@ static int prepare(struct runner *r, struct err *err)
     (void) sigdelset(&set, SIGSEGV);
     (void) sigdelset(&set, SIGBUS);
     (void) sigdelset(&set, SIGABRT);
-    (void) sigprocmask(SIG_SETMASK, &set, NULL);
+    (void) pthread_sigmask(SIG_SETMASK, &set, NULL);
     /* What was ignored by whoever began us would never come. */
     for (int signum = 1; signum < NSIG; signum++) {
         struct sigaction now;

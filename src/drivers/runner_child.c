@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -79,7 +80,7 @@ static _Noreturn void become(const struct run_child *child, pid_t runner, int ga
         (void) sigaction(signum, &normal, NULL);
     }
     (void) sigemptyset(&none);
-    (void) sigprocmask(SIG_SETMASK, &none, NULL);
+    (void) pthread_sigmask(SIG_SETMASK, &none, NULL);
     if (chdir(child->run->cwd) == 0) {
         union {
             const char **texts;

@@ -152,7 +152,7 @@ int slot_ports(const struct spot *spot, struct err *err)
             return rc;
         }
         if (number != 0 && listener.any && !is_ours(spot, listener.pid)) {
-            return err_set(err, ERR_CONFLICT,
+            return err_set(err, ERR_INVALID,
                            "host %s: port %u (%s of slot %c) is taken by %s (pid %d): end it, or "
                            "give the slot another port",
                            spot->host->name, number, port->name, slot_letter(spot->p->slot),
@@ -257,9 +257,7 @@ int slot_wait_up(const struct spot *spot, const char *service, uint64_t up_for_m
         if (rc < 0) {
             break;
         }
-        if (!program.held || program.state.status == RUN_LOOPS ||
-            (program.state.restarts > 0 && program.known &&
-             program.state.restarts > program.run.restarts_max)) {
+        if (!program.held || program.state.status == RUN_LOOPS) {
             return gave_up(spot, &program, err);
         }
         uint64_t now = run_clock_ms();

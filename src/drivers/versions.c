@@ -292,7 +292,7 @@ static int look_at_present(const struct spot *spot, const char *source, bool *re
     copy_difference(buf_str(&noted), buf_str(&wanted), path);
     bool other = has_source && path[0] != '\0';
     if (other && runs) {
-        return err_set(err, ERR_CONFLICT,
+        return err_set(err, ERR_INVALID,
                        "host %s runs version %s, and %s has other files under this name (%.100s): "
                        "give them another version",
                        spot->host->name, spot->copy, source, path);

@@ -29,6 +29,15 @@ static void refuse_hosts(const struct release_config *c, struct conf_diags *diag
     }
 }
 
+static void refuse_connects(const struct release_config *c, struct conf_diags *diags)
+{
+    const struct conf_node *list = config_list(c->merged, "connect");
+    for (size_t i = 0; list != NULL && i < list->len; i++) {
+        refuse(diags, conf_get(list->item[i], "tls"), "tls of \"connect\": use command");
+        refuse(diags, conf_get(list->item[i], "grpc"), "grpc of \"connect\": use command");
+    }
+}
+
 static void refuse_stages(const struct release_config *c, struct conf_diags *diags)
 {
     const struct conf_node *canary = config_map(c->merged, "canary");
@@ -64,6 +73,7 @@ int release_config_unsupported(const struct release_config *config, struct conf_
     refuse(diags, conf_get(disk, "keep_images"), "keeping of images");
     refuse(diags, conf_get(disk, "prune"), "pruning of images");
     refuse_hosts(config, diags);
+    refuse_connects(config, diags);
     refuse_stages(config, diags);
     return diags->errors == before ? 0 : ERR_INVALID;
 }

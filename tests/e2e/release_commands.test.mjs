@@ -93,7 +93,7 @@ test('one host leaves and joins; the last one stays', async (t) => {
 test('on a terminal: a block that is drawn anew, Ctrl-C asks, watch follows', async (t) => {
   const world = await installed(t, { ...SMALL, sidecar: false, overrides: { rolling: { soak: '3s' } } });
   const run = onTerminal(world, ['release', '2.0', '--yes'], (fn) => t.after(fn));
-  await waitUntil(() => run.out.includes('…soak'), 30_000, 'a tick that runs');
+  await waitUntil(() => /west-1 .*✓.*….* {2}soak \d/.test(run.out), 30_000, 'a step that runs');
   assert.match(run.out, /shop {2}1\.0 -> 2\.0 {2}running/);
   assert.ok(run.out.includes('\u001b['), 'drawn over itself');
   const watch = world.machine.start(['watch'], plain);

@@ -182,7 +182,9 @@ __attribute__((unused)) static bool host_count_one(pid_t pid, const struct proc_
         n = read(fd, text, sizeof text - 1);
         (void) close(fd);
         for (ssize_t i = 0; i < n; i++) {
-            text[i] = text[i] == '\0' ? ' ' : text[i];
+            if (text[i] == '\0') {
+                text[i] = ' ';
+            }
         }
         text[n > 0 ? n : 0] = '\0';
         ours = ours || (stat->state != 'Z' && strstr(text, DRIVER_RUNNER_WORD) != NULL &&

@@ -78,7 +78,7 @@ static void block(const struct view *v, struct buf *b)
 
 static void small_block(const struct view *v, struct buf *b)
 {
-    view_block(v, 9, b);
+    view_block(v, 10, b);
 }
 
 static void test_block(void **state)
@@ -92,17 +92,27 @@ static void test_block(void **state)
                 "shop  1.0 -> 2.0  running  1m05s  release 3\n"
                 "✓lock \n"
                 "west\n"
-                "  west-1  ✓leave ✓stop ✓start ✓test …join \n"
-                "          join 2.1s  back: up\n"
-                "  west-2  ·leave  1.0 serves\n"
+                "  west-1  ✓✓✓✓…  join 2.1s  back: up\n"
+                "  west-2  ·      1.0 serves\n"
                 "east\n"
-                "  east-1  ·leave  1.0 serves\n");
+                "  east-1  ·      1.0 serves\n");
     assert_text(small_block, v,
                 "shop  1.0 -> 2.0  running  1m05s  release 3\n"
                 "✓lock \n"
                 "west\n"
-                "  west-1  ✓leave ✓stop ✓start ✓test …join \n"
-                "          join 2.1s  back: up\n"
+                "  west-1  ✓✓✓✓…  join 2.1s  back: up\n"
+                "  and 1 more, waiting or done\n"
+                "east\n"
+                "  and 1 more, waiting or done\n");
+    w.step[5].status = STEP_BROKEN;
+    w.step[5].text = NULL;
+    w.step[8].status = STEP_DONE;
+    view_places(v);
+    assert_text(small_block, v,
+                "shop  1.0 -> 2.0  running  1m05s  release 3\n"
+                "✓lock \n"
+                "west\n"
+                "  west-1  ✓✓✓✓✗✓  join failed, 2.0 stopped, out of the routers\n"
                 "  and 1 more, waiting or done\n"
                 "east\n"
                 "  and 1 more, waiting or done\n");

@@ -58,23 +58,23 @@ static int ask(struct host_world *w, enum release_connect_kind kind, const char 
 static void test_components_answer_in_their_own_protocol(void **state)
 {
     static const struct {
-        enum release_connect_kind kind;
         const char *first, *answer;
         size_t len;
+        enum release_connect_kind kind;
         bool good;
     } rows[] = {
-        {CONNECT_POSTGRES, "", "S", 1, true},
-        {CONNECT_POSTGRES, "", "N", 1, true},
-        {CONNECT_POSTGRES, "", "HTTP/1.1 400", 12, false},
-        {CONNECT_POSTGRES, "", NULL, 0, false},
-        {CONNECT_MYSQL, "J\0\0\0\n8.0", NULL, 8, true},
-        {CONNECT_MYSQL, "\x17\0\0\0\xff\x10\4Too many connections", NULL, 27, false},
-        {CONNECT_REDIS, "", "+PONG\r\n", 7, true},
-        {CONNECT_REDIS, "", "-NOAUTH Authentication required.\r\n", 34, true},
-        {CONNECT_REDIS, "", "-LOADING\r\n", 10, false},
-        {CONNECT_HTTP, "", "HTTP/1.1 204 Yes\r\n\r\n", 20, true},
-        {CONNECT_HTTP, "", "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", 38, false},
-        {CONNECT_TCP, "", NULL, 0, true},
+        {"", "S", 1, CONNECT_POSTGRES, true},
+        {"", "N", 1, CONNECT_POSTGRES, true},
+        {"", "HTTP/1.1 400", 12, CONNECT_POSTGRES, false},
+        {"", NULL, 0, CONNECT_POSTGRES, false},
+        {"J\0\0\0\n8.0", NULL, 8, CONNECT_MYSQL, true},
+        {"\x17\0\0\0\xff\x10\4Too many connections", NULL, 27, CONNECT_MYSQL, false},
+        {"", "+PONG\r\n", 7, CONNECT_REDIS, true},
+        {"", "-NOAUTH Authentication required.\r\n", 34, CONNECT_REDIS, true},
+        {"", "-LOADING\r\n", 10, CONNECT_REDIS, false},
+        {"", "HTTP/1.1 204 Yes\r\n\r\n", 20, CONNECT_HTTP, true},
+        {"", "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", 38, CONNECT_HTTP, false},
+        {"", NULL, 0, CONNECT_TCP, true},
     };
     struct host_world *w = *state;
     T_TABLE(row, rows)

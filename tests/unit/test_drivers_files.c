@@ -211,7 +211,7 @@ static void test_a_version_that_runs_is_not_replaced_by_other_files(void **state
     host_ok(w, host_driver->pull(&w->p, &w->err));
     host_ok(w, host_driver->start(&w->p, &instance, &w->err));
     host_write(host_path(w, "dist/1.0/version"), "1.0 built again", 0644);
-    host_fails(w, host_driver->pull(&w->p, &w->err), ERR_CONFLICT,
+    host_fails(w, host_driver->pull(&w->p, &w->err), ERR_INVALID,
                "has other files under this name (version)");
     host_ok(w, host_driver->stop(&w->p, true, &w->err));
     host_ok(w, host_driver->pull(&w->p, &w->err));
@@ -327,7 +327,7 @@ static void test_a_port_that_somebody_else_has_is_told_with_his_name(void **stat
     assert_int_equal(bind(fd, (struct sockaddr *) &in, sizeof in), 0);
     assert_int_equal(listen(fd, 1), 0);
     buf_print(pid, sizeof pid, "(pid %d)", (int) getpid());
-    host_fails(w, host_driver->preflight(&w->p, &w->err), ERR_CONFLICT, "is taken by test_drivers");
+    host_fails(w, host_driver->preflight(&w->p, &w->err), ERR_INVALID, "is taken by test_drivers");
     assert_non_null(strstr(w->err.msg, pid));
     (void) close(fd);
     host_ok(w, host_driver->preflight(&w->p, &w->err));

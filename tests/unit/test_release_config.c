@@ -551,6 +551,15 @@ static void test_what_cannot_be_carried_out_is_told(void **state)
     }
     conf_diags_done(&diags);
     release_config_done(&c);
+    load_text(SERVICE HOSTS "connect: [{grpc: \"127.0.0.1:1\"}, {redis: \"127.0.0.1:2\"}]\n", &c);
+    diags = (struct conf_diags){.errors = 0};
+    assert_int_equal(release_config_unsupported(&c, &diags), ERR_INVALID);
+    assert_int_equal(diags.errors, 1);
+    assert_string_equal(diags.list.ptr[0].msg,
+                        "this version cannot carry out grpc of \"connect\": use command");
+    conf_diags_done(&diags);
+    release_config_done(&c);
+    diags = (struct conf_diags){.errors = 0};
     load(EXAMPLE, NULL, &c);
     assert_int_equal(release_config_unsupported(&c, &diags), 0);
     release_config_done(&c);
