@@ -17,6 +17,8 @@ export function normalized(text, names = {}) {
     .replace(/\b\d\d:\d\d:\d\d(\.\d+)?\b/g, 'HH:MM:SS')
     .replace(/\b([a-z][\w]*)-20\d{6}T\d{6}Z?-[0-9a-f]+\b/g, '$1-RELEASE')
     .replace(/\b\d+(\.\d+)? ?(ms|us|s|min|m|h)\b/g, 'TIME')
+    .replace(/\bbegun \d+ times\b/g, 'begun N times')
+    .replace(/\bport \d+/g, 'port PORT')
     .replace(/^ +TIME (?=[<>])/gm, '  TIME ')
     .replace(/\b(pid|process) \d+\b/g, '$1 PID')
     .replace(/\b\d+(\.\d+)? ?([KMGT]i?B|bytes)\b/g, 'SIZE')
