@@ -1,6 +1,6 @@
 # The commands of this repository; each is a line or two, the work is done in tools/ and meson.
 .DEFAULT_GOAL := help
-.PHONY: help demo check build bench fuzz campaign format lint install clean
+.PHONY: help demo check build bench fuzz mutate campaign format lint install clean
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
 
@@ -30,6 +30,10 @@ bench: ## measure CPU per request and per call side by side with other proxies a
 fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 	tools/install-packages build check
 	tools/fuzz $(FUZZ_SECONDS)
+
+mutate: ## plant bugs in the release engine; the simulation has to find each
+	tools/install-packages build check
+	tools/mutate-release
 
 campaign: ## the long tests, for an hour without other work
 	tools/install-packages build check

@@ -102,7 +102,8 @@ void sim_check_note(struct sim_run *run, struct sim_controller *c, const struct 
     if (note->status != STEP_RUNNING) {
         return;
     }
-    if (note->key.host >= 0 && note->key.kind >= STEP_LEAVE && note->key.kind != STEP_MIGRATE) {
+    if (note->key.host >= 0 && note->key.kind >= STEP_LEAVE && note->key.kind != STEP_MIGRATE &&
+        note->key.direction == RELEASE_FORWARD) {
         held->touched |= 1u << note->key.host; /* it may have been done, for all that is known */
     }
     if (note->key.part != PART_SHUT) {
@@ -117,7 +118,7 @@ static bool halts(enum release_mode mode)
     return mode == RELEASE_HALTING || mode == RELEASE_PAUSING || mode == RELEASE_TURNING;
 }
 
-/* The hosts of the last group that was begun; bit 0 is the service, bit 1 host 0. */
+/* The hosts of the last group that are not as they were; bit 0 is the service, bit 1 host 0. */
 static uint32_t on_their_way(const struct release *engine)
 {
     const struct release_plan *plan = release_plan_of(engine);
@@ -127,7 +128,10 @@ static uint32_t on_their_way(const struct release *engine)
             continue;
         }
         for (size_t k = 0; k < plan->len; k++) {
-            bool begun = plan->step[k].group == plan->step[i].group;
+            const struct release_key *key = &plan->step[k].key;
+            bool begun = plan->step[k].group == plan->step[i].group &&
+                         release_attempt(engine, k) > 0 &&
+                         (key->host < 0 || key->kind >= STEP_LEAVE);
             hosts |= begun ? 1u << (plan->step[k].key.host + 1) : 0;
         }
         break;
@@ -147,43 +151,43 @@ void sim_check_mode(struct sim_run *run, const struct sim_controller *c)
     run->held.halting = now;
 }
 
+static bool is_stopped(enum release_mode mode)
+{
+    return mode == RELEASE_PAUSED || mode == RELEASE_HELD || mode == RELEASE_HALTED;
+}
+
+static void check_rollback(struct sim_run *run, const struct sim_controller *c,
+                           enum release_mode was, enum release_direction direction)
+{
+    bool can = direction == RELEASE_FORWARD && was != RELEASE_TURNING && was != RELEASE_ENDED;
+    bool barred = c->refusal == REFUSE_BARRIER && run->spec.barrier;
+    if (!c->refused && release_mode(c->engine) != RELEASE_TURNING &&
+        release_direction(c->engine) != RELEASE_BACK) {
+        sim_breaks(run, INV_COMMAND, "rollback did nothing");
+    }
+    if (c->refused && can && !barred) {
+        sim_breaks(run, INV_COMMAND, "rollback was refused: %s", release_refusal_name[c->refusal]);
+    }
+}
+
 void sim_check_command(struct sim_run *run, const struct sim_controller *c,
                        const struct release_event *event, enum release_mode was,
                        enum release_direction direction)
 {
     enum release_mode is = release_mode(c->engine);
-    bool moves = was == RELEASE_RUNNING || was == RELEASE_PAUSING || was == RELEASE_HALTING;
-    bool stopped = was == RELEASE_PAUSED || was == RELEASE_HELD || was == RELEASE_HALTED;
     if (!c->locked) {
         return; /* it waits for the lease */
     }
-    switch (event->kind) {
-    case EVENT_PAUSE:
+    if (event->kind == EVENT_PAUSE) {
         if (c->refused ? was == RELEASE_RUNNING : is == RELEASE_RUNNING) {
             sim_breaks(run, INV_COMMAND, "pause %s", c->refused ? "was refused" : "did nothing");
         }
-        break;
-    case EVENT_RESUME:
-        if (c->refused ? stopped && c->refusal != REFUSE_NOT_TOLD : !stopped) {
+    } else if (event->kind == EVENT_RESUME) {
+        if (c->refused ? is_stopped(was) && c->refusal != REFUSE_NOT_TOLD : !is_stopped(was)) {
             sim_breaks(run, INV_COMMAND, "resume %s", c->refused ? "was refused" : "was taken");
         }
-        break;
-    case EVENT_ROLLBACK:
-        if (!c->refused && is != RELEASE_TURNING && release_direction(c->engine) != RELEASE_BACK) {
-            sim_breaks(run, INV_COMMAND, "rollback did nothing");
-        }
-        if (c->refused && direction == RELEASE_FORWARD && (moves || stopped) &&
-            (c->refusal != REFUSE_BARRIER || !run->spec.barrier)) {
-            sim_breaks(run, INV_COMMAND, "rollback was refused: %s",
-                       release_refusal_name[c->refusal]);
-        }
-        break;
-    case EVENT_PROMOTE:
-    case EVENT_BEGIN:
-    case EVENT_RESUMED:
-    case EVENT_DONE:
-    case EVENT_KINDS:
-        break;
+    } else if (event->kind == EVENT_ROLLBACK) {
+        check_rollback(run, c, was, direction);
     }
 }
 

@@ -59,6 +59,16 @@ static void log_note(struct sim_run *run, const struct sim_controller *c,
     e->note.attempt = note->attempt;
 }
 
+static bool holds_all(const struct sim_run *run, uint32_t token)
+{
+    for (unsigned h = 0; h < run->spec.hosts; h++) {
+        if (run->world.host[h].token != token) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool write_note(struct sim_run *run, struct sim_controller *c,
                        const struct release_note *note)
 {
@@ -72,8 +82,9 @@ static bool write_note(struct sim_run *run, struct sim_controller *c,
     log_note(run, c, note);
     unsigned i = run->notes++;
     run->note[i] = *note;
-    /* What a life writes that was taken over from counts nowhere. */
-    run->where[i] = (uint16_t) (c->zombie ? 0 : MACHINE_BIT(c->machine));
+    /* What a life writes that lost its leases counts nowhere. */
+    bool counts = !c->zombie || holds_all(run, c->token);
+    run->where[i] = (uint16_t) (counts ? MACHINE_BIT(c->machine) : 0);
     sim_check_note(run, c, note);
     follow(c, note);
     unsigned hosts = hosts_of(run, note, c->token);
@@ -221,16 +232,6 @@ static enum release_outcome end_op(struct sim_run *run, struct sim_controller *c
         outcome = ends[flight->fate].outcome;
     }
     return outcome;
-}
-
-static bool holds_all(const struct sim_run *run, uint32_t token)
-{
-    for (unsigned h = 0; h < run->spec.hosts; h++) {
-        if (run->world.host[h].token != token) {
-            return false;
-        }
-    }
-    return true;
 }
 
 void sim_controller_answer(struct sim_run *run, struct sim_controller *c, unsigned flight)

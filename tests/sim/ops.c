@@ -163,6 +163,7 @@ static enum release_outcome do_start(struct doing *d)
         *copy = (struct sim_copy){.version = (uint8_t) d->op->version,
                                   .up = true,
                                   .instance = ++d->w->instances,
+                                  .by_world = copy->unseen, /* nobody can have known */
                                   .fails = copy->fails};
     }
     d->instance = copy->instance;
@@ -285,6 +286,7 @@ static enum release_outcome do_soak(struct doing *d)
 static enum release_outcome do_observe(struct doing *d)
 {
     d->instance = copy_of(d)->up ? copy_of(d)->instance : 0;
+    copy_of(d)->unseen = false;
     return RELEASE_OK;
 }
 

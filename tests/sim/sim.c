@@ -17,7 +17,7 @@
 struct options {
     uint64_t runs, seed, lines;
     const struct sim_profile *profile; /* NULL: one after the other */
-    bool coverage, each;
+    bool coverage, each, show;
 };
 
 static uint64_t number(const char *text)
@@ -32,13 +32,11 @@ static uint64_t number(const char *text)
 
 static struct options parse(int argc, char **argv)
 {
-    static const struct option known[] = {{"runs", required_argument, NULL, 'n'},
-                                          {"seed", required_argument, NULL, 's'},
-                                          {"profile", required_argument, NULL, 'p'},
-                                          {"coverage", no_argument, NULL, 'c'},
-                                          {"each", no_argument, NULL, 'e'},
-                                          {"lines", required_argument, NULL, 'l'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"runs", required_argument, NULL, 'n'},    {"seed", required_argument, NULL, 's'},
+        {"profile", required_argument, NULL, 'p'}, {"coverage", no_argument, NULL, 'c'},
+        {"each", no_argument, NULL, 'e'},          {"show", no_argument, NULL, 'w'},
+        {"lines", required_argument, NULL, 'l'},   {NULL, 0, NULL, 0}};
     struct options o = {.runs = 1000, .seed = 1, .lines = 40};
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (option == 'n') {
@@ -49,6 +47,8 @@ static struct options parse(int argc, char **argv)
             o.lines = number(optarg);
         } else if (option == 'c') {
             o.coverage = true;
+        } else if (option == 'w') {
+            o.show = true;
         } else if (option == 'e') {
             o.each = true;
         } else if (option == 'p' && strcmp(optarg, "all") == 0) {
@@ -57,7 +57,7 @@ static struct options parse(int argc, char **argv)
             continue;
         } else {
             fprintf(stderr, "usage: sim [--runs N] [--seed S] [--profile quiet|faults|storm|all] "
-                            "[--coverage] [--each] [--lines N]\n");
+                            "[--coverage] [--each] [--show] [--lines N]\n");
             exit(2);
         }
     }
@@ -79,7 +79,11 @@ int main(int argc, char **argv)
         /* Which profile a seed has depends on the seed alone. */
         const struct sim_profile *profile =
             o.profile != NULL ? o.profile : &sim_profiles[(o.seed + i) % 3];
-        if (sim_run(run, profile, o.seed + i) != SIM_FAILED) {
+        enum sim_ended ended = sim_run(run, profile, o.seed + i);
+        if (o.show && ended == SIM_PASSED) {
+            sim_log_print(run, (unsigned) o.lines, stdout);
+        }
+        if (ended != SIM_FAILED) {
             continue;
         }
         failed++;

@@ -144,7 +144,7 @@ static void reboot(struct sim_world *w, unsigned h, bool policy)
         copy->up = policy;
         copy->instance = policy ? ++w->instances : 0;
         copy->tested = false;
-        copy->by_world = true;
+        copy->by_world = copy->unseen = true;
         copy->fails = false; /* the command is in the proxy's memory and dies with it */
     }
     if (w->migration.state == MIGRATE_RUNS && h == 0) {
@@ -161,7 +161,7 @@ static void copy_falls(struct sim_world *w, unsigned place, bool restarts)
     copy->up = restarts;
     copy->instance = restarts ? ++w->instances : 0;
     copy->tested = false;
-    copy->by_world = true;
+    copy->by_world = copy->unseen = true;
 }
 
 static void forget(struct sim_world *w, struct sim_router *router, const struct sim_state *state)

@@ -27,6 +27,7 @@ struct sim_copy {
     bool up;
     bool tested;   /* this instance */
     bool by_world; /* it is up or down because of the world, not of the engine */
+    bool unseen;   /* it fell since somebody looked */
     bool fails;    /* its sidecar says so by command */
 };
 
