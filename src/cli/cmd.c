@@ -101,7 +101,8 @@ static int take_long(struct cli *cli, int argc, char **argv, int *i, struct err 
     if (opt->arg == NULL && value != NULL) {
         return err_set(err, ERR_INVALID, "--%s takes no value, not \"%s\"", opt->name, value);
     }
-    bool may_lack = opt->arg != NULL && opt->arg[0] == '[';
+    bool may_lack =
+        opt->arg != NULL && opt->arg[0] == '[' && str_ends_with(str_of(opt->arg), STR("]"));
     bool has_number = *i + 1 < argc && str_is_digit(argv[*i + 1][0]);
     if (opt->arg != NULL && value == NULL && (!may_lack || has_number)) {
         if (*i + 1 >= argc) {

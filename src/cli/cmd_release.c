@@ -49,6 +49,9 @@ enum exit_code release_begin(struct room *r, const struct controller_wish *wish)
         return err.code != 0 ? room_fail(r, &err) : EXIT_HELD;
     }
     if (controller_begin(r->controller, wish, &err) < 0) {
+        if (err.code == ERR_UNREACHABLE) {
+            (void) err_wrap(&err, "nothing was begun");
+        }
         return room_fail(r, &err);
     }
     return room_run(r, NULL);

@@ -7,7 +7,7 @@
  *
  * Every call that changes something is made under the lease: the driver takes the host's lock file,
  * looks whether `token` is the lease's, acts, and lets go; another token is ERR_CONFLICT and
- * nothing was done.
+ * nothing was done.  ERR_CONFLICT is said of nothing else.
  */
 #include "base/buf.h"
 #include "base/err.h"

@@ -5,4 +5,4 @@ import { PHASES, rollbackFrom } from '../support/release-phases.mjs';
 const { rolling, canary, beside } = PHASES;
 
 // A busy machine is given more time than the second that is promised, which the campaign holds.
-rollbackFrom({ rolling: [rolling[2]], canary: [canary[2], canary[4]], beside: [beside[1]] }, { within: 3_000 });
+rollbackFrom({ rolling: [rolling[2]], canary: [canary[2], canary[3]], beside: [beside[1]] }, { within: 3_000 });

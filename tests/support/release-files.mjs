@@ -109,7 +109,7 @@ export function releaseFile(world, overrides = {}) {
     tests: { files: ['tests/*.yaml'], target: `127.0.0.1:\${port.${world.sidecar ? 'app' : 'web'}}`, budget: '60s' },
     ...(world.strategy === 'canary' && {
       canary: {
-        pool: world.pool ? { hosts: world.pool, rest: 'stable', grow: world.grow } : { beside: 1 },
+        pool: world.pool ? { hosts: world.pool, rest: 'stable', grow: world.grow } : { beside: Math.max(...world.datacenters.map((dc) => world.hosts.filter((host) => host.dc === dc).length)) },
         stages: ['0', '1%', '50%', '100%'],
         dwell: '500ms',
         limits: { errors: '1%', min_requests: 20 },
