@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LOOK_MS    250
+#define BLIP_MS    5000 /* what is shorter is no outage */
 #define PPM        1000000u
 #define RELEASE_BY 65 /* what a router keeps of who asked */
 
