@@ -82,6 +82,9 @@ static void *beat(void *arg)
 
 int controller_have_lock(struct controller *c, struct err *err)
 {
+    if (c->locked) {
+        return controller_send_unsent(c, err);
+    }
     c->locked = true;
     c->beating = true;
     c->has_beat = pthread_create(&c->beat, NULL, beat, c) == 0;
@@ -448,7 +451,8 @@ int controller_run(struct controller *c, const struct release_event *command, st
     c->ended = c->has_refusal = c->pause_said = false;
     c->fenced = false;
     c->lock_err = (struct err){0};
-    int rc = begin_life(c, command, err);
+    int rc = c->is_new ? 0 : controller_take_over(c, err);
+    rc = rc < 0 ? rc : begin_life(c, command, err);
     rc = rc < 0 ? rc : live(c, err);
     end_tasks(c);
     controller_drop_lock(c);

@@ -9,6 +9,7 @@ import { assertGolden } from '../support/golden.mjs';
 import { assertAtRest, installed, message, slowTests, assertCode } from '../support/release-cases.mjs';
 import { freePort } from '../support/wait.mjs';
 
+const ROUTER_AWAY = (port) => ({ routers: { back: { nginx: `http://127.0.0.1:${port}/pourover` } } });
 const QUICK = { roles: { app: { ready: { within: '1500ms' } } } };
 
 /** Halted; because something could not be reached, was late, was not tested. */
@@ -29,10 +30,10 @@ const FAULTS = {
   migration: { fault: 'migration', overrides: { migrate: { command: [process.execPath, '${folder}/migrate.mjs'], in: 'web' } }, step: 'migrate' },
   source: { before: (world) => rmSync(path.join(world.dir, 'dist/2.0'), { recursive: true }), step: 'preflight' },
   room: { overrides: { disk: { free: '900000GiB' } }, step: 'room' },
-  connect: { overrides: (port) => ({ connect: [{ redis: `127.0.0.1:${port}`, retry: '200ms' }] }), step: 'connect', code: 3 },
+  connect: { overrides: (port) => ({ connect: [{ redis: `127.0.0.1:${port}`, retry: '200ms' }] }), step: 'connect' },
   hook: { overrides: { hooks: { before: [{ name: 'gate', command: ['/bin/sh', '-c', 'echo the gate is shut; exit 9'] }] } }, step: 'hook' },
   join: { fault: 'unready', overrides: NOT_FOR_ROUTERS, tests: slowTests(10), step: 'join' },
-  nothing: { overrides: { tests: { tags: ['no-such-tag'] } }, step: 'test', code: 5 },
+  nothing: { overrides: { tests: { tags: ['no-such-tag'] } }, step: 'test' },
 };
 
 test('ten faults', async (t) => {
@@ -61,6 +62,17 @@ test('ten faults', async (t) => {
     });
   }
   await world.assertNothingLost(t);
+});
+
+test('a router that is away: nothing is begun, and that is said', async (t) => {
+  const world = await installed(t, { datacenters: { west: 2 }, sidecar: false });
+  const before = await world.state();
+  const file = world.write('release.yaml', ROUTER_AWAY(await freePort()));
+  const run = assertCode(await world.machine.release('2.0', { file, json: false }).done, 3);
+  assert.match(run.err, /nothing was begun: router back: .*connect/);
+  world.write('release.yaml');
+  assert.deepEqual(await world.state(), before);
+  assert.match((await world.machine.run(['history'], { json: false })).out, /^#.*\n.* 1\.0 +done/, 'no release 2.0');
 });
 
 test('an eleventh: a stranger has the port', async (t) => {
