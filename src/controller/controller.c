@@ -533,6 +533,8 @@ static int load_line(struct controller *c, const struct journal_line *line, stru
         rc = rc < 0 ? rc : make_release(c, err);
     } else if (c->release == NULL) {
         rc = err_set(err, ERR_INVALID, "release %s begins without its first line", c->header.id);
+    } else if (strcmp(kind, "request") == 0) {
+        rc = 0; /* who asked for what: for people */
     } else if (strcmp(kind, "versions") == 0) {
         load_versions(c, json);
     } else if (controller_note_read(c->config, json, &note, err) == 0) {

@@ -78,6 +78,8 @@ struct controller {
     bool has_refusal;
     enum release_refusal refusal;
     bool pause_said;
+    char obeyed[17];        /* the id of the last request */
+    const char *answer;     /* to it */
     const char *told_state; /* the last state that was told in this life */
 };
 
