@@ -122,7 +122,7 @@ static void a_service_is_there_once(void **state)
 struct graph {
     bool needs[NEEDS_MAX][NEEDS_MAX];
     size_t n;
-    char name[NEEDS_MAX][8];
+    char name[NEEDS_MAX][24];
     const char *need[NEEDS_MAX][NEEDS_MAX + 1];
     struct needs_service service[NEEDS_MAX];
 };
