@@ -218,7 +218,7 @@ static const struct example release_examples[] = {
 const struct cmd cmd_release = {
     .name = "release",
     .summary = "bring a version to all hosts, host by host, each proved before the next",
-    .operand = "VERSION|SERVICE=VERSION...",
+    .operand = "VERSION...",
     .operands_min = 1,
     .operands_max = NEEDS_MAX + 1,
     .several = true,
@@ -232,6 +232,11 @@ const struct cmd cmd_release = {
         "Ctrl-C asks whether to pause cleanly; off a terminal SIGINT and SIGTERM pause cleanly. A "
         "second one ends at once. In both cases `pourover resume` goes on, from any machine that "
         "has release.yaml and reaches the hosts.\n\n"
+        "With --file more than once several services are released, each behind those that it "
+        "`needs`, else in the order given. VERSION is for all, SERVICE=VERSION for one of them. "
+        "All files are read and all plans made before the first host is touched. When a service "
+        "stops, those behind it are not begun, and the command that goes on with them is printed, "
+        "also by `pourover resume` of the one that stopped. The exit code is that one's.\n\n"
         "Exit code 1: halted, or rolled back by a limit; 3, 4 and 5: halted because something "
         "could not be reached, was late, or nothing was tested; 6: paused or held; 7: another "
         "release is on its way; 130: paused by a signal.",
@@ -266,7 +271,7 @@ static const struct example plan_examples[] = {
 const struct cmd cmd_plan = {
     .name = "plan",
     .summary = "print the steps of a release, and touch nothing",
-    .operand = "VERSION|SERVICE=VERSION...",
+    .operand = "VERSION...",
     .operands_min = 1,
     .operands_max = NEEDS_MAX + 1,
     .several = true,
