@@ -54,7 +54,7 @@ async function startAlone(folder, startMs) {
 function testAlone(world) {
   return new Promise((resolve, reject) => {
     const target = `127.0.0.1:${world.hosts[0].port('app')}`;
-    const child = spawn(PROGRAM, ['test', 'tests/api.yaml', '--target', target, '--json'], { cwd: world.dir, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(PROGRAM, ['test', 'tests/api.yaml', '--target', target, '--jobs', '4', '--json', '-'], { cwd: world.dir, stdio: ['ignore', 'pipe', 'inherit'] });
     let out = '';
     child.stdout.on('data', (chunk) => { out += chunk; });
     child.once('close', (code) => (code ? reject(new Error(`the tests alone: exit ${code}\n${out}`)) : resolve(JSON.parse(out).totals.took_us / 1000)));
