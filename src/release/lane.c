@@ -383,9 +383,7 @@ static void step_failed(struct release *r, struct lane *lane, enum release_outco
     s->outcome = (uint8_t) outcome;
     engine_note_step(r, lane->at);
     engine_fail(r, lane->at, outcome);
-    if (r->over) {
-        lane->over = true;
-    } else if (r->mode == RELEASE_TURNING) {
+    if (r->over || r->mode == RELEASE_TURNING) {
         lane->over = true;
     } else {
         into_trouble(r, lane);
@@ -478,11 +476,10 @@ static void enter_lane(struct release *r, struct lane *lane, bool fresh)
     while (lane->at < lane->end && step_is_over(state_now(r, lane->at))) {
         lane->at++;
     }
-    if (lane->at == lane->end) {
-        lane->over = true;
-    } else if (r->mode == RELEASE_HALTING && is_in_trouble(r, lane)) {
+    bool done = lane->at == lane->end;
+    if (!done && r->mode == RELEASE_HALTING && is_in_trouble(r, lane)) {
         into_trouble(r, lane);
-    } else if (has_to_stop(r, lane)) {
+    } else if (done || has_to_stop(r, lane)) {
         lane->over = true;
     } else if (fresh && state_of(r, lane, STEP_START, &start) != NULL &&
                state_now(r, start)->status == STEP_DONE) {
