@@ -5,7 +5,7 @@ import { ReleaseWorld } from '../tests/support/release-world.mjs';
 const FRONT = 0;
 
 /** How long a stage of the canary's walk lasts. */
-export const DWELL = process.env.DWELL ?? '8s';
+export const DWELL = process.env.DWELL ?? '6s';
 export const STAGES = ['0', '0.1%', '1%', '10%', '50%', '100%'];
 
 export class World {

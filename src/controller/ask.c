@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/rand.h"
 #include "controller/controller_int.h"
 
 #include <errno.h>
@@ -11,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NEAR_MS 3000  /* for a controller that reads the same journal */
-#define FAR_MS  10000 /* for one that looks at the hosts */
-#define POLL_MS 20
+#define ANSWER_MS 10000 /* for whoever runs it, here or elsewhere */
+#define POLL_MS   10
+#define FAR_TURNS 5 /* hosts are looked at less often */
 
 static void nap(void)
 {
@@ -66,13 +67,15 @@ int controller_wait_free(struct controller *c, uint64_t timeout_ms, struct err *
     return 0;
 }
 
-static void write_request(const char *text, const char *by, const char *why, struct buf *b)
+static void write_request(const char *id, const char *text, const char *by, const char *why,
+                          struct buf *b)
 {
     struct json_writer w;
     json_writer_init(&w, b);
     json_obj_begin(&w);
     struct str word, rest = str_of(text);
     (void) str_cut(&rest, ' ', &word);
+    json_kv_cstr(&w, "id", id);
     json_kv_str(&w, "do", word);
     while (rest.len > 0 && str_cut(&rest, ' ', &word)) {
         if (str_eq_cstr(word, "--force")) {
@@ -86,86 +89,123 @@ static void write_request(const char *text, const char *by, const char *why, str
     json_obj_end(&w);
 }
 
-/* 0: taken; ERR_DENIED; ERR_TIMEOUT: nobody answered, and the request is withdrawn. */
-static int ask_near(struct controller *c, struct str text, struct err *err)
+/* A request that lies in two places: in the journal, and on a host for who reads another journal.
+ */
+struct question {
+    char id[17];
+    uint64_t number; /* in the journal */
+    int host;
+    struct buf answer;
+    bool answered;
+};
+
+static int look_near(struct controller *c, struct question *q, struct err *err)
 {
-    uint64_t request, until_ms = clock_mono_ms() + NEAR_MS;
-    int rc = journal_request(c->options.journal, c->header.id, text, &request, err);
-    while (rc == 0) {
-        char *answer = NULL;
-        rc = journal_read_answer(c->options.journal, request, &answer, err);
-        if (rc == 0 && answer != NULL) {
-            rc = answer[0] == '\0' ? 0 : err_set(err, ERR_DENIED, "%s", answer);
-            mem_free(answer);
-            return rc;
-        }
-        if (rc == 0 && clock_mono_ms() >= until_ms) {
-            rc = journal_withdraw(c->options.journal, request, err);
-            if (rc == ERR_CONFLICT) {
-                until_ms = clock_mono_ms() + NEAR_MS; /* it was taken just now */
-                rc = 0;
-                continue;
-            }
-            return rc < 0 ? rc
-                          : err_set(err, ERR_TIMEOUT, "the controller of %s does not answer",
-                                    c->header.id);
-        }
-        nap();
+    char *answer = NULL;
+    int rc = journal_read_answer(c->options.journal, q->number, &answer, err);
+    if (rc == 0 && answer != NULL) {
+        q->answered = true;
+        buf_add_cstr(&q->answer, answer);
+        mem_free(answer);
     }
     return rc;
 }
 
-static size_t record_bytes(struct controller *c, int host)
+/* Who takes a request writes down what it was and what became of it: {"kind":"request","id":...}.
+ */
+static void look_far(struct controller *c, struct question *q)
 {
-    struct err err = {0};
-    struct buf told, record;
-    buf_init(&told, TOLD_BYTES);
+    struct buf record;
+    char wanted[64];
+    struct str line, rest;
     buf_init(&record, (size_t) 64 * 1024 * 1024);
-    struct driver_place place =
-        controller_place_of(c, host, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
-    (void) c->driver->record_read(&place, &record, &err);
-    size_t len = record.len;
-    buf_done(&told);
+    (void) controller_read_record(c, q->host, c->header.id, &record);
+    buf_print(wanted, sizeof wanted, "\"request\",\"id\":\"%s\"", q->id);
+    rest = buf_str(&record);
+    while (!q->answered && rest.len > 0 && str_cut(&rest, '\n', &line)) {
+        static const char member[] = "\"answer\":\"";
+        const char *found = memmem(line.ptr, line.len, wanted, strlen(wanted));
+        const char *end = line.ptr + line.len;
+        const char *answer =
+            found == NULL ? NULL : memmem(found, (size_t) (end - found), member, sizeof member - 1);
+        if (answer != NULL) {
+            struct str text = {answer + sizeof member - 1,
+                               (size_t) (end - answer) - (sizeof member - 1)};
+            q->answered = true;
+            buf_add(&q->answer, text.ptr, str_find_char(text, '"'));
+        }
+    }
     buf_done(&record);
-    return len;
 }
 
-/* Whoever takes it writes a line of it to the hosts. */
-static int ask_far(struct controller *c, int host, struct str text, struct err *err)
+static int wait_for_answer(struct controller *c, struct question *q, struct err *err)
 {
-    struct buf told;
-    size_t before = record_bytes(c, host);
-    uint64_t until_ms = clock_mono_ms() + FAR_MS;
-    buf_init(&told, TOLD_BYTES);
-    struct driver_place place =
-        controller_place_of(c, host, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
-    int rc = c->driver->request_put(&place, text, err);
-    buf_done(&told);
-    while (rc == 0 && clock_mono_ms() < until_ms) {
-        if (record_bytes(c, host) != before) {
+    const uint64_t until_ms = clock_mono_ms() + ANSWER_MS;
+    for (unsigned turn = 0; clock_mono_ms() < until_ms; turn++) {
+        int rc = look_near(c, q, err);
+        if (rc < 0) {
+            return rc;
+        }
+        if (!q->answered && turn % FAR_TURNS == FAR_TURNS - 1) {
+            look_far(c, q);
+        }
+        if (q->answered) {
             return 0;
         }
         nap();
     }
-    return rc < 0 ? rc
-                  : err_set(err, ERR_NOT_FOUND,
-                            "nobody runs %s, although its lease is not free yet", c->header.id);
+    return err_set(err, ERR_NOT_FOUND, "nobody runs %s, although its lease is not free yet",
+                   c->header.id);
+}
+
+static int put_question(struct controller *c, struct question *q, struct str text, struct err *err)
+{
+    struct err away = {0};
+    struct buf told;
+    buf_init(&told, TOLD_BYTES);
+    struct driver_place place =
+        controller_place_of(c, q->host, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
+    int rc = journal_request(c->options.journal, c->header.id, text, &q->number, err);
+    if (rc == 0 && c->driver->request_put(&place, text, &away) < 0) {
+        controller_tell(c, &(struct controller_event){.kind = CONTROLLER_TOLD, .text = away.msg});
+    }
+    buf_done(&told);
+    return rc;
+}
+
+static int make_id(char out[17], struct err *err)
+{
+    uint64_t random;
+    if (rand_bytes(&random, sizeof random) < 0) {
+        return err_set(err, ERR_IO, "the kernel gives no random bytes");
+    }
+    num_hex64_text(random, out);
+    return 0;
 }
 
 int controller_ask(struct controller *c, const char *text, const char *by, const char *why,
                    struct err *err)
 {
+    struct question q = {.host = held_host(c)};
     struct buf request;
-    int host = held_host(c);
-    if (host < 0) {
+    struct err ignored = {0};
+    if (q.host < 0) {
         return err_set(err, ERR_NOT_FOUND, "nobody runs %s", c->header.id);
     }
     buf_init(&request, 8192);
-    write_request(text, by, why, &request);
-    int rc = ask_near(c, buf_str(&request), err);
-    if (rc == ERR_TIMEOUT) {
-        rc = ask_far(c, host, buf_str(&request), err);
+    buf_init(&q.answer, 4096);
+    int rc = make_id(q.id, err);
+    write_request(q.id, text, by, why, &request);
+    rc = rc < 0 ? rc : put_question(c, &q, buf_str(&request), err);
+    rc = rc < 0 ? rc : wait_for_answer(c, &q, err);
+    if (rc < 0 && q.number > 0 && journal_withdraw(c->options.journal, q.number, &ignored) < 0) {
+        controller_tell(c,
+                        &(struct controller_event){.kind = CONTROLLER_TOLD, .text = ignored.msg});
+    }
+    if (rc == 0 && q.answer.len > 0) {
+        rc = err_set(err, ERR_DENIED, "%s", q.answer.ptr);
     }
     buf_done(&request);
+    buf_done(&q.answer);
     return rc;
 }

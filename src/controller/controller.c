@@ -398,7 +398,7 @@ int controller_begin(struct controller *c, const struct controller_wish *wish, s
 
 /* A release that was begun */
 
-static int read_host(struct controller *c, int host, const char *id, struct buf *b)
+int controller_read_record(struct controller *c, int host, const char *id, struct buf *b)
 {
     struct err err = {0};
     struct buf told;
@@ -439,7 +439,7 @@ static void newest_of_hosts(struct controller *c, char id[96])
         char found[96];
         uint64_t began_ms;
         buf_init(&b, RECORD_BYTES);
-        if (read_host(c, h, NULL, &b) < 0) {
+        if (controller_read_record(c, h, NULL, &b) < 0) {
             continue;
         }
         id_of_text(buf_str(&b), found, &began_ms);
@@ -470,7 +470,7 @@ static int import_lines(struct controller *c, struct journal_merged *merged, str
 }
 
 /* What all hosts have of a release comes into the journal. */
-static int import_hosts(struct controller *c, const char *id, struct err *err)
+int controller_import(struct controller *c, const char *id, struct err *err)
 {
     size_t n = c->config->hosts;
     struct buf *text = mem_array(n, sizeof *text);
@@ -478,7 +478,7 @@ static int import_hosts(struct controller *c, const char *id, struct err *err)
     struct journal_merged merged;
     for (size_t h = 0; h < n; h++) {
         buf_init(&text[h], RECORD_BYTES);
-        (void) read_host(c, (int) h, id, &text[h]);
+        (void) controller_read_record(c, (int) h, id, &text[h]);
         source[h] = (struct journal_source){c->config->host[h].name, buf_str(&text[h])};
     }
     journal_merge(source, n, &merged);
@@ -533,6 +533,8 @@ static int load_line(struct controller *c, const struct journal_line *line, stru
         rc = rc < 0 ? rc : make_release(c, err);
     } else if (c->release == NULL) {
         rc = err_set(err, ERR_INVALID, "release %s begins without its first line", c->header.id);
+    } else if (strcmp(kind, "request") == 0) {
+        rc = 0; /* who asked for what: for people */
     } else if (strcmp(kind, "versions") == 0) {
         load_versions(c, json);
     } else if (controller_note_read(c->config, json, &note, err) == 0) {
@@ -567,7 +569,7 @@ int controller_import_newest(struct controller *c, struct err *err)
 {
     char id[96];
     newest_of_hosts(c, id);
-    return id[0] == '\0' ? 0 : import_hosts(c, id, err);
+    return id[0] == '\0' ? 0 : controller_import(c, id, err);
 }
 
 /* The newest that has not ended, else the newest: a train goes on behind a release within it. */

@@ -78,6 +78,8 @@ struct controller {
     bool has_refusal;
     enum release_refusal refusal;
     bool pause_said;
+    char obeyed[17];        /* the id of the last request */
+    const char *answer;     /* to it */
     const char *told_state; /* the last state that was told in this life */
 };
 
@@ -97,6 +99,9 @@ int controller_header_read(const struct release_config *config, const struct jso
 int controller_write_line(struct controller *c, int host, struct str json, struct err *err);
 int controller_write_note(struct controller *c, const struct release_note *note, const char *text,
                           uint64_t took_ms, struct err *err);
+/* To one host.  ERR_CONFLICT: the lease is another's; else the host lacks the line, which is told.
+ */
+int controller_send(struct controller *c, int host, struct str line, struct err *err);
 /* Lines from before the lease go to the hosts. */
 int controller_send_unsent(struct controller *c, struct err *err);
 
@@ -106,6 +111,8 @@ void controller_cancel(struct controller *c, uint32_t id);
 /* The next that is done, within wait_ms; NULL: none.  To be given to controller_forget. */
 struct task *controller_next(struct controller *c, uint64_t wait_ms);
 void controller_forget(struct task *take_task);
+/* One operation by itself, to its end. */
+int controller_do(struct controller *c, const struct release_op *op, struct err *err);
 void task_tell(struct task *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The error as text and as an outcome. */
 enum release_outcome task_fail(struct task *t, const struct err *err);
@@ -143,6 +150,13 @@ int controller_load_found(struct controller *c, const struct journal_release *fo
                           struct err *err);
 /* What the hosts know of the newest release comes into the journal. */
 int controller_import_newest(struct controller *c, struct err *err);
+/* The same of one release.  ERR_NOT_FOUND: no host has it. */
+int controller_import(struct controller *c, const char *id, struct err *err);
+/* The record that a host has of a release, the newest for id NULL. */
+int controller_read_record(struct controller *c, int host, const char *id, struct buf *b);
+
+/* takeover.c: before another life goes on. */
+int controller_take_over(struct controller *c, struct err *err);
 
 /* ask.c: a process of this machine that is gone. owner: as a lease has it. */
 bool controller_owner_is_dead(const char *owner);

@@ -6,31 +6,6 @@
 
 #define PPM 1000000u
 
-static int one(struct controller *c, const struct release_op *op, struct err *err)
-{
-    static const enum err_code codes[RELEASE_OUTCOMES] = {
-        [RELEASE_FAILED] = ERR_DENIED,       [RELEASE_LATE] = ERR_TIMEOUT,
-        [RELEASE_AWAY] = ERR_UNREACHABLE,    [RELEASE_NOTHING] = ERR_INTERNAL,
-        [RELEASE_EXCEEDED] = ERR_INTERNAL,   [RELEASE_FENCED] = ERR_CONFLICT,
-        [RELEASE_CANCELLED] = ERR_CANCELLED, [RELEASE_UNKNOWN] = ERR_INTERNAL,
-    };
-    struct task *t = NULL;
-    controller_start(c, op);
-    while (t == NULL) {
-        t = controller_next(c, 1000);
-    }
-    int rc = (int) codes[t->outcome];
-    struct str told = buf_str(&t->told);
-    if (rc == 0 && told.len > 0) {
-        controller_tell(c, &(struct controller_event){.kind = CONTROLLER_TOLD, .text = told.ptr});
-    } else if (rc < 0) {
-        (void) err_set(err, (enum err_code) rc, "%s: " STR_FMT, release_op_name[op->kind],
-                       (int) (told.len < 400 ? told.len : 400), told.ptr);
-    }
-    controller_forget(t);
-    return rc;
-}
-
 /* Others keep what keep_up wants of the track's capacity now, and at least one copy. */
 static void needs(const struct controller *c, const struct controller_look *look, int host,
                   enum release_slot slot, struct release_op *op)
@@ -74,7 +49,7 @@ static int carry_out(struct controller *c, const struct controller_look *look, i
             }
             needs(c, look, host, slot, &op);
         }
-        int rc = one(c, &op, err);
+        int rc = controller_do(c, &op, err);
         if (rc < 0) {
             return rc;
         }
@@ -103,7 +78,7 @@ int controller_host(struct controller *c, int host, bool joins, const char *by, 
             }
         }
     }
-    rc = one(c, &lock, err);
+    rc = controller_do(c, &lock, err);
     if (rc == 0) {
         rc = controller_have_lock(c, err);
     }

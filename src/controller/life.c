@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ASK_MS  500 /* how often hosts are asked for requests */
+#define ASK_MS  250 /* how often hosts are asked for requests */
 #define TICK_MS 50
 
 void controller_tell(struct controller *c, const struct controller_event *event)
@@ -82,6 +82,9 @@ static void *beat(void *arg)
 
 int controller_have_lock(struct controller *c, struct err *err)
 {
+    if (c->locked) {
+        return controller_send_unsent(c, err);
+    }
     c->locked = true;
     c->beating = true;
     c->has_beat = pthread_create(&c->beat, NULL, beat, c) == 0;
@@ -298,12 +301,35 @@ static bool parse_command(const json_t *json, struct release_event *ret)
     return false;
 }
 
+/* Who asked for what, why, and what became of it: in the journal and on every host. */
+static int note_request(struct controller *c, const json_t *json, const char *answer,
+                        struct err *err)
+{
+    const char *id = json_string_value(json_object_get(json, "id"));
+    buf_print(c->obeyed, sizeof c->obeyed, "%s", id == NULL ? "" : id);
+    c->answer = answer;
+    json_t *line = json_pack("{ss ss?}", "kind", "request", "id", id);
+    (void) json_object_update((json_t *) line, (json_t *) (uintptr_t) json);
+    (void) json_object_set_new(line, "answer", json_string(answer));
+    char *text = json_dumps(line, JSON_COMPACT);
+    int rc = text == NULL ? 0 : controller_write_line(c, -1, str_of(text), err);
+    free(text);
+    json_decref(line);
+    return rc;
+}
+
 /* ret_answer: "" when it was taken. */
 static int obey(struct controller *c, const char *text, const char **ret_answer, struct err *err)
 {
     struct release_event event;
     json_t *json = json_loads(text, 0, NULL);
     bool known = parse_command(json, &event);
+    const char *id = json_string_value(json_object_get(json, "id"));
+    if (id != NULL && strcmp(id, c->obeyed) == 0) {
+        *ret_answer = c->answer; /* it lay in two places */
+        json_decref(json);
+        return 0;
+    }
     const char *by = json_string_value(json_object_get(json, "by"));
     const char *why = json_string_value(json_object_get(json, "why"));
     char said[512];
@@ -319,6 +345,7 @@ static int obey(struct controller *c, const char *text, const char **ret_answer,
         *ret_answer = c->has_refusal ? why_refused(c) : "";
         c->has_refusal = false;
     }
+    rc = rc < 0 ? rc : note_request(c, json, *ret_answer, err);
     json_decref(json);
     return rc;
 }
@@ -448,7 +475,8 @@ int controller_run(struct controller *c, const struct release_event *command, st
     c->ended = c->has_refusal = c->pause_said = false;
     c->fenced = false;
     c->lock_err = (struct err){0};
-    int rc = begin_life(c, command, err);
+    int rc = c->is_new ? 0 : controller_take_over(c, err);
+    rc = rc < 0 ? rc : begin_life(c, command, err);
     rc = rc < 0 ? rc : live(c, err);
     end_tasks(c);
     controller_drop_lock(c);

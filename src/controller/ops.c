@@ -185,3 +185,28 @@ void controller_forget(struct task *take_task)
     buf_done(&take_task->told);
     mem_free(take_task);
 }
+
+int controller_do(struct controller *c, const struct release_op *op, struct err *err)
+{
+    static const enum err_code codes[RELEASE_OUTCOMES] = {
+        [RELEASE_FAILED] = ERR_DENIED,       [RELEASE_LATE] = ERR_TIMEOUT,
+        [RELEASE_AWAY] = ERR_UNREACHABLE,    [RELEASE_NOTHING] = ERR_INTERNAL,
+        [RELEASE_EXCEEDED] = ERR_INTERNAL,   [RELEASE_FENCED] = ERR_CONFLICT,
+        [RELEASE_CANCELLED] = ERR_CANCELLED, [RELEASE_UNKNOWN] = ERR_INTERNAL,
+    };
+    struct task *t = NULL;
+    controller_start(c, op);
+    while (t == NULL) {
+        t = controller_next(c, 1000);
+    }
+    int rc = (int) codes[t->outcome];
+    struct str told = buf_str(&t->told);
+    if (rc == 0 && told.len > 0) {
+        controller_tell(c, &(struct controller_event){.kind = CONTROLLER_TOLD, .text = told.ptr});
+    } else if (rc < 0) {
+        (void) err_set(err, (enum err_code) rc, "%s: " STR_FMT, release_op_name[op->kind],
+                       (int) (told.len < 400 ? told.len : 400), told.ptr);
+    }
+    controller_forget(t);
+    return rc;
+}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LOOK_MS    250
+#define BLIP_MS    5000 /* what is shorter is no outage */
 #define PPM        1000000u
 #define RELEASE_BY 65 /* what a router keeps of who asked */
 
@@ -29,63 +30,78 @@ static uint64_t need_of(const struct task *t, const struct port_capacity *seen, 
     return t->op.all > 0 && all > t->op.all ? (need * all + t->op.all - 1) / t->op.all : need;
 }
 
-/* By what every router sees now, others are enough. */
-static enum release_outcome keep_up(struct task *t, const struct port_routers *at,
-                                    const char *address)
+/* What is missing to let a host go, as a sentence in `why`; false: nothing is. */
+static bool lacks_others(struct task *t, const struct port_capacity *seen, char why[400])
 {
     const struct release_config *config = t->c->config;
-    const char *dc = config->dc[config->host[t->op.host].dc];
-    struct port_capacity seen;
-    struct err err = {0};
-    if (port_capacity(at, address, dc, &seen, &err) < 0) {
-        return task_fail(t, &err);
-    }
-    if (!seen.known) {
-        return RELEASE_OK; /* nothing is taken out that no router has */
-    }
+    const struct release_host *host = &config->host[t->op.host];
     for (int k = 0; k < RELEASE_TRACKS; k++) {
-        uint64_t need = need_of(t, &seen, k);
-        if (seen.weight_without[k] < need) {
-            task_tell(t,
+        uint64_t need = need_of(t, seen, k);
+        if (seen->weight_without[k] < need) {
+            buf_print(why, 400,
                       "without %s the routers would have %llu of the capacity of %s, and keep_up "
                       "wants %llu: others are out or failing",
-                      config->host[t->op.host].name, (unsigned long long) seen.weight_without[k],
-                      track_word[k], (unsigned long long) need);
-            return RELEASE_FAILED;
+                      host->name, (unsigned long long) seen->weight_without[k], track_word[k],
+                      (unsigned long long) need);
+            return true;
         }
     }
-    if (seen.peers_dc_without < t->op.need_dc) {
-        task_tell(t,
+    if (seen->peers_dc_without < t->op.need_dc) {
+        buf_print(why, 400,
                   "without %s the routers would have %llu hosts of data center %s, and "
                   "keep_up.per_datacenter wants %u: others are out or failing",
-                  config->host[t->op.host].name, (unsigned long long) seen.peers_dc_without, dc,
+                  host->name, (unsigned long long) seen->peers_dc_without, config->dc[host->dc],
                   t->op.need_dc);
-        return RELEASE_FAILED;
+        return true;
     }
-    return RELEASE_OK;
+    return false;
 }
 
-static enum release_outcome capacity(struct task *t, const struct port_routers *at)
+static bool lacks_capacity(struct task *t, const struct port_capacity *seen, char why[400])
 {
-    struct port_capacity seen;
-    struct err err = {0};
-    if (port_capacity(at, NULL, NULL, &seen, &err) < 0) {
-        return task_fail(t, &err);
-    }
     for (int k = 0; k < RELEASE_TRACKS; k++) {
-        uint64_t need = need_of(t, &seen, k);
-        if (seen.weight[k] < need) {
+        uint64_t need = need_of(t, seen, k);
+        if (seen->weight[k] < need) {
             char share[16];
             num_share_text(t->op.share_ppm, share);
-            task_tell(t,
+            buf_print(why, 400,
                       "at a share of %s, %s needs %llu of the capacity and the routers see %llu "
                       "ready and passing there",
                       share, track_word[k], (unsigned long long) need,
-                      (unsigned long long) seen.weight[k]);
-            return RELEASE_FAILED;
+                      (unsigned long long) seen->weight[k]);
+            return true;
         }
     }
-    return RELEASE_OK;
+    return false;
+}
+
+/*
+ * By what every router sees now.  A check that failed once on a busy machine is a blip: what is
+ * missing has to be missing for a while.
+ */
+static enum release_outcome enough(struct task *t, const struct port_routers *at,
+                                   const char *address)
+{
+    const struct release_config *config = t->c->config;
+    const char *dc = t->op.host < 0 ? NULL : config->dc[config->host[t->op.host].dc];
+    const uint64_t until_ms = clock_mono_ms() + BLIP_MS;
+    for (;;) {
+        struct port_capacity seen;
+        struct err err = {0};
+        char why[400];
+        if (port_capacity(at, address, dc, &seen, &err) < 0) {
+            return task_fail(t, &err);
+        }
+        bool lacks = address == NULL ? lacks_capacity(t, &seen, why)
+                                     : seen.known && lacks_others(t, &seen, why);
+        if (!lacks) {
+            return RELEASE_OK;
+        }
+        if (clock_mono_ms() >= until_ms || !task_sleep(t, LOOK_MS)) {
+            task_tell(t, "%s", why);
+            return t->cancelled ? RELEASE_CANCELLED : RELEASE_FAILED;
+        }
+    }
 }
 
 /* As routers call the one who drains: the same for all releases, so that each ends what one began.
@@ -299,9 +315,9 @@ enum release_outcome task_at_router(struct task *t)
     }
     switch ((int) t->op.kind) {
     case OP_KEEP_UP:
-        return keep_up(t, &at, address);
+        return enough(t, &at, address);
     case OP_CAPACITY:
-        return capacity(t, &at);
+        return enough(t, &at, NULL);
     case OP_DRAIN:
         return drain(t, &at, address);
     case OP_QUIET:

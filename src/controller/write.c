@@ -27,8 +27,8 @@ static void maybe_die(void)
     }
 }
 
-/* A host that cannot be reached lacks the line; others have those that it needs to be joined. */
-static int send(struct controller *c, int host, struct str line, struct err *err)
+/* 0: it is there; ERR_CONFLICT: the lease is another's; else the host lacks it. */
+int controller_send(struct controller *c, int host, struct str line, struct err *err)
 {
     struct err lost = {0};
     struct buf told;
@@ -40,27 +40,25 @@ static int send(struct controller *c, int host, struct str line, struct err *err
     if (rc == ERR_CONFLICT) {
         c->fenced = true;
         *err = lost;
-        return rc;
-    }
-    if (rc < 0) {
+    } else if (rc < 0) {
         char text[700];
         buf_print(text, sizeof text, "%s did not take a line of its record: %s",
                   c->config->host[host].name, lost.msg);
         controller_tell(c, &(struct controller_event){.kind = CONTROLLER_TOLD, .text = text});
     }
-    return 0;
+    return rc;
 }
 
+/* When a host cannot be reached, all others keep the line for it. */
 static int send_to(struct controller *c, int host, struct str line, struct err *err)
 {
-    int first = host < 0 ? 0 : host, last = host < 0 ? (int) c->config->hosts - 1 : host;
-    for (int h = first; h <= last; h++) {
-        int rc = send(c, h, line, err);
-        if (rc < 0) {
-            return rc;
+    int rc = host < 0 ? ERR_UNREACHABLE : controller_send(c, host, line, err);
+    for (int h = 0; rc < 0 && rc != ERR_CONFLICT && h < (int) c->config->hosts; h++) {
+        if (h != host && controller_send(c, h, line, err) == ERR_CONFLICT) {
+            rc = ERR_CONFLICT;
         }
     }
-    return 0;
+    return rc == ERR_CONFLICT ? rc : 0;
 }
 
 int controller_write_line(struct controller *c, int host, struct str json, struct err *err)

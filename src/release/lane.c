@@ -476,10 +476,10 @@ static void enter_lane(struct release *r, struct lane *lane, bool fresh)
     while (lane->at < lane->end && step_is_over(state_now(r, lane->at))) {
         lane->at++;
     }
-    bool done = lane->at == lane->end;
-    if (!done && r->mode == RELEASE_HALTING && is_in_trouble(r, lane)) {
+    bool complete = lane->at == lane->end;
+    if (!complete && r->mode == RELEASE_HALTING && is_in_trouble(r, lane)) {
         into_trouble(r, lane);
-    } else if (done || has_to_stop(r, lane)) {
+    } else if (complete || has_to_stop(r, lane)) {
         lane->over = true;
     } else if (fresh && state_of(r, lane, STEP_START, &start) != NULL &&
                state_now(r, start)->status == STEP_DONE) {

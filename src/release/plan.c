@@ -80,12 +80,14 @@ static int refuse_batch(const struct builder *b, const int *host, unsigned n,
     static const char *const track_name[] = {"stable", "canary"};
     const struct release_spec *spec = b->spec;
     uint64_t need[RELEASE_TRACKS], out = 0;
-    unsigned leaving = 0, left = serving_in_dc(b, spec->host[host[0]].dc, track);
+    unsigned leaving = 0, dc = 0;
     for (unsigned i = 0; i < n; i++) {
         bool serves = b->place[host[i]] != PLACE_AWAY && b->basis->host[host[i]].track == track;
         out += serves ? spec->host[host[i]].weight : 0;
         leaving += serves;
+        dc = spec->host[host[i]].dc;
     }
+    unsigned left = serving_in_dc(b, dc, track);
     builder_needs(b, need);
     if (leaving == 0) {
         return 0;

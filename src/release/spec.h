@@ -70,6 +70,7 @@ struct release_stage {
     uint64_t dwell_ms;
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order of meaning */
 struct release_spec {
     enum release_strategy strategy;
     enum release_swap swap;

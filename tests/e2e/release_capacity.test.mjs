@@ -53,7 +53,7 @@ test('abort from 100 % on: the copy that serves stays until the old version is b
   const run = world.machine.release('2.0');
   await run.untilShare(1_000_000);
   await run.until(({ event, host, step, status }) => event === 'step' && host === 'east-1' && step === 'stop' && status === 'done', 'the last stable host stopped');
-  assertCode(await world.at('other').rollback(), 0);
+  assertCode(await world.machine.rollback(), 0);
   await run.done;
   await world.untilAnswered();
   await world.assertNothingLost(t);

@@ -38,6 +38,13 @@ const char *const sim_invariant_name[INVARIANTS] = {
     [INV_BACK_ONLY_CHANGED] = "the way back leaves alone who was not changed",
 };
 
+__attribute__((format(printf, 2, 0))) static void say(struct sim_run *run, const char *fmt,
+                                                      va_list args)
+{
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the caller has begun it */
+    (void) vsnprintf(run->why, sizeof(run->why), fmt, args);
+}
+
 void sim_breaks(struct sim_run *run, enum sim_invariant invariant, const char *fmt, ...)
 {
     if (run->failed) {
@@ -47,7 +54,7 @@ void sim_breaks(struct sim_run *run, enum sim_invariant invariant, const char *f
     run->broken = invariant;
     va_list args;
     va_start(args, fmt);
-    (void) vsnprintf(run->why, sizeof(run->why), fmt, args);
+    say(run, fmt, args);
     va_end(args);
 }
 

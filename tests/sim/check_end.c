@@ -45,7 +45,7 @@ void sim_check_plan(struct sim_run *run, const struct release *engine)
     }
 }
 
-static bool same_key(const struct release_key *a, const struct release_key *b)
+bool sim_same_key(const struct release_key *a, const struct release_key *b)
 {
     return a->kind == b->kind && a->host == b->host && a->part == b->part && a->nth == b->nth &&
            a->direction == b->direction;
@@ -56,7 +56,7 @@ static void check_order(struct sim_run *run, const struct sim_controller *c,
 {
     const struct release_plan *plan = release_plan_of(c->engine);
     size_t at = 0;
-    while (at < plan->len && !same_key(&plan->step[at].key, &note->key)) {
+    while (at < plan->len && !sim_same_key(&plan->step[at].key, &note->key)) {
         at++;
     }
     if (at == plan->len) {

@@ -41,7 +41,7 @@ static void follow(struct sim_controller *c, const struct release_note *note)
     if (note->status == STEP_RUNNING) {
         c->running[i].any = true;
         c->running[i].key = note->key;
-    } else if (memcmp(&c->running[i].key, &note->key, sizeof(note->key)) == 0) {
+    } else if (sim_same_key(&c->running[i].key, &note->key)) {
         c->running[i].any = false;
     }
 }

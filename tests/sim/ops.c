@@ -33,8 +33,10 @@ static unsigned next_router(const struct doing *d, unsigned r)
     return r;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a declared name takes none */
 #define EACH_ROUTER(d, r) \
     for (unsigned r = next_router((d), 0); r < (d)->w->routers; r = next_router((d), r + 1))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Copies that a router sends visitors to: it has them ready and their check passes. */
 static sim_set passing(const struct sim_world *w, const struct sim_router *router)

@@ -2,11 +2,12 @@
  * Releases in a simulated world, with faults drawn from a seed; see sim.h.
  *
  * usage: sim [--runs N] [--seed S] [--profile quiet|faults|storm|all] [--coverage] [--each]
- * [--lines N] run i of seed S is the only run of seed S + i: a failure says how it is replayed
+ * [--show]
+ *            [--lines N]
+ *     run i of seed S is the only run of seed S + i, so that a failure says how it is replayed;
+ *     --each goes on after a failure, --show prints the last lines of runs that pass, too
  */
 #include "sim/sim.h"
-#include "base/num.h"
-
 #include "base/mem.h"
 #include "base/num.h"
 
@@ -25,9 +26,15 @@ static uint64_t number(const char *text)
     uint64_t value;
     if (num_u64(str_of(text), 0, UINT64_MAX, &value) < 0) {
         fprintf(stderr, "sim: \"%s\" is not a number\n", text);
-        exit(2);
+        exit(2); /* NOLINT(concurrency-mt-unsafe): one thread */
     }
     return value;
+}
+
+static int next_option(int argc, char **argv, const struct option *known)
+{
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+    return getopt_long(argc, argv, "", known, NULL);
 }
 
 static struct options parse(int argc, char **argv)
@@ -38,7 +45,7 @@ static struct options parse(int argc, char **argv)
         {"each", no_argument, NULL, 'e'},          {"show", no_argument, NULL, 'w'},
         {"lines", required_argument, NULL, 'l'},   {NULL, 0, NULL, 0}};
     struct options o = {.runs = 1000, .seed = 1, .lines = 40};
-    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+    for (int option; (option = next_option(argc, argv, known)) != -1;) {
         if (option == 'n') {
             o.runs = number(optarg);
         } else if (option == 's') {
@@ -58,7 +65,7 @@ static struct options parse(int argc, char **argv)
         } else {
             fprintf(stderr, "usage: sim [--runs N] [--seed S] [--profile quiet|faults|storm|all] "
                             "[--coverage] [--each] [--show] [--lines N]\n");
-            exit(2);
+            exit(2); /* NOLINT(concurrency-mt-unsafe): one thread */
         }
     }
     return o;

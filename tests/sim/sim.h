@@ -215,6 +215,7 @@ struct sim_seen {
     sim_set up, ready[SIM_ROUTERS];
     struct sim_state meant;
 };
+bool sim_same_key(const struct release_key *a, const struct release_key *b);
 void sim_check_see(const struct sim_run *run, struct sim_seen *ret);
 /* What an operation did to the world that looked like this before. */
 void sim_check_effect(struct sim_run *run, const struct sim_controller *c,

@@ -19,9 +19,11 @@ const char *const sim_happening_name[HAPPENINGS] = {
     [HAPPENS_LEASE_FREE] = "lease is free",
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a declared name takes none */
 #define EACH_COPY(w, h, s)                          \
     for (unsigned h = 0; h < (w)->spec->hosts; h++) \
         for (unsigned s = 0; s < RELEASE_SLOTS; s++)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 sim_set sim_up(const struct sim_world *w)
 {

@@ -17,7 +17,10 @@ export function normalized(text, names = {}) {
     .replace(/\b\d\d:\d\d:\d\d(\.\d+)?\b/g, 'HH:MM:SS')
     .replace(/\b([a-z][\w]*)-20\d{6}T\d{6}Z?-[0-9a-f]+\b/g, '$1-RELEASE')
     .replace(/\b\d+(\.\d+)? ?(ms|us|s|min|m|h)\b/g, 'TIME')
+    .replace(/^ +TIME ([<>])/gm, '    TIME $1') // a transcript
     .replace(/\b(pid|process) \d+\b/g, '$1 PID')
+    .replace(/\bport \d+\b/g, 'port PORT')
+    .replace(/\bpourover (logs|show) \d+ */g, 'pourover $1 N ')
     .replace(/\b\d+(\.\d+)? ?([KMGT]i?B|bytes)\b/g, 'SIZE')
     .replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
     .replace(/[ \t]+$/gm, '');

@@ -112,7 +112,7 @@ export function releaseFile(world, overrides = {}) {
         pool: world.pool ? { hosts: world.pool, rest: 'stable', grow: world.grow } : { beside: Math.max(...world.datacenters.map((dc) => world.hosts.filter((host) => host.dc === dc).length)) },
         stages: ['0', '1%', '50%', '100%'],
         dwell: '500ms',
-        limits: { errors: '1%', min_requests: 20 },
+        limits: { errors: '10%', min_requests: 2 },
       },
     }),
   };

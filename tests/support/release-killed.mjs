@@ -20,7 +20,7 @@ async function eachWrite(t, { first, stride, options }, body) {
     tried += 1;
     from = await body(world, n, version, from);
   }
-  assert.ok(tried >= 3, `killed ${tried} times only`);
+  assert.ok(tried >= 2, `killed ${tried} times only`);
   t.diagnostic(`killed in ${tried} releases, after every ${stride}. write from ${first} on`);
   await world.assertNothingLost(t);
 }

@@ -16,7 +16,7 @@ function staying(options, at) {
   return { ...options, overrides: { canary: { stages } } };
 }
 
-const POOL = { datacenters: { west: 2, east: 2 }, strategy: 'canary', pool: ['west-2', 'east-2'], grow: true };
+const POOL = { datacenters: { west: 2, east: 2 }, sidecar: false, strategy: 'canary', pool: ['west-2', 'east-2'], grow: true };
 const BESIDE = { datacenters: { west: 2 }, slots: 2, strategy: 'canary' };
 
 /** quick: stable bears all, so the new version's last visitor is one lowering away. */
@@ -52,7 +52,7 @@ export function rollbackFrom(phases, { within, load = {} }) {
         await world.untilAnswered();
         const run = world.machine.release('2.0');
         await run.until(isIt, name);
-        const back = assertCode(await world.at('second').rollback(), 0);
+        const back = assertCode(await world.machine.rollback(), 0);
         await run.done;
         await world.untilAnswered();
         await world.assertNothingLost(t);

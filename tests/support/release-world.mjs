@@ -134,8 +134,8 @@ export class ReleaseWorld {
     return file;
   }
 
-  /** Replaces the world's API tests. */
-  writeTests(text) {
+  /** Replaces the world's API tests; without a text it has its own again. */
+  writeTests(text = readFileSync(path.join(DEMO, 'tests/api.yaml'), 'utf8')) {
     writeFileSync(path.join(this.dir, 'tests/api.yaml'), text);
   }
 
