@@ -78,11 +78,10 @@ struct cli {
     const char *host_header, *id_header;
     uint64_t requests;
     double confidence;
-    bool cut_only;
+    bool cut_only, has_max_errors;
+    uint32_t max_errors_ppm;
     struct stage_list stages;
     uint64_t dwell_ms;
-    bool has_max_errors;
-    uint32_t max_errors_ppm;
     uint64_t for_ms, interval_ms;
     bool has_track, has_weight, force, no_wait, follow;
     enum track track;
@@ -96,8 +95,8 @@ struct cli {
     const char *release_file, *environment; /* the first; NULL: release.yaml, none */
     const char *why, *variant;              /* of releases */
     bool yes, with_downtime, offline;
-    uint64_t simulate;  /* runs; 0: not */
     int migration;      /* enum release_tell */
+    uint64_t simulate;  /* runs; 0: not */
     const char *format; /* of help: "markdown", "man"; NULL: text */
     struct cli_test test;
 

@@ -213,8 +213,8 @@ static enum exit_code run_logs(struct cli *cli)
 {
     struct room r;
     struct err err = {0};
-    uint64_t number;
-    int host;
+    uint64_t number = 0;
+    int host = -1;
     enum exit_code code = room_open(&r, cli);
     if (code == EXIT_DONE && read_operands(&r, &number, &host, &err) < 0) {
         code = cli_fail(cli, &err);

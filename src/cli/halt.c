@@ -68,8 +68,11 @@ static void add_seen(struct buf *b, const char *text)
     while (rest.len > 0 && str_cut(&rest, '\n', &line)) {
         label(b, name);
         for (size_t i = 0; i < line.len; i++) {
-            unsigned char c = (unsigned char) line.ptr[i];
-            buf_add_char(b, c < ' ' || c == 0x7f ? '?' : (char) c);
+            char c = line.ptr[i];
+            if ((unsigned char) c < ' ' || c == 0x7f) {
+                c = '?';
+            }
+            buf_add_char(b, c);
         }
         buf_add_char(b, '\n');
         name = "";

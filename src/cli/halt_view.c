@@ -66,7 +66,7 @@ void halt_of_view(const struct view *v, struct buf *b)
     struct halt h = {
         .state = v->state,
         .direction = v->direction,
-        .has_step = s != NULL,
+        .has_step = v->culprit >= 0,
         .outcome = v->outcome,
         .text = v->reason,
         .from = v->from,

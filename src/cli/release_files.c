@@ -64,8 +64,10 @@ static void print_diags(const struct release_config *config, const struct conf_d
 /* What only the client of routers knows. */
 static void check_routers(const struct release_config *config, struct conf_diags *diags)
 {
-    const struct conf_node *routers =
-        config->merged == NULL ? NULL : conf_get(config->merged, "routers");
+    if (config->merged == NULL) {
+        return;
+    }
+    const struct conf_node *routers = conf_get(config->merged, "routers");
     for (size_t i = 0; i < config->routers; i++) {
         struct router router;
         struct err err = {.code = ERR_NONE};

@@ -280,7 +280,7 @@ static void look_back(struct room *r)
 enum exit_code room_run(struct room *r, const struct release_event *command)
 {
     struct err err = {0};
-    pthread_t ticker;
+    pthread_t ticker = 0;
     room_view(r, false);
     bool asked_back =
         r->view.direction == RELEASE_BACK || (command != NULL && command->kind == EVENT_ROLLBACK);

@@ -75,8 +75,8 @@ struct release_spec {
     enum release_strategy strategy;
     enum release_swap swap;
     uint16_t hosts;
-    struct release_spec_host host[RELEASE_HOSTS_MAX];
     uint8_t dcs;
+    struct release_spec_host host[RELEASE_HOSTS_MAX];
 
     /* The runbook in place, from preflight to soak; leave comes before stop, stop before start,
      * start before test, test before join. */
@@ -85,8 +85,8 @@ struct release_spec {
     bool has_proxy, has_connect, has_tests;
 
     uint16_t batch;                /* hosts of one data center out at once, at least 1 */
-    uint32_t keep_up_total_ppm;    /* of the capacity of a track that stays in the routers */
     uint16_t keep_up_per_dc;       /* hosts of a data center and track that stay; 0: none has to */
+    uint32_t keep_up_total_ppm;    /* of the capacity of a track that stays in the routers */
     bool with_downtime;            /* the last serving copy may be taken out */
     uint64_t soak_ms, keep_old_ms; /* keep_old: beside only */
     uint64_t requests_ms, streams_ms; /* limits of a drain */
@@ -104,6 +104,6 @@ struct release_spec {
     uint64_t patience_ms;  /* after the dwell, for enough requests */
 
     bool has_migration, migrate_after, barrier;
-    uint64_t migrate_ms;
     uint8_t hooks_before, hooks_after;
+    uint64_t migrate_ms;
 };

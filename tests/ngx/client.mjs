@@ -10,6 +10,7 @@ import https from 'node:https';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { waitUntil } from '../support/wait.mjs';
 
 const TIMEOUT = 20_000;
 const ISSUED = /^pourover_id=([0-9a-f]{16}(?:\.[0-9a-f]{32})?);/;
@@ -137,6 +138,15 @@ export async function api(port, call) {
   const answer = await ask(port, `/pourover/${call}`);
   assert.equal(answer.status, 200, `${call}: ${answer.body}`);
   return answer.json;
+}
+
+/**
+ * Waits until nothing is open but the connection that asks. A request is counted after its answer has gone, and before
+ * its connection is closed: only now are all counted. The API's server needs `location = /connections { stub_status; }`.
+ */
+export async function atRest(port) {
+  const open = async () => Number(/^Active connections: (\d+)/.exec((await ask(port, '/connections')).body)[1]);
+  await waitUntil(async () => (await open()) === 1, 10_000, 'the end of all requests');
 }
 
 /** PUT of a split over the one that holds. */

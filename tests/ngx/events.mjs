@@ -9,7 +9,7 @@ import { startNginx } from '../support/nginx.mjs';
 import { bucketOf, unitOf } from '../support/router-api.mjs';
 import { startUpstream } from '../support/upstream.mjs';
 import { waitUntil } from '../support/wait.mjs';
-import { api, ask } from './client.mjs';
+import { api, ask, atRest } from './client.mjs';
 
 export const SALT = 'r1';
 export const SHARE = 300_000;
@@ -45,7 +45,7 @@ export async function begin({ services, locations }) {
       keepalive_requests 1000000;
       ${locations(place)}
     }
-    server { listen 127.0.0.1:${place.ports.api}; location /pourover/ { pourover_api; } }`;
+    server { listen 127.0.0.1:${place.ports.api}; location /pourover/ { pourover_api; } location = /connections { stub_status; } }`;
   nginx = await startNginx({ ports: ['http', 'h2', 'api', 'dead'], http: config });
 }
 
@@ -69,9 +69,16 @@ export const stats = (name) => api(nginx.ports.api, `v1/services/${name}/stats`)
 export const page = (name, after = '0', more = '') => api(nginx.ports.api, `v1/services/${name}/events?after=${after}${more}`);
 export const total = ({ tracks }) => tracks.stable.requests + tracks.canary.requests;
 
+/** Requests of a service so far; those of before have ended and are counted. */
+export async function totalAtRest(name) {
+  await atRest(nginx.ports.api);
+  return total(await stats(name));
+}
+
 /** All events of a service once `count` of its requests have ended, and the cursor behind them. */
 export async function eventsOf(name, count) {
   await waitUntil(async () => total(await stats(name)) >= count, 10_000, `${count} requests of ${name}`);
+  await atRest(nginx.ports.api); // a request is counted before its event is written
   const events = [];
   let next = '0.0';
   for (;;) {
@@ -87,11 +94,11 @@ export async function eventsOf(name, count) {
 
 /** The events of a service that came while `callback` ran, once it has had `count` more requests. */
 export async function during(name, count, callback) {
-  const before = total(await stats(name));
+  const before = await totalAtRest(name);
   const { appended } = await page(name);
   await callback();
   await waitUntil(async () => total(await stats(name)) >= before + count, 10_000, `${count} more requests of ${name}`);
-  assert.equal(total(await stats(name)), before + count);
+  assert.equal(await totalAtRest(name), before + count);
   return (await page(name, String(appended))).events;
 }
 
