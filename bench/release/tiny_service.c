@@ -4,6 +4,8 @@
  *
  *     tiny_service PORT
  */
+#include "base/num.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -55,14 +57,19 @@ static void answer(int fd)
 
 int main(int argc, char **argv)
 {
+    const struct sigaction ignore = {.sa_handler = SIG_IGN}, ends = {.sa_handler = end};
     const char *owner = getenv("DEMO_OWNER");
-    int pid = owner == NULL ? 0 : atoi(owner), port = argc == 2 ? atoi(argv[1]) : 0;
-    if (port < 1 || port > 65535) {
+    uint64_t owner_pid = 0, port;
+    if (argc != 2 || num_u64(str_of(argv[1]), 1, 65535, &port) < 0) {
         (void) fputs("usage: tiny_service PORT\n", stderr);
         return 2;
     }
-    (void) signal(SIGPIPE, SIG_IGN);
-    (void) signal(SIGTERM, end);
+    if (owner != NULL && num_u64(str_of(owner), 1, INT32_MAX, &owner_pid) < 0) {
+        owner_pid = 0;
+    }
+    const pid_t pid = (pid_t) owner_pid;
+    (void) sigaction(SIGPIPE, &ignore, NULL);
+    (void) sigaction(SIGTERM, &ends, NULL);
     struct pollfd in = {.fd = listen_at((unsigned short) port), .events = POLLIN};
     while (!ending && (pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH)) {
         int fd = poll(&in, 1, LOOK_MS) > 0 ? accept(in.fd, NULL, NULL) : -1;
