@@ -20,12 +20,13 @@ build: ## install what is missing, and build what users run
 	tools/install-packages build
 	tools/build release
 
-bench: ## measure CPU per request and per call side by side with other proxies and tools, and plans
+bench: ## measure CPU per request and per call side by side with other proxies and tools, plans, and whole releases
 	tools/install-packages build bench
 	tools/bench
 	bench/apitest/install-peers build/peers
 	bench/apitest/run.py build/release/src/cli/pourover --peers build/peers
 	bench/release/plan.py build/release
+	bench/release/release.mjs build/release
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 	tools/install-packages build check

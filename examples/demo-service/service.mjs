@@ -6,6 +6,7 @@
 //   GET /slow/MS    the page, after MS milliseconds
 //   demo.Echo/Say   gRPC echo (echo.proto), on the same port
 //
+// With --start-ms N (DEMO_START_MS) it takes so long until it listens, as one that fills its caches first.
 // With --log FILE it appends one line a request: number (X-Request-Number), time, kind, status, track, version, host.
 // A folder made by make-version.mjs has a version.json beside this file, which says what version it is, and what is
 // wrong with it if it is one that a release has to find out. Options may come from the environment, too: DEMO_HOST,
@@ -31,6 +32,7 @@ const { values: options } = parseArgs({
     port: { type: 'string', default: env.DEMO_PORT ?? '9001' },
     log: { type: 'string', default: env.DEMO_LOG ?? '' },
     owner: { type: 'string', default: env.DEMO_OWNER ?? '' },
+    'start-ms': { type: 'string', default: env.DEMO_START_MS ?? '0' },
     'until-eof': { type: 'boolean', default: false },
   },
 });
@@ -127,6 +129,7 @@ let ending = false;
 function end() {
   if (ending) return;
   ending = true;
+  if (!server.listening) process.exit(0);
   server.close(() => process.exit(0));
   for (const socket of idle) socket.destroy();
   for (const session of sessions) session.close();
@@ -136,9 +139,15 @@ if (fault === 'crash') {
   process.stderr.write(`demo ${version}: cannot read the price list: no such column "vat"\n`);
   process.exit(3);
 }
-server.listen(Number(options.port), '127.0.0.1', () => {
-  process.stdout.write(`demo ${version} on ${host}: http://127.0.0.1:${server.address().port}/\n`);
-});
+function listen() {
+  if (ending) return;
+  server.listen(Number(options.port), '127.0.0.1', () => {
+    process.stdout.write(`demo ${version} on ${host}: http://127.0.0.1:${server.address().port}/\n`);
+  });
+}
+
+if (Number(options['start-ms']) > 0) setTimeout(listen, Number(options['start-ms']));
+else listen();
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, end);
 if (options['until-eof']) process.stdin.resume().on('end', () => process.exit(0));
 endWithOwner(options.owner);

@@ -26,6 +26,7 @@ void cli_done(struct cli *cli)
     vec_done(&cli->routers);
     vec_done(&cli->visits);
     vec_done(&cli->kinds);
+    vec_done(&cli->release_files);
     cli_test_done(&cli->test);
 }
 
@@ -264,6 +265,12 @@ static int check_operands(const struct cli *cli, struct err *err)
         return err_set(err, ERR_INVALID, "%s: \"%s\" is one operand too many: pourover %s%s%s",
                        cmd->name, cli->operand[cmd->operands_max], cmd->name,
                        cmd->operand != NULL ? " " : "", cmd->operand != NULL ? cmd->operand : "");
+    }
+    if (cli->release_files.len > 1 && !cmd->several) {
+        return err_set(err, ERR_INVALID,
+                       "%s is about one service, and \"%s\" and \"%s\" are two release files: give "
+                       "it for each by itself",
+                       cmd->name, cli->release_files.ptr[0], cli->release_files.ptr[1]);
     }
     return 0;
 }

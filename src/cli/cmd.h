@@ -43,6 +43,7 @@ struct cmd {
     const char *summary; /* one line, no full stop */
     const char *operand; /* "SHARE"; NULL: none.  In brackets when it may be missing. */
     size_t operands_min, operands_max;
+    bool several;                    /* takes the files of several services */
     const char *const *choices;      /* for completion of the operand; ends with NULL; or NULL */
     const struct opt *const *option; /* tables of options, ends with NULL */
     const char *details;             /* paragraphs separated by an empty line */
@@ -90,7 +91,8 @@ struct cli {
     uint64_t weight, limit;
     VEC(const char *) kinds; /* of events; of events_kind */
     struct record_wish record;
-    const char *release_file, *environment; /* of releases; NULL: release.yaml, none */
+    VEC(const char *) release_files;        /* as given; more than one: cmd->several */
+    const char *release_file, *environment; /* the first; NULL: release.yaml, none */
     const char *why, *variant;              /* of releases */
     bool yes, with_downtime, offline;
     int migration;      /* enum release_tell */
@@ -138,6 +140,7 @@ extern const struct opt opt_maintenance[];
 extern const struct opt opt_events[];
 extern const struct opt opt_record[];
 extern const struct opt opt_release[];     /* which release file and environment */
+extern const struct opt opt_releases[];    /* the same, of several services */
 extern const struct opt opt_environment[]; /* the environment alone */
 extern const struct opt opt_plan[];
 extern const struct opt opt_begin[]; /* by whom and why, reports */

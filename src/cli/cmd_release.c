@@ -2,6 +2,7 @@
 #include "cli/cmd_begin.h"
 #include "cli/out.h"
 #include "cli/routers.h"
+#include "cli/run_services.h"
 #include "cli/simulate.h"
 
 #include <string.h>
@@ -29,7 +30,7 @@ int release_version_check(const char *version, struct err *err)
 static bool may_begin(struct room *r, const struct controller_wish *wish, struct err *err)
 {
     char question[256];
-    if (r->cli->yes || r->cli->json || !out_is_live()) {
+    if (r->of_several || r->cli->yes || r->cli->json || !out_is_live()) {
         return true;
     }
     if (controller_plan(r->controller, wish, err) < 0) {
@@ -54,6 +55,7 @@ enum exit_code release_begin(struct room *r, const struct controller_wish *wish)
         }
         return room_fail(r, &err);
     }
+    r->begun = true;
     return room_run(r, NULL);
 }
 
@@ -97,7 +99,7 @@ static enum exit_code go_on_with_train(struct room *r, const char *version, bool
     return controller_run(r->controller, NULL, &err) < 0 ? room_fail(r, &err) : EXIT_DONE;
 }
 
-static enum exit_code begin_beside_train(struct room *r, const struct controller_wish *wish)
+enum exit_code release_begin_beside_train(struct room *r, const struct controller_wish *wish)
 {
     bool has_train, walked;
     enum exit_code code = stop_train(r, &has_train, &walked);
@@ -107,40 +109,45 @@ static enum exit_code begin_beside_train(struct room *r, const struct controller
     return code == EXIT_DONE && has_train ? go_on_with_train(r, wish->version, walked) : code;
 }
 
-static enum exit_code begin(struct cli *cli, const char *kind, const char *version)
+static enum exit_code begin_one(struct service *one, const char *kind)
 {
-    struct room r;
+    struct room *r = &one->room;
     struct err err = {0};
-    char now[128];
-    if (version != NULL && release_version_check(version, &err) < 0) {
-        return cli_fail(cli, &err);
+    if (one->version == NULL) {
+        if (room_version(r, one->now, &err) < 0) {
+            return cli_fail(r->cli, &err);
+        }
+        one->version = one->now;
     }
-    enum exit_code code = room_open(&r, cli);
-    if (code == EXIT_DONE && version == NULL && room_version(&r, now, &err) < 0) {
-        code = cli_fail(cli, &err);
-    }
+    struct controller_wish wish = {
+        .kind = kind,
+        .version = one->version,
+        .by = r->by,
+        .why = r->cli->why,
+        .with_downtime = r->cli->with_downtime,
+    };
+    return release_begin_beside_train(r, &wish);
+}
+
+static enum exit_code begin(struct cli *cli, const char *kind, bool has_versions)
+{
+    struct services s;
+    enum exit_code code = services_open(&s, cli, has_versions);
     if (code == EXIT_DONE) {
-        struct controller_wish wish = {
-            .kind = kind,
-            .version = version != NULL ? version : now,
-            .by = r.by,
-            .why = cli->why,
-            .with_downtime = cli->with_downtime,
-        };
-        code = begin_beside_train(&r, &wish);
+        code = s.len == 1 ? begin_one(s.of[0], kind) : run_services(&s, kind);
     }
-    room_close(&r);
+    services_close(&s);
     return code;
 }
 
 static enum exit_code run_release(struct cli *cli)
 {
-    return begin(cli, "release", cli->operand[0]);
+    return begin(cli, "release", true);
 }
 
 static enum exit_code run_restart(struct cli *cli)
 {
-    return begin(cli, "restart", NULL);
+    return begin(cli, "restart", false);
 }
 
 static void print_plan(struct room *r)
@@ -157,51 +164,64 @@ static void print_plan(struct room *r)
     buf_done(&b);
 }
 
+static enum exit_code plan_one(struct service *one)
+{
+    struct room *r = &one->room;
+    struct err err = {0};
+    struct controller_wish wish = {
+        .kind = "release",
+        .version = one->version,
+        .by = r->by,
+        .with_downtime = r->cli->with_downtime,
+    };
+    int rc = r->cli->offline ? controller_plan_offline(r->controller, &wish, &err)
+                             : controller_plan(r->controller, &wish, &err);
+    if (rc < 0) {
+        return room_fail(r, &err);
+    }
+    print_plan(r);
+    return EXIT_DONE;
+}
+
 static enum exit_code run_plan(struct cli *cli)
 {
-    struct room r;
+    struct services s;
     struct err err = {0};
-    if (release_version_check(cli->operand[0], &err) < 0) {
-        return cli_fail(cli, &err);
-    }
-    enum exit_code code = room_open(&r, cli);
-    if (code == EXIT_DONE && cli->simulate > 0) {
-        code = plan_simulate(cli, &r.config, cli->simulate);
+    enum exit_code code = services_open(&s, cli, true);
+    if (code == EXIT_DONE && cli->simulate > 0 && s.len > 1) {
+        (void) err_set(&err, ERR_INVALID, "--simulate forecasts one service: give one file");
+        code = cli_fail(cli, &err);
+    } else if (code == EXIT_DONE && cli->simulate > 0) {
+        code = plan_simulate(cli, &s.of[0]->room.config, cli->simulate);
     } else if (code == EXIT_DONE) {
-        struct controller_wish wish = {
-            .kind = "release",
-            .version = cli->operand[0],
-            .by = r.by,
-            .with_downtime = cli->with_downtime,
-        };
-        int rc = cli->offline ? controller_plan_offline(r.controller, &wish, &err)
-                              : controller_plan(r.controller, &wish, &err);
-        if (rc < 0) {
-            code = room_fail(&r, &err);
-        } else {
-            print_plan(&r);
+        for (size_t i = 0; i < s.len; i++) { /* what cannot be is told of all */
+            enum exit_code planned = plan_one(s.of[i]);
+            code = code == EXIT_DONE ? planned : code;
         }
     }
-    room_close(&r);
+    services_close(&s);
     return code;
 }
 
-static const struct opt *const release_options[] = {opt_begin, opt_release, NULL};
-static const struct opt *const plan_options[] = {opt_plan, opt_release, NULL};
+static const struct opt *const release_options[] = {opt_begin, opt_releases, NULL};
+static const struct opt *const plan_options[] = {opt_plan, opt_releases, NULL};
 
 static const struct example release_examples[] = {
     {"pourover release 1.42.0", "all hosts of release.yaml, one after the other, or by its canary"},
     {"pourover release 1.42.0 -e staging --why \"SHOP-512\" --junit release.xml",
      "in CI: a line a step, a report, an exit code"},
+    {"pourover release shop=2.0 school-api=1.4 -f shop/release.yaml -f api/release.yaml",
+     "several services in the order in which they need each other"},
     {NULL, NULL},
 };
 
 const struct cmd cmd_release = {
     .name = "release",
     .summary = "bring a version to all hosts, host by host, each proved before the next",
-    .operand = "VERSION",
+    .operand = "VERSION...",
     .operands_min = 1,
-    .operands_max = 1,
+    .operands_max = NEEDS_MAX + 1,
+    .several = true,
     .option = release_options,
     .details =
         "Does the runbook of release.yaml: a host leaves the routers (read back, and nothing in "
@@ -212,6 +232,11 @@ const struct cmd cmd_release = {
         "Ctrl-C asks whether to pause cleanly; off a terminal SIGINT and SIGTERM pause cleanly. A "
         "second one ends at once. In both cases `pourover resume` goes on, from any machine that "
         "has release.yaml and reaches the hosts.\n\n"
+        "With --file more than once several services are released, each behind those that it "
+        "`needs`, else in the order given. VERSION is for all, SERVICE=VERSION for one of them. "
+        "All files are read and all plans made before the first host is touched. When a service "
+        "stops, those behind it are not begun, and the command that goes on with them is printed, "
+        "also by `pourover resume` of the one that stopped. The exit code is that one's.\n\n"
         "Exit code 1: halted, or rolled back by a limit; 3, 4 and 5: halted because something "
         "could not be reached, was late, or nothing was tested; 6: paused or held; 7: another "
         "release is on its way; 130: paused by a signal.",
@@ -227,8 +252,11 @@ static const struct example restart_examples[] = {
 const struct cmd cmd_restart = {
     .name = "restart",
     .summary = "start the version that serves again, by the same runbook",
+    .several = true,
     .option = release_options,
-    .details = "A release of the version that all hosts serve now. Refused when they differ.",
+    .details =
+        "A release of the version that all hosts serve now. Refused when they differ. Several "
+        "services are restarted as `pourover release` releases them.",
     .example = restart_examples,
     .run = run_restart,
 };
@@ -243,15 +271,17 @@ static const struct example plan_examples[] = {
 const struct cmd cmd_plan = {
     .name = "plan",
     .summary = "print the steps of a release, and touch nothing",
-    .operand = "VERSION",
+    .operand = "VERSION...",
     .operands_min = 1,
-    .operands_max = 1,
+    .operands_max = NEEDS_MAX + 1,
+    .several = true,
     .option = plan_options,
     .details = "Asks hosts and routers what is where, and prints what `pourover release` would do: "
                "the same steps in the same order that its journal lists. A step with > waits for "
                "all steps above it; hosts of a batch go side by side.\n\n"
                "What cannot be is refused here, with the ways on: the last copy that serves, a "
-               "stage above what the canary's pool can bear.",
+               "stage above what the canary's pool can bear. With --file more than once the plans "
+               "of several services are printed in the order in which they are released.",
     .example = plan_examples,
     .run = run_plan,
 };

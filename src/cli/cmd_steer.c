@@ -4,6 +4,7 @@
 #include "cli/out.h"
 #include "cli/room.h"
 #include "cli/routers.h"
+#include "cli/run_services.h"
 
 #include <string.h>
 
@@ -26,6 +27,7 @@ static void say(const struct room *r, const char *state, const char *text)
     json_writer_init(&w, &b);
     json_obj_begin(&w);
     json_kv_cstr(&w, "event", "told");
+    json_kv_cstr(&w, "service", r->view.service);
     json_kv_u64(&w, "release", r->view.number);
     json_kv_cstr(&w, "state", state);
     json_kv_cstr(&w, "text", text);
@@ -72,7 +74,11 @@ static enum exit_code run_here(struct room *r, const struct order *order)
         event.kind = EVENT_RESUME; /* it was said before: the way back goes on */
         just_on = !stands;
     }
-    return room_run(r, just_on ? NULL : &event);
+    enum exit_code code = room_run(r, just_on ? NULL : &event);
+    if (mode != RELEASE_ENDED && order->kind != EVENT_ROLLBACK) {
+        run_services_tell_rest(r);
+    }
+    return code;
 }
 
 static enum exit_code ask_or_run(struct room *r, const struct order *order)

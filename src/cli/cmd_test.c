@@ -8,6 +8,7 @@
 #include "cli/out.h"
 #include "cli/release_files.h"
 #include "cli/routers.h"
+#include "cli/shell_word.h"
 #include "cli/test_files.h"
 #include "cli/test_print.h"
 #include "cli/test_reach.h"
@@ -90,24 +91,12 @@ static enum exit_code check(struct suites *suites, struct test_world *w)
     return EXIT_NOTHING;
 }
 
-/* A word for the shell, quoted when it needs to be. */
-static void add_word(struct buf *b, const char *word)
-{
-    if (word[0] != '\0' &&
-        strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                     "_-./:=@,%+[]") == strlen(word)) {
-        buf_addf(b, " %s", word);
-        return;
-    }
-    buf_add_char(b, ' ');
-    apitest_shell_quote(b, str_of(word));
-}
-
 static void add_option(struct buf *b, const char *name, const char *value)
 {
     if (value != NULL) {
         buf_addf(b, " --%s", name);
-        add_word(b, value);
+        buf_add_char(b, ' ');
+        shell_word(b, value);
     }
 }
 
@@ -119,7 +108,8 @@ static char *repeat_command(const struct cli *cli)
     buf_init(&b, 65536);
     buf_add_cstr(&b, "pourover test");
     for (size_t i = 0; i < cli->noperands; i++) {
-        add_word(&b, cli->operand[i]);
+        buf_add_char(&b, ' ');
+        shell_word(&b, cli->operand[i]);
     }
     for (size_t i = 0; i < o->targets.len; i++) {
         add_option(&b, "target", o->targets.ptr[i]);

@@ -118,6 +118,7 @@ void event_json(const struct view *v, const struct controller_event *e, struct b
     json_kv_cstr(&w, "event", name[e->kind]);
     json_kv_cstr(&w, "at", at);
     json_kv_u64(&w, "at_ms", e->at_ms);
+    json_kv_cstr(&w, "service", v->service);
     if (e->step != NULL && (e->kind == CONTROLLER_STEP || e->kind == CONTROLLER_TOLD)) {
         json_step(v, e, &w);
     }

@@ -411,7 +411,8 @@ static int take_also(struct cli *cli, const char *value, struct err *err)
 static int take_file(struct cli *cli, const char *value, struct err *err)
 {
     (void) err; /* read when the command begins */
-    cli->release_file = value;
+    vec_push(&cli->release_files, value);
+    cli->release_file = cli->release_files.ptr[0];
     return 0;
 }
 
@@ -614,6 +615,14 @@ const struct opt opt_record[] = {
 
 const struct opt opt_release[] = {
     {"file", 'f', "FILE", "the release file; default release.yaml", take_file},
+    ENVIRONMENT,
+    END,
+};
+
+const struct opt opt_releases[] = {
+    {"file", 'f', "FILE",
+     "the release file; default release.yaml; more than once: several services in one run",
+     take_file},
     ENVIRONMENT,
     END,
 };

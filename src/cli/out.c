@@ -180,6 +180,11 @@ void out_redraw(struct str block)
     drawn_lines = lines;
 }
 
+void out_settle(void)
+{
+    drawn_lines = 0;
+}
+
 void out_paint(struct buf *b, enum paint paint, const char *text)
 {
     static const char *const code[] = {"32", "31;1", "2"};

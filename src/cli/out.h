@@ -34,6 +34,8 @@ bool out_close(void);
 bool out_is_live(void);
 /* Draws the block over the one before; lines are cut at the width of the terminal. */
 void out_redraw(struct str block);
+/* What was drawn stays: the next block is drawn below. */
+void out_settle(void);
 
 enum paint { PAINT_GOOD, PAINT_BAD, PAINT_FAINT };
 /* The text in a color when stdout is a terminal and NO_COLOR is not set. */

@@ -140,8 +140,14 @@ enum exit_code release_check(const struct cli *cli, const char *path, enum relea
 
 enum exit_code release_open(const struct cli *cli, bool supported, struct release_config *ret)
 {
+    return release_open_file(cli, cli->release_file, supported, ret);
+}
+
+enum exit_code release_open_file(const struct cli *cli, const char *file, bool supported,
+                                 struct release_config *ret)
+{
     _cleanup_(conf_diags_done) struct conf_diags diags = {0};
-    const char *path = cli->release_file == NULL ? "release.yaml" : cli->release_file;
+    const char *path = file == NULL ? "release.yaml" : file;
     if (release_config_load(path, cli->environment, &diags, ret) == 0 && supported) {
         (void) release_config_unsupported(ret, &diags);
     }

@@ -25,3 +25,6 @@ enum exit_code release_check(const struct cli *cli, const char *path, enum relea
  * out is wrong, too.
  */
 enum exit_code release_open(const struct cli *cli, bool supported, struct release_config *ret);
+/* The same of a file, NULL: release.yaml. */
+enum exit_code release_open_file(const struct cli *cli, const char *file, bool supported,
+                                 struct release_config *ret);

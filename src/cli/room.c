@@ -9,6 +9,7 @@
 #include "cli/release_files.h"
 #include "cli/room_int.h"
 #include "cli/routers.h"
+#include "cli/shell_word.h"
 #include "cli/view_fill.h"
 
 #include <pwd.h>
@@ -34,12 +35,13 @@ static void who_asks(struct room *r)
 }
 
 /* What has to stand behind commands that are proposed. */
-static void remember_options(struct room *r)
+static void remember_options(struct room *r, const char *file)
 {
     struct buf b;
     buf_init_fixed(&b, r->view.options, sizeof r->view.options);
-    if (r->cli->release_file != NULL && strcmp(r->cli->release_file, "release.yaml") != 0) {
-        buf_addf(&b, " -f %s", r->cli->release_file);
+    if (file != NULL && strcmp(file, "release.yaml") != 0) {
+        buf_add_cstr(&b, " -f ");
+        shell_word(&b, file);
     }
     if (r->cli->environment != NULL) {
         buf_addf(&b, " -e %s", r->cli->environment);
@@ -61,14 +63,19 @@ void room_again(struct room *r)
 
 enum exit_code room_open(struct room *r, struct cli *cli)
 {
+    return room_open_file(r, cli, cli->release_file);
+}
+
+enum exit_code room_open_file(struct room *r, struct cli *cli, const char *file)
+{
     struct err err = {0};
     memset(r, 0, sizeof *r);
     r->cli = cli;
     r->view.culprit = -1;
     (void) pthread_mutex_init(&r->mutex, NULL);
     who_asks(r);
-    remember_options(r);
-    enum exit_code code = release_open(cli, true, &r->config);
+    remember_options(r, file);
+    enum exit_code code = release_open_file(cli, file, true, &r->config);
     if (code != EXIT_DONE) {
         return code;
     }
@@ -179,7 +186,11 @@ int room_version(struct room *r, char out[128], struct err *err)
 enum exit_code room_fail(const struct room *r, const struct err *err)
 {
     enum exit_code code = exit_of(err->code);
-    return cli_fail_as(r->cli, err, err->code == ERR_CONFLICT ? EXIT_LOCKED : code);
+    struct err said = *err;
+    if (r->of_several) {
+        (void) err_wrap(&said, "%s", r->config.service);
+    }
+    return cli_fail_as(r->cli, &said, err->code == ERR_CONFLICT ? EXIT_LOCKED : code);
 }
 
 enum exit_code room_exit(const struct room_end *end)

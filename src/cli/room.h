@@ -15,7 +15,9 @@ struct room {
     struct journal *journal;
     struct controller *controller;
     struct view view;
-    char by[128]; /* who does it */
+    char by[128];    /* who does it */
+    bool of_several; /* one of the services of a run: asked and reported for all of them */
+    bool begun;      /* a release was begun here */
     /* while a release runs */
     atomic_bool running;
     bool live;
@@ -27,6 +29,8 @@ struct room {
 /* Reads the file, opens the journal, makes the controller; what is wrong is printed.  To be closed
  * in any case. */
 enum exit_code room_open(struct room *r, struct cli *cli);
+/* The same of a file, NULL: release.yaml. */
+enum exit_code room_open_file(struct room *r, struct cli *cli, const char *file);
 void room_close(struct room *r);
 /* A controller anew, for another call of begin, plan or load. */
 void room_again(struct room *r);
@@ -47,6 +51,8 @@ int room_version(struct room *r, char out[128], struct err *err);
  * the report.  command: what to do first; NULL: nothing.
  */
 enum exit_code room_run(struct room *r, const struct release_event *command);
+/* --junit: the report of n rooms.  Returns code, or a failure when that is EXIT_DONE. */
+enum exit_code room_report(struct room *const *room, size_t n, enum exit_code code);
 /* How an error of the controller ends a command: locked, unreachable, a plan that cannot be. */
 enum exit_code room_fail(const struct room *r, const struct err *err);
 

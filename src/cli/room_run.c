@@ -13,6 +13,7 @@
 #include "cli/room_int.h"
 #include "cli/routers.h"
 #include "cli/view_fill.h"
+#include "release/needs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,6 +60,9 @@ static void catch_signals(struct room *r)
     (void) sigaction(SIGINT, &act, NULL);
     (void) sigaction(SIGTERM, &act, NULL);
     (void) sigaction(SIGHUP, &act, NULL);
+    if (!asks && got.signals > 0) {
+        r->interrupted = true; /* between two services of a run */
+    }
 }
 
 static size_t terminal_rows(void)
@@ -166,24 +170,32 @@ void room_tell(const struct controller_event *event, void *ctx)
 
 /* The end */
 
-static enum exit_code write_report(const struct room *r, enum exit_code code)
+enum exit_code room_report(struct room *const *room, size_t n, enum exit_code code)
 {
     struct err err = {0};
     _cleanup_(buf_done) struct buf b = {0};
-    const char *path = r->cli->test.junit;
+    const char *path = room[0]->cli->test.junit;
     if (path == NULL) {
         return code;
     }
     buf_init(&b, REPORT_MAX);
-    view_junit(&r->view, &b);
+    if (n == 1) {
+        view_junit(&room[0]->view, &b);
+    } else {
+        const struct view *view[NEEDS_MAX];
+        for (size_t i = 0; i < n; i++) {
+            view[i] = &room[i]->view;
+        }
+        view_junit_all(view, n, &b);
+    }
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     size_t done = 0;
     while (fd >= 0 && done < b.len) {
-        ssize_t n = write(fd, b.ptr + done, b.len - done);
-        if (n < 0 && errno != EINTR) {
+        ssize_t got_rid = write(fd, b.ptr + done, b.len - done);
+        if (got_rid < 0 && errno != EINTR) {
             break;
         }
-        done += n > 0 ? (size_t) n : 0;
+        done += got_rid > 0 ? (size_t) got_rid : 0;
     }
     if (fd < 0 || done < b.len || close(fd) != 0) {
         (void) err_errno(&err, errno, "--junit %s", path);
@@ -191,6 +203,12 @@ static enum exit_code write_report(const struct room *r, enum exit_code code)
         return code == EXIT_DONE ? EXIT_FAILED : code;
     }
     return code;
+}
+
+/* Of several services there is one report, when all of them are over. */
+static enum exit_code write_report(struct room *r, enum exit_code code)
+{
+    return r->of_several ? code : room_report(&r, 1, code);
 }
 
 static void add_end(const struct room *r, struct buf *b)
@@ -214,6 +232,7 @@ static void print_end(const struct room *r, enum exit_code code)
         json_obj_begin(&w);
         json_kv_cstr(&w, "event", "end");
         json_kv_u64(&w, "at_ms", clock_wall_ms());
+        json_kv_cstr(&w, "service", r->view.service);
         json_kv_u64(&w, "release", r->view.number);
         json_kv_cstr(&w, "state", r->view.state);
         json_kv_u64(&w, "exit", code);
@@ -280,6 +299,7 @@ enum exit_code room_run(struct room *r, const struct release_event *command)
     }
     if (r->live) {
         draw(r);
+        out_settle();
     }
     look_back(r);
     struct room_end end = end_of(r, asked_back);

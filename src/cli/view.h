@@ -109,3 +109,5 @@ void view_plan_json(const struct view *v, struct buf *b);
 void view_status_json(const struct view *v, struct buf *b);
 /* A testsuite, a testcase a step. */
 void view_junit(const struct view *v, struct buf *b);
+/* Testsuites, one a service. */
+void view_junit_all(const struct view *const *v, size_t n, struct buf *b);

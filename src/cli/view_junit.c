@@ -59,7 +59,7 @@ static bool is_told(const struct view *v, size_t i)
     return i < v->len || v->step[i].status != STEP_PENDING;
 }
 
-void view_junit(const struct view *v, struct buf *b)
+static void testsuite(const struct view *v, struct buf *b)
 {
     size_t tests = 0, failures = 0, skipped = 0;
     for (size_t i = 0; i < v->total; i++) {
@@ -70,7 +70,7 @@ void view_junit(const struct view *v, struct buf *b)
             skipped += status != STEP_DONE && status != STEP_BROKEN;
         }
     }
-    buf_add_cstr(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"pourover ");
+    buf_add_cstr(b, "<testsuite name=\"pourover ");
     xml(b, v->service);
     buf_add_char(b, ' ');
     xml(b, v->to);
@@ -85,4 +85,25 @@ void view_junit(const struct view *v, struct buf *b)
         }
     }
     buf_add_cstr(b, "</testsuite>\n");
+}
+
+static void add_head(struct buf *b)
+{
+    buf_add_cstr(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+}
+
+void view_junit(const struct view *v, struct buf *b)
+{
+    add_head(b);
+    testsuite(v, b);
+}
+
+void view_junit_all(const struct view *const *v, size_t n, struct buf *b)
+{
+    add_head(b);
+    buf_add_cstr(b, "<testsuites>\n");
+    for (size_t i = 0; i < n; i++) {
+        testsuite(v[i], b);
+    }
+    buf_add_cstr(b, "</testsuites>\n");
 }

@@ -241,6 +241,9 @@ int controller_fill_header(struct controller *c, const struct controller_wish *w
               wish->variant == NULL ? "" : wish->variant);
     buf_print(header->by, sizeof header->by, "%s", wish->by == NULL ? "" : wish->by);
     buf_print(header->why, sizeof header->why, "%s", wish->why == NULL ? "" : wish->why);
+    buf_print(header->rest, sizeof header->rest, "%s", wish->rest == NULL ? "" : wish->rest);
+    buf_print(header->rest_command, sizeof header->rest_command, "%s",
+              wish->rest_command == NULL ? "" : wish->rest_command);
     buf_print(header->config_hash, sizeof header->config_hash, "%s", c->config->hash);
     return make_id(c, err);
 }

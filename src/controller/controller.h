@@ -24,7 +24,9 @@ struct release_header {
     uint64_t began_ms; /* wall */
     struct release_basis basis;
     char old_version[RELEASE_HOSTS_MAX][128], old_variant[RELEASE_HOSTS_MAX][64];
-    char salt[65]; /* of the canary's split */
+    char salt[65];                       /* of the canary's split */
+    char rest[2400], rest_command[6000]; /* of a run of several services: those behind this one, and
+                                            the command that releases them; "" none */
 };
 
 enum controller_event_kind {
@@ -92,6 +94,7 @@ void controller_look(struct controller *c, struct controller_look *ret);
 struct controller_wish {
     const char *kind, *version, *variant, *by, *why;
     bool with_downtime;
+    const char *rest, *rest_command; /* as in the header; NULL: none */
 };
 int controller_begin(struct controller *c, const struct controller_wish *wish, struct err *err);
 /* The plan alone: a look, no write.  ERR_... as above. */

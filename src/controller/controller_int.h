@@ -52,6 +52,7 @@ struct controller {
     struct release *release;
     uint64_t number, seq;
     bool is_new;               /* begun in this life */
+    bool more;                 /* a note to the same hosts follows the one that is written */
     bool loaded_back;          /* notes of the way back were read */
     struct step_text *text[2]; /* total of each plan */
     size_t texts[2];

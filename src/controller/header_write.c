@@ -45,6 +45,10 @@ void controller_header_write(const struct release_config *config,
     json_kv_u64(&w, "began_ms", header->began_ms);
     json_kv_u64(&w, "share_ppm", header->basis.share_ppm);
     json_kv_cstr(&w, "salt", header->salt);
+    if (header->rest[0] != '\0') {
+        json_kv_cstr(&w, "rest", header->rest);
+        json_kv_cstr(&w, "rest_command", header->rest_command);
+    }
     write_hosts(config, header, &w);
     json_obj_end(&w);
 }

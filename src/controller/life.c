@@ -226,6 +226,18 @@ static int take_note(struct controller *c, const struct release_note *note, stru
     return 0;
 }
 
+/* Whether another note to the same hosts is written before anything is done. */
+static bool note_follows(const struct release_acts *acts, size_t at)
+{
+    const int host = acts->act[at].note.host;
+    for (size_t i = at + 1; i < acts->len && acts->act[i].kind == ACT_NOTE; i++) {
+        if (acts->act[i].note.host == host || acts->act[i].note.host < 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int feed(struct controller *c, const struct release_event *event, struct err *err)
 {
     struct release_acts acts = release_step(c->release, event);
@@ -234,7 +246,9 @@ static int feed(struct controller *c, const struct release_event *event, struct 
         int rc = 0;
         switch (act->kind) {
         case ACT_NOTE:
+            c->more = note_follows(&acts, i);
             rc = take_note(c, &act->note, err);
+            c->more = false;
             break;
         case ACT_DO:
             controller_start(c, &act->op);

@@ -35,6 +35,7 @@ int controller_send(struct controller *c, int host, struct str line, struct err 
     buf_init(&told, TOLD_BYTES);
     struct driver_place place =
         controller_place_of(c, host, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
+    place.more = c->more;
     int rc = c->driver->record_append(&place, str_trim(line), &lost);
     buf_done(&told);
     if (rc == ERR_CONFLICT) {
@@ -61,6 +62,18 @@ static int send_to(struct controller *c, int host, struct str line, struct err *
     return rc == ERR_CONFLICT ? rc : 0;
 }
 
+/* A line that another follows is brought to the disk by that one: nothing is done in between. */
+static int append(struct controller *c, const struct journal_line *row, struct err *err)
+{
+    int rc = c->more ? journal_relax(c->options.journal, true, err) : 0;
+    if (rc < 0) {
+        return rc;
+    }
+    rc = journal_append(c->options.journal, c->header.id, row, err);
+    int after = c->more ? journal_relax(c->options.journal, false, rc < 0 ? NULL : err) : 0;
+    return rc < 0 ? rc : after;
+}
+
 int controller_write_line(struct controller *c, int host, struct str json, struct err *err)
 {
     _cleanup_(buf_done) struct buf text, line;
@@ -78,8 +91,7 @@ int controller_write_line(struct controller *c, int host, struct str json, struc
             host < 0 ? (char *) (uintptr_t) "" : (char *) (uintptr_t) c->config->host[host].name,
         .text = text.ptr,
     };
-    int rc = journal_append(c->options.journal, c->header.id, &row, err);
-    if (rc < 0) {
+    if (append(c, &row, err) < 0) {
         return err_wrap(err, "the journal");
     }
     maybe_die();

@@ -26,6 +26,7 @@ struct driver_place {
     const char *token;   /* of the lease */
     const atomic_bool *cancelled;
     uint64_t deadline_ms; /* clock_mono_ms */
+    bool more;            /* record_append: another line follows at once, which is synced */
     struct buf *told;     /* appended: what a reader should know, one line each; never NULL */
 };
 
@@ -89,8 +90,8 @@ struct driver {
     int (*lease_read)(const struct driver_place *p, char owner[256], uint64_t *ret_left_ms,
                       struct err *err);
 
-    /* Records: lines of JSON under the lease, appended and synced; the last RECORDS_KEPT releases
-     * stay. */
+    /* Records: lines of JSON under the lease, appended and synced (unless p->more); the last
+     * RECORDS_KEPT releases stay. */
     int (*record_append)(const struct driver_place *p, struct str line, struct err *err);
     /* All lines of a release, or of the newest one when p->release is NULL; none: nothing. */
     int (*record_read)(const struct driver_place *p, struct buf *ret, struct err *err);

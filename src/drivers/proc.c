@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define ENVIRON_MAX (4u << 20)
-#define TCP_MAX     (8u << 20)
+#define ROW_MAX     512 /* a row of net/tcp6 has 180 */
 
 static int pidfd_open_(pid_t pid)
 {
@@ -141,36 +141,53 @@ bool proc_works_in(pid_t pid, const char *folder)
 /* The inodes of sockets that listen on the port, of one of the two tables. */
 typedef VEC(uint64_t) inodes;
 
+/* One row: false when it is no listener's. */
+static bool listener_row(struct str line, const char *wanted, inodes *found)
+{
+    /* sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode */
+    struct str word[10] = {0}, piece;
+    size_t n = 0;
+    uint64_t inode;
+    while (n < 10 && str_cut(&line, ' ', &piece)) {
+        if (piece.len > 0) {
+            word[n++] = piece;
+        }
+    }
+    if (n < 4 || !str_eq_cstr(word[3], "0A")) {
+        return false;
+    }
+    if (n == 10 && str_ends_with(word[1], str_of(wanted)) &&
+        num_u64(word[9], 0, UINT64_MAX, &inode) == 0) {
+        vec_push(found, inode);
+    }
+    return true;
+}
+
+/*
+ * "It will first list all listening TCP sockets, and next list all established TCP connections"
+ * (the kernel's Documentation/networking/proc_net_tcp.rst): of those a busy machine has tens of
+ * thousands, which take a tenth of a second and megabytes to read.
+ */
 static void listeners_of(const char *table, uint16_t port, inodes *found)
 {
-    _cleanup_(buf_done) struct buf b;
-    buf_init(&b, TCP_MAX);
-    if (!read_proc(&b, getpid(), table)) {
-        return;
-    }
-    char wanted[8];
-    struct str rest = buf_str(&b), line;
+    char path[96], wanted[8], text[ROW_MAX];
+    buf_print(path, sizeof path, "/proc/%d/%s", (int) getpid(), table);
     buf_print(wanted, sizeof wanted, ":%04X", port);
-    (void) str_cut(&rest, '\n', &line); /* the head */
-    while (str_cut(&rest, '\n', &line)) {
-        /* sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode */
-        struct str word[10] = {0}, piece;
-        size_t n = 0;
-        while (n < 10 && str_cut(&line, ' ', &piece)) {
-            if (piece.len > 0) {
-                word[n++] = piece;
-            }
-        }
-        uint64_t inode;
-        if (n == 10 && str_ends_with(word[1], str_of(wanted)) && str_eq_cstr(word[3], "0A") &&
-            num_u64(word[9], 0, UINT64_MAX, &inode) == 0) {
-            vec_push(found, inode);
-        }
+    FILE *file = fopen(path, "re");
+    bool more = file != NULL && fgets(text, sizeof text, file) != NULL; /* the head */
+    while (more && fgets(text, sizeof text, file) != NULL) {
+        struct str line = str_of(text);
+        line.len -= line.len > 0 && line.ptr[line.len - 1] == '\n';
+        more = listener_row(line, wanted, found);
+    }
+    if (file != NULL) {
+        (void) fclose(file);
     }
 }
 
 struct holder_search {
     const inodes *found;
+    size_t held; /* of found, by the last process that was looked at */
     pid_t pid;
 };
 
@@ -182,7 +199,8 @@ static bool holds_one(pid_t pid, const struct proc_stat *stat, void *ctx)
     buf_print(path, sizeof path, "/proc/%d/fd", (int) pid);
     DIR *dir = opendir(path);
     const struct dirent *entry;
-    while (dir != NULL && search->pid == 0 &&
+    search->held = 0;
+    while (dir != NULL && search->held < search->found->len &&
            (entry = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe): own dir */
         char link[64], wanted[64];
         ssize_t n = readlinkat(dirfd(dir), entry->d_name, link, sizeof link - 1);
@@ -190,18 +208,33 @@ static bool holds_one(pid_t pid, const struct proc_stat *stat, void *ctx)
         for (size_t i = 0; n > 0 && i < search->found->len; i++) {
             buf_print(wanted, sizeof wanted, "socket:[%llu]",
                       (unsigned long long) search->found->ptr[i]);
-            if (strcmp(link, wanted) == 0) {
-                search->pid = pid;
-            }
+            search->held += strcmp(link, wanted) == 0;
         }
     }
     if (dir != NULL) {
         (void) closedir(dir);
     }
+    search->pid = search->held > 0 ? pid : 0;
     return search->pid == 0;
 }
 
-int proc_listener(uint16_t port, struct proc_listener *ret, struct err *err)
+/* One of the likely, if it holds them all; else the first of all processes that holds one. */
+static pid_t find_holder(const inodes *found, const pid_t *likely, size_t n)
+{
+    struct holder_search search = {.found = found};
+    for (size_t i = 0; i < n; i++) {
+        (void) holds_one(likely[i], NULL, &search);
+        if (search.held == found->len) {
+            return likely[i];
+        }
+    }
+    search.pid = 0;
+    proc_each(holds_one, &search);
+    return search.pid;
+}
+
+int proc_listener(uint16_t port, const pid_t *likely, size_t n, struct proc_listener *ret,
+                  struct err *err)
 {
     inodes found = {0};
     *ret = (struct proc_listener){0};
@@ -212,12 +245,10 @@ int proc_listener(uint16_t port, struct proc_listener *ret, struct err *err)
     listeners_of("net/tcp6", port, &found);
     ret->any = found.len > 0;
     if (ret->any) {
-        struct holder_search search = {&found, 0};
         struct buf b;
-        proc_each(holds_one, &search);
-        ret->pid = search.pid;
+        ret->pid = find_holder(&found, likely, n);
         buf_init_fixed(&b, ret->name, sizeof ret->name);
-        if (search.pid > 0 && read_proc(&b, search.pid, "comm") && b.len > 0) {
+        if (ret->pid > 0 && read_proc(&b, ret->pid, "comm") && b.len > 0) {
             ret->name[b.len - 1] = '\0';
         }
     }

@@ -43,7 +43,9 @@ struct proc_listener {
     pid_t pid; /* 0: not to be seen for us */
     char name[64];
 };
-int proc_listener(uint16_t port, struct proc_listener *ret, struct err *err);
+/* likely: processes that are looked at first, which saves looking at those of the whole machine. */
+int proc_listener(uint16_t port, const pid_t *likely, size_t n, struct proc_listener *ret,
+                  struct err *err);
 
 /*
  * The id of this life of the machine: what FOLDER/boot-id has, which is there in tests only, else

@@ -14,7 +14,7 @@
 
 #define ASK_MS       2000u
 #define ASK_LEAST_MS 250u
-#define TURN_MS      50u
+#define TURN_MS      20u
 #define READY_MS     60000u /* when nothing was said */
 #define COMMAND_MS   10000u
 #define SECRETS_MAX  (512u * 1024)

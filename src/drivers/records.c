@@ -54,7 +54,7 @@ static off_t whole_lines(int fd, off_t size)
     return 0;
 }
 
-static int append(const char *path, struct str line, struct err *err)
+static int append(const char *path, struct str line, bool synced, struct err *err)
 {
     struct stat st;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -74,7 +74,7 @@ static int append(const char *path, struct str line, struct err *err)
     if (at + (off_t) b.len > (off_t) RECORDS_MAX) {
         rc = err_set(err, ERR_FULL, "%s would have more than %u bytes", path, RECORDS_MAX);
     } else if (ftruncate(fd, at) != 0 || lseek(fd, at, SEEK_SET) != at ||
-               write_all(fd, b.ptr, b.len) != 0 || fsync(fd) != 0) {
+               write_all(fd, b.ptr, b.len) != 0 || (synced && fsync(fd) != 0)) {
         rc = err_errno(err, errno, "%s cannot be written", path);
     }
     (void) close(fd);
@@ -156,7 +156,7 @@ int process_record_append(const struct driver_place *p, struct str line, struct 
     rc = rc < 0 ? rc : lease_enter(p, &fd, err);
     rc = rc < 0 ? rc : folder_make(folder, false, err);
     bool is_new = rc == 0 && access(path, F_OK) != 0;
-    rc = rc < 0 ? rc : append(path, line, err);
+    rc = rc < 0 ? rc : append(path, line, !p->more, err);
     if (rc == 0 && is_new) {
         rc = folder_sync(folder, err);
         rc = rc < 0 ? rc : folder_sync(spot.folder, err);

@@ -120,47 +120,73 @@ int slot_copy(const struct spot *spot, enum release_slot slot, struct driver_cop
     return 0;
 }
 
-/* Whether the process is of this host's programs: only what runs under a runner of ours. */
-static bool is_ours(const struct spot *spot, pid_t pid)
+/* What runs under runners of ours at this host, in both slots. */
+struct ours {
+    struct arena arena;
+    struct slot_programs of[RELEASE_SLOTS];
+    VEC(pid_t) leader; /* of their sessions */
+};
+
+static void see_ours(const struct spot *spot, struct ours *ours)
 {
-    struct proc_stat stat;
-    _cleanup_(arena_done) struct arena arena;
-    bool ours = false;
-    arena_init(&arena, SEE_ARENA);
-    for (int slot = 0; pid > 0 && proc_stat(pid, &stat) && slot < RELEASE_SLOTS; slot++) {
-        struct slot_programs programs;
-        if (slot_programs_see(spot, (enum release_slot) slot, &arena, &programs, NULL) < 0) {
-            return false;
+    *ours = (struct ours){0};
+    arena_init(&ours->arena, SEE_ARENA);
+    for (int slot = 0; slot < RELEASE_SLOTS; slot++) {
+        struct slot_programs *of = &ours->of[slot];
+        if (slot_programs_see(spot, (enum release_slot) slot, &ours->arena, of, NULL) < 0) {
+            of->len = 0; /* then nothing of it is ours */
         }
-        for (size_t i = 0; i < programs.len; i++) {
-            const struct program *program = &programs.ptr[i];
-            ours = ours || (program->held && (program->state.child.pid == stat.session ||
-                                              proc_has_env(pid, program->run.mark)));
+        for (size_t i = 0; i < of->len; i++) {
+            if (of->ptr[i].held && of->ptr[i].state.child.pid > 0) {
+                vec_push(&ours->leader, of->ptr[i].state.child.pid);
+            }
         }
     }
-    return ours;
+}
+
+static bool is_ours(const struct ours *ours, pid_t pid)
+{
+    struct proc_stat stat;
+    bool is = false;
+    for (int slot = 0; pid > 0 && proc_stat(pid, &stat) && slot < RELEASE_SLOTS; slot++) {
+        for (size_t i = 0; i < ours->of[slot].len; i++) {
+            const struct program *program = &ours->of[slot].ptr[i];
+            is = is || (program->held && (program->state.child.pid == stat.session ||
+                                          proc_has_env(pid, program->run.mark)));
+        }
+    }
+    return is;
+}
+
+static int check_port(const struct spot *spot, const struct ours *ours,
+                      const struct release_port *port, struct err *err)
+{
+    uint16_t number = port->number[spot->p->slot];
+    struct proc_listener listener;
+    int rc =
+        number == 0 ? 0 : proc_listener(number, ours->leader.ptr, ours->leader.len, &listener, err);
+    if (rc < 0 || number == 0 || !listener.any || is_ours(ours, listener.pid)) {
+        return rc;
+    }
+    return err_set(err, ERR_INVALID,
+                   "host %s: port %u (%s of slot %c) is taken by %s (pid %d): end it, or give the "
+                   "slot another port",
+                   spot->host->name, number, port->name, slot_letter(spot->p->slot),
+                   listener.pid > 0 ? listener.name : "a process of somebody else",
+                   (int) listener.pid);
 }
 
 int slot_ports(const struct spot *spot, struct err *err)
 {
-    for (size_t i = 0; i < spot->host->ports; i++) {
-        const struct release_port *port = &spot->host->port[i];
-        uint16_t number = port->number[spot->p->slot];
-        struct proc_listener listener;
-        int rc = number == 0 ? 0 : proc_listener(number, &listener, err);
-        if (rc < 0) {
-            return rc;
-        }
-        if (number != 0 && listener.any && !is_ours(spot, listener.pid)) {
-            return err_set(err, ERR_INVALID,
-                           "host %s: port %u (%s of slot %c) is taken by %s (pid %d): end it, or "
-                           "give the slot another port",
-                           spot->host->name, number, port->name, slot_letter(spot->p->slot),
-                           listener.pid > 0 ? listener.name : "a process of somebody else",
-                           (int) listener.pid);
-        }
+    struct ours ours;
+    int rc = 0;
+    see_ours(spot, &ours);
+    for (size_t i = 0; rc == 0 && i < spot->host->ports; i++) {
+        rc = check_port(spot, &ours, &spot->host->port[i], err);
     }
-    return 0;
+    vec_done(&ours.leader);
+    arena_done(&ours.arena);
+    return rc;
 }
 
 static int program_folder(const struct spot *spot, const char *name, char out[PATH_BYTES],

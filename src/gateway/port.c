@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define POLL_MS   100
+#define POLL_MIN  20 /* between readings: a 50th of the time that it has taken so far, ... */
+#define POLL_MAX  100
+#define POLL_PART 50 /* ... so that hardly any of what is waited for is waited in vain */
 #define RETRY_MS  200
-#define TICK_MS   20
+#define TICK_MS   10
 #define SAID_MAX  3                  /* orders that are answered, and do not show */
 #define OLD_MS    500                /* a reading so much before all held is made again ... */
 #define PASS_MS   (3 * PORT_CALL_MS) /* ... which takes at most so long */
@@ -209,7 +211,9 @@ static void wait(struct fleet_router *r, const struct err *why, uint64_t ms)
 
 static uint64_t poll_ms(const struct port *p)
 {
-    return p->at->poll_ms > 0 ? p->at->poll_ms : POLL_MS;
+    uint64_t part = (clock_mono_ms() - p->began_ms) / POLL_PART;
+    uint64_t own = part < POLL_MIN ? POLL_MIN : part > POLL_MAX ? POLL_MAX : part;
+    return p->at->poll_ms > 0 ? p->at->poll_ms : own;
 }
 
 /* A reading that failed. */
@@ -448,6 +452,7 @@ int port_prove(struct port *p, const struct port_goal *goal, struct err *err)
     p->pass_ms = 0;
     memset(p->row, 0, p->fleet.len * sizeof *p->row);
     uint64_t now = clock_mono_ms(), end = p->at->deadline_ms;
+    p->began_ms = now;
     bool over = io_loop_wait(p->loop, end > now ? end - now : 0, step, p);
     if (port_cancelled(p)) {
         fleet_give_up(&p->fleet);

@@ -24,7 +24,7 @@ struct port_routers {
     const char *bearer;           /* NULL: none */
     const atomic_bool *cancelled; /* NULL: none */
     uint64_t deadline_ms;         /* clock_mono_ms */
-    uint64_t poll_ms;             /* between readings; 0: 100 */
+    uint64_t poll_ms; /* between readings; 0: 20, and more (to 100) the longer it takes */
     struct buf *told; /* appended: what a reader should know, one line each; never NULL */
 };
 

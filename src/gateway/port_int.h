@@ -61,6 +61,7 @@ struct port {
     const struct port_goal *goal;
     struct port_row *row; /* one a router */
     bool stop;            /* a refusal: routers that were not asked yet are asked, none again */
+    uint64_t began_ms;    /* port_prove */
     uint64_t pass_ms;     /* when all held: what was read long before is read again */
 };
 

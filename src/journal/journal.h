@@ -165,7 +165,15 @@ int journal_answer(struct journal *j, uint64_t request, const char *answer, stru
 int journal_read_answer(struct journal *j, uint64_t request, char **ret, struct err *err)
     __attribute__((warn_unused_result));
 
-/* A step of the service took took_ms.  The newest JOURNAL_TIMES_KEPT by at_ms (wall) stay. */
+/*
+ * While relaxed, what is written is not brought to the disk by itself: the first write after it
+ * brings all that was before, in order.  For what somebody can do without after a power cut.
+ */
+int journal_relax(struct journal *j, bool relaxed, struct err *err)
+    __attribute__((warn_unused_result));
+
+/* A step of the service took took_ms; not brought to the disk by itself.  The newest
+ * JOURNAL_TIMES_KEPT by at_ms (wall) stay. */
 int journal_add_time(struct journal *j, const char *service, const char *step, uint64_t took_ms,
                      uint64_t at_ms, struct err *err) __attribute__((warn_unused_result));
 /* How long a step took in earlier releases of the service: the newest `limit` values,

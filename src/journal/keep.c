@@ -29,8 +29,14 @@ int journal_add_time(struct journal *j, const char *service, const char *step, u
     int rc = journal_check_text("the name of a service", str_of(service), JOURNAL_FIELD_MAX, err);
     rc = rc == 0 ? journal_check_text("the name of a step", str_of(step), JOURNAL_FIELD_MAX, err)
                  : rc;
-    rc = rc == 0 ? sql_begin(j, err) : rc;
-    return rc < 0 ? rc : sql_finish(j, add_time(j, service, step, took_ms, at_ms, err), err);
+    rc = rc == 0 ? journal_relax(j, true, err) : rc;
+    if (rc < 0) {
+        return rc;
+    }
+    rc = sql_begin(j, err);
+    rc = rc < 0 ? rc : sql_finish(j, add_time(j, service, step, took_ms, at_ms, err), err);
+    int after = journal_relax(j, false, rc < 0 ? NULL : err);
+    return rc < 0 ? rc : after;
 }
 
 int journal_times(struct journal *j, const char *service, const char *step, unsigned limit,

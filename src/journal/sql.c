@@ -223,6 +223,12 @@ int sql_exec(struct journal *j, const char *text, const char *what, struct err *
     return rc == SQLITE_OK ? 0 : journal_fail(j, rc, what, err);
 }
 
+int journal_relax(struct journal *j, bool relaxed, struct err *err)
+{
+    return sql_exec(j, relaxed ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL",
+                    "write", err);
+}
+
 int sql_begin(struct journal *j, struct err *err)
 {
     struct sql q = sql_new(j, "BEGIN IMMEDIATE");

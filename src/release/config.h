@@ -161,6 +161,7 @@ struct release_config {
     const char *dir;                     /* folder of path, absolute */
     const char *service;
     struct release_texts needs, untouched;
+    struct pos *needs_pos; /* where each of needs is written */
     enum release_driver driver;
 
     const char **dc; /* dcs names in the order of releasing */

@@ -187,9 +187,11 @@ static void check_registry(struct config_build *b)
 static void build_lists(struct config_build *b)
 {
     b->c->needs = config_texts(b, b->root, "needs");
+    b->c->needs_pos = config_alloc(&b->c->arena, (b->c->needs.len + 1) * sizeof *b->c->needs_pos);
     b->c->untouched = config_texts(b, b->root, "untouched");
     for (size_t i = 0; i < b->c->needs.len; i++) {
         const struct conf_node *node = config_texts_at(b->root, "needs", i);
+        b->c->needs_pos[i] = node->pos;
         if (b->c->service != NULL && strcmp(b->c->needs.ptr[i], b->c->service) == 0) {
             (void) conf_error(b->diags, node, "\"%.64s\" needs itself: no order can hold that",
                               b->c->service);

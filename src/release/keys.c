@@ -398,7 +398,8 @@ const struct conf_key release_keys[] = {
      "of "
      "the first application",
      NULL},
-    {"needs", CONF_WANT_TEXTS, 0, "services that are released before it in one run", NULL},
+    {"needs", CONF_WANT_TEXTS, 0,
+     "services that are released before it in one run, when their files are given, too", NULL},
     {"untouched", CONF_WANT_TEXTS, 0, "services beside it that a release leaves alone", NULL},
     {"process", CONF_WANT_MAP, 0, "programs in folders of this machine", process_keys},
     {"compose", CONF_WANT_MAP, 0, "Docker Compose on the hosts", compose_keys},

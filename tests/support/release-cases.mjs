@@ -21,6 +21,7 @@ export const slowTests = (ms) => `- testName: Slow
   http: {}
   cases:
   - name: takes its time
+    deadline: ${ms + 30_000}ms
     http: {method: GET, path: /slow/${ms}}
     expect: {status: 200}
 `;

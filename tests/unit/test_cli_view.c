@@ -198,6 +198,7 @@ static void test_events_as_json(void **state)
     event_json(v, &e, &b);
     assert_string_equal(
         b.ptr, "{\"event\":\"step\",\"at\":\"2026-01-31T23:59:59.123Z\",\"at_ms\":1769903999123,"
+               "\"service\":\"shop\","
                "\"part\":\"stable\",\"host\":\"west-1\",\"step\":\"join\",\"status\":\"failed\","
                "\"outcome\":\"failed\",\"attempt\":1,\"took_ms\":1234,"
                "\"text\":\"front: \\\"failing\\\"\"}\n");
@@ -206,7 +207,7 @@ static void test_events_as_json(void **state)
     event_json(v, &e, &b);
     assert_string_equal(b.ptr,
                         "{\"event\":\"share\",\"at\":\"1970-01-01T00:00:00.000Z\",\"at_ms\":0,"
-                        "\"share_ppm\":1000,\"text\":\"\"}\n");
+                        "\"service\":\"shop\",\"share_ppm\":1000,\"text\":\"\"}\n");
 }
 
 static void test_events_change_what_is_shown(void **state)

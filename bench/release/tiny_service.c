@@ -1,0 +1,74 @@
+/*
+ * The smallest service that can be released: answers "ok" to every request, and ends with TERM or
+ * when the process DEMO_OWNER is gone.  For fleets of a hundred hosts on one machine.
+ *
+ *     tiny_service PORT
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LOOK_MS 1000
+
+static volatile sig_atomic_t ending;
+
+static void end(int signal)
+{
+    (void) signal;
+    ending = 1;
+}
+
+static int listen_at(unsigned short port)
+{
+    const int on = 1;
+    struct sockaddr_in at = {
+        .sin_family = AF_INET,
+        .sin_port = htons(port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(fd, (const struct sockaddr *) &at, sizeof at) != 0 || listen(fd, 64) != 0) {
+        perror("tiny_service");
+        exit(1);
+    }
+    return fd;
+}
+
+static void answer(int fd)
+{
+    static const char text[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n"
+        "Connection: close\r\n\r\nok\n";
+    char request[4096];
+    struct pollfd in = {.fd = fd, .events = POLLIN};
+    if (poll(&in, 1, LOOK_MS) > 0 && read(fd, request, sizeof request) > 0) {
+        (void) !write(fd, text, sizeof text - 1);
+    }
+    (void) close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    const char *owner = getenv("DEMO_OWNER");
+    int pid = owner == NULL ? 0 : atoi(owner), port = argc == 2 ? atoi(argv[1]) : 0;
+    if (port < 1 || port > 65535) {
+        (void) fputs("usage: tiny_service PORT\n", stderr);
+        return 2;
+    }
+    (void) signal(SIGPIPE, SIG_IGN);
+    (void) signal(SIGTERM, end);
+    struct pollfd in = {.fd = listen_at((unsigned short) port), .events = POLLIN};
+    while (!ending && (pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH)) {
+        int fd = poll(&in, 1, LOOK_MS) > 0 ? accept(in.fd, NULL, NULL) : -1;
+        if (fd >= 0) {
+            answer(fd);
+        }
+    }
+    return 0;
+}
