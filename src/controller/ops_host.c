@@ -198,7 +198,7 @@ static pid_t spawn_hook(struct task *t, const struct release_hook *hook, int out
     if (pid == 0) {
         sigset_t none;
         (void) sigemptyset(&none);
-        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        (void) pthread_sigmask(SIG_SETMASK, &none, NULL);
         (void) setpgid(0, 0);
         (void) dup2(open("/dev/null", O_RDONLY), 0);
         (void) dup2(out, 1);
