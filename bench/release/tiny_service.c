@@ -37,7 +37,7 @@ static int listen_at(unsigned short port)
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(fd, (const struct sockaddr *) &at, sizeof at) != 0 || listen(fd, 64) != 0) {
         perror("tiny_service");
-        exit(1);
+        _exit(1);
     }
     return fd;
 }
@@ -57,21 +57,18 @@ static void answer(int fd)
 
 int main(int argc, char **argv)
 {
-    const struct sigaction ignore = {.sa_handler = SIG_IGN}, ends = {.sa_handler = end};
-    const char *owner = getenv("DEMO_OWNER");
-    uint64_t owner_pid = 0, port;
-    if (argc != 2 || num_u64(str_of(argv[1]), 1, 65535, &port) < 0) {
+    const char *owner = getenv("DEMO_OWNER"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
+    const struct sigaction ignore = {.sa_handler = SIG_IGN}, note = {.sa_handler = end};
+    uint64_t pid = 0, port = 0;
+    if ((owner != NULL && num_u64(str_of(owner), 0, INT32_MAX, &pid) < 0) || argc != 2 ||
+        num_u64(str_of(argv[1]), 1, UINT16_MAX, &port) < 0) {
         (void) fputs("usage: tiny_service PORT\n", stderr);
         return 2;
     }
-    if (owner != NULL && num_u64(str_of(owner), 1, INT32_MAX, &owner_pid) < 0) {
-        owner_pid = 0;
-    }
-    const pid_t pid = (pid_t) owner_pid;
     (void) sigaction(SIGPIPE, &ignore, NULL);
-    (void) sigaction(SIGTERM, &ends, NULL);
+    (void) sigaction(SIGTERM, &note, NULL);
     struct pollfd in = {.fd = listen_at((unsigned short) port), .events = POLLIN};
-    while (!ending && (pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH)) {
+    while (!ending && (pid == 0 || kill((pid_t) pid, 0) == 0 || errno != ESRCH)) {
         int fd = poll(&in, 1, LOOK_MS) > 0 ? accept(in.fd, NULL, NULL) : -1;
         if (fd >= 0) {
             answer(fd);

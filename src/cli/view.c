@@ -62,11 +62,13 @@ void view_one_line(struct buf *b, const char *text)
         len--;
     }
     for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char) text[i];
+        char c = text[i];
         if (c == '\n') {
             buf_add_cstr(b, "; ");
+        } else if ((unsigned char) c < ' ' || c == 0x7f) {
+            buf_add_char(b, '?');
         } else {
-            buf_add_char(b, c < ' ' || c == 0x7f ? '?' : (char) c);
+            buf_add_char(b, c);
         }
     }
 }

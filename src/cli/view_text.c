@@ -159,20 +159,14 @@ static void add_host_row(struct table *t, const struct view *v, const struct vie
 
 static void add_next(const struct view *v, struct buf *b)
 {
-    const char *say = NULL;
     bool stopped = strcmp(v->state, "halted") == 0 || strcmp(v->state, "held") == 0 ||
                    strcmp(v->state, "paused") == 0;
-    if (v->none) {
-        say = "plan VERSION";
-    } else if (stopped) {
+    bool over = v->none || v->ended_ms > 0 || strcmp(v->state, "done") == 0 ||
+                strcmp(v->state, "rolled back") == 0;
+    if (!v->none && stopped) {
         return; /* the message of the halt says both ways on */
-    } else if (v->ended_ms > 0 || strcmp(v->state, "done") == 0 ||
-               strcmp(v->state, "rolled back") == 0) {
-        say = "plan VERSION";
-    } else {
-        say = "watch";
     }
-    buf_addf(b, "next: pourover %s%s\n", say, v->options);
+    buf_addf(b, "next: pourover %s%s\n", over ? "plan VERSION" : "watch", v->options);
 }
 
 static void add_release(const struct view *v, struct buf *b)

@@ -23,7 +23,7 @@ static int read_word(const json_t *json, const char *member, const char *const *
 static int read_key(const struct release_config *config, const json_t *json,
                     struct release_key *ret, struct err *err)
 {
-    unsigned direction, part, kind;
+    unsigned direction = 0, part = 0, kind = 0;
     const char *host = json_string_value(json_object_get(json, "host"));
     if (read_word(json, "direction", note_direction_name, 2, &direction, err) < 0 ||
         read_word(json, "part", release_part_name, PARTS, &part, err) < 0 ||
@@ -48,7 +48,7 @@ static int read_key(const struct release_config *config, const json_t *json,
 static int read_step(const struct release_config *config, const json_t *json,
                      struct release_note *note, struct err *err)
 {
-    unsigned status;
+    unsigned status = 0;
     const char *instance = json_string_value(json_object_get(json, "instance"));
     if (read_key(config, json, &note->key, err) < 0 ||
         read_word(json, "status", note_status_name, STEP_SKIPPED + 1, &status, err) < 0) {
@@ -68,7 +68,7 @@ static int read_step(const struct release_config *config, const json_t *json,
 static int read_mode(const struct release_config *config, const json_t *json,
                      struct release_note *note, struct err *err)
 {
-    unsigned mode, direction;
+    unsigned mode = 0, direction = 0;
     if (read_word(json, "mode", note_mode_name, RELEASE_MODES, &mode, err) < 0 ||
         read_word(json, "direction", note_direction_name, 2, &direction, err) < 0) {
         return ERR_INVALID;
@@ -91,7 +91,7 @@ static void read_touches(const struct release_config *config, const json_t *json
 int controller_note_read(const struct release_config *config, const json_t *json,
                          struct release_note *ret, struct err *err)
 {
-    unsigned kind, outcome;
+    unsigned kind = 0, outcome = 0;
     struct release_note note = {.host = -1};
     if (read_word(json, "kind", note_kind_name, NOTE_KINDS, &kind, err) < 0 ||
         read_word(json, "outcome", release_outcome_name, RELEASE_OUTCOMES, &outcome, err) < 0) {

@@ -113,7 +113,7 @@ static void start_thread(struct task *t)
     (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void) pthread_attr_destroy(&attr);
     if (rc != 0) {
-        BUG("no thread for an operation: %s", strerror(rc));
+        BUG("no thread for an operation: %s", strerrordesc_np(rc));
     }
 }
 

@@ -176,12 +176,15 @@ static enum release_outcome lock(struct task *t)
 
 /* Hooks: programs of the user's on this machine. */
 
+/* In the child, which has one thread. */
 static void set_env(const struct controller *c)
 {
+    /* NOLINTBEGIN(concurrency-mt-unsafe) */
     (void) setenv("POUROVER_SERVICE", c->config->service, 1);
     (void) setenv("POUROVER_VERSION", c->header.version, 1);
     (void) setenv("POUROVER_RELEASE", c->header.id, 1);
     (void) setenv("POUROVER_BY", c->header.by, 1);
+    /* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 static pid_t spawn_hook(struct task *t, const struct release_hook *hook, int out)
@@ -195,7 +198,7 @@ static pid_t spawn_hook(struct task *t, const struct release_hook *hook, int out
     if (pid == 0) {
         sigset_t none;
         (void) sigemptyset(&none);
-        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        (void) pthread_sigmask(SIG_SETMASK, &none, NULL);
         (void) setpgid(0, 0);
         (void) dup2(open("/dev/null", O_RDONLY), 0);
         (void) dup2(out, 1);
@@ -204,7 +207,7 @@ static pid_t spawn_hook(struct task *t, const struct release_hook *hook, int out
             set_env(t->c);
             (void) execvp(argv.ptr[0], argv.ptr);
         }
-        (void) dprintf(2, "%s: %s\n", argv.ptr[0], strerror(errno));
+        (void) dprintf(2, "%s: %s\n", argv.ptr[0], strerrordesc_np(errno));
         _exit(127);
     }
     vec_done(&argv);
@@ -241,7 +244,7 @@ static enum release_outcome run_hook(struct task *t)
     int fd[2];
     buf_init(&output, HOOK_BYTES);
     if (pipe2(fd, O_CLOEXEC) != 0) {
-        task_tell(t, "hook %s: no pipe: %s", hook->name, strerror(errno));
+        task_tell(t, "hook %s: no pipe: %s", hook->name, strerrordesc_np(errno));
         return RELEASE_FAILED;
     }
     pid_t pid = spawn_hook(t, hook, fd[1]);

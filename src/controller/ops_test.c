@@ -78,6 +78,7 @@ static int given(struct test_run *run, struct err *err)
 {
     const struct release_tests *tests = &run->t->c->config->tests;
     for (size_t i = 0; i < tests->requires.len; i++) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it */
         if (getenv(tests->requires.ptr[i]) == NULL) {
             return err_set(err, ERR_INVALID, "the tests require %s in the environment",
                            tests->requires.ptr[i]);
@@ -103,6 +104,7 @@ static int load_files(struct test_run *run, struct err *err)
         const char *file = config->tests.files.ptr[i];
         buf_print(pattern, sizeof pattern, "%s%s%s", file[0] == '/' ? "" : config->dir,
                   file[0] == '/' ? "" : "/", file);
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets the locale */
         if (glob(pattern, 0, NULL, &names) == 0) {
             for (size_t k = 0; k < names.gl_pathc; k++) {
                 struct apitest_suite *suite =

@@ -3,12 +3,12 @@
 #include "controller/controller_int.h"
 
 static void add_version(const struct controller *c, const struct release_step_plan *step,
-                        struct buf *b)
+                        const char *before, struct buf *b)
 {
     int host = step->key.host;
     const char *variant = controller_variant(c, host, step->version, step->track);
-    buf_addf(b, "%s%s%s", controller_version(c, host, step->version), variant[0] == '\0' ? "" : "-",
-             variant);
+    buf_addf(b, "%s%s%s%s", before, controller_version(c, host, step->version),
+             variant[0] == '\0' ? "" : "-", variant);
     if (c->config->spec.swap == RELEASE_BESIDE) {
         buf_addf(b, " in slot %c", step->slot == RELEASE_SLOT_A ? 'a' : 'b');
     }
@@ -30,7 +30,7 @@ static void host_words(const struct controller *c, const struct release_step_pla
         buf_add_cstr(b, "room on the disk");
         break;
     case STEP_PULL:
-        buf_add_cstr(b, "pull "), add_version(c, step, b);
+        add_version(c, step, "pull ", b);
         break;
     case STEP_LEAVE:
         buf_add_cstr(b, "out of every router, nothing in flight, health check fails");
@@ -45,7 +45,7 @@ static void host_words(const struct controller *c, const struct release_step_pla
         buf_add_cstr(b, "outside components answer");
         break;
     case STEP_START:
-        buf_add_cstr(b, "start "), add_version(c, step, b);
+        add_version(c, step, "start ", b);
         break;
     case STEP_TEST:
         buf_add_cstr(b, "API tests against this host alone");
@@ -57,10 +57,10 @@ static void host_words(const struct controller *c, const struct release_step_pla
         buf_addf(b, "watch it for %g s", (double) step->wait_ms / 1e3);
         break;
     case STEP_SWITCH:
-        buf_add_cstr(b, "no new visitors for "), add_version(c, step, b);
+        add_version(c, step, "no new visitors for ", b);
         break;
     case STEP_STOP_OLD:
-        buf_add_cstr(b, "stop "), add_version(c, step, b);
+        add_version(c, step, "stop ", b);
         break;
     case STEP_PUT_BACK:
         buf_add_cstr(b, "back into the routers as it was");
@@ -72,7 +72,7 @@ static void host_words(const struct controller *c, const struct release_step_pla
         buf_addf(b, "to %s", track_word(step->track));
         break;
     case STEP_MIGRATE:
-        buf_add_cstr(b, "migration, once, in "), add_version(c, step, b);
+        add_version(c, step, "migration, once, in ", b);
         break;
     default:
         buf_add_cstr(b, release_step_name[step->key.kind]);

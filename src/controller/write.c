@@ -16,7 +16,8 @@ static void maybe_die(void)
     static uint64_t writes, limit;
     static bool asked;
     if (!asked) {
-        const char *text = getenv("POUROVER_KILL_AFTER");
+        const char *text =
+            getenv("POUROVER_KILL_AFTER"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
         asked = true;
         if (text == NULL || num_u64(str_of(text), 1, UINT32_MAX, &limit) < 0) {
             limit = 0;
