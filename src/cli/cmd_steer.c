@@ -64,8 +64,8 @@ static enum exit_code run_here(struct room *r, const struct order *order)
         .force = r->cli->force,
     };
     /* A controller that was killed in a run left it running: going on needs no word. */
-    bool stands = mode == RELEASE_PAUSED || mode == RELEASE_HELD || mode == RELEASE_HALTED ||
-                  mode == RELEASE_ENDED;
+    bool stands = mode == RELEASE_PAUSED || mode == RELEASE_PAUSING || mode == RELEASE_HELD ||
+                  mode == RELEASE_HALTED || mode == RELEASE_ENDED;
     bool just_on = order->kind == EVENT_RESUME && !stands;
     if (order->kind == EVENT_ROLLBACK && mode != RELEASE_ENDED &&
         release_direction(controller_release(r->controller)) == RELEASE_BACK) {

@@ -109,19 +109,39 @@ void controller_drop_lock(struct controller *c)
 
 /* Notes */
 
+/* Of too much the first line and the end stay: what it was, and why it ended. */
+static void cut_text(struct str text, size_t room, struct buf *b)
+{
+    struct str line, rest = text;
+    const struct str gap = STR("\n...\n");
+    (void) str_cut(&rest, '\n', &line);
+    line.len = line.len < room / 4 ? line.len : room / 4;
+    size_t tail = room - line.len - gap.len;
+    buf_add_str(b, line);
+    buf_add_str(b, gap);
+    buf_add(b, text.ptr + text.len - tail, tail);
+}
+
 static void add_text(struct step_text *s, struct str text)
 {
+    _cleanup_(buf_done) struct buf b;
     size_t before = s->text == NULL ? 0 : strlen(s->text);
     text = str_trim(text);
-    if (text.len == 0 || before + text.len + 2 > STEP_TEXT_BYTES) {
+    if (text.len == 0 || before + 256 > STEP_TEXT_BYTES) {
         return;
     }
-    s->text = mem_realloc(s->text, before + text.len + 2);
+    buf_init(&b, STEP_TEXT_BYTES);
     if (before > 0) {
-        s->text[before++] = '\n';
+        buf_add_cstr(&b, s->text);
+        buf_add_char(&b, '\n');
     }
-    memcpy(s->text + before, text.ptr, text.len);
-    s->text[before + text.len] = '\0';
+    if (b.len + text.len <= STEP_TEXT_BYTES) {
+        buf_add_str(&b, text);
+    } else {
+        cut_text(text, STEP_TEXT_BYTES - b.len, &b);
+    }
+    mem_free(s->text);
+    s->text = mem_strdup_str(buf_str(&b));
 }
 
 static struct step_text *text_of(struct controller *c, enum release_direction direction, int step)
@@ -366,8 +386,13 @@ static int obey_interrupt(struct controller *c, struct err *err)
     if (c->options.interrupted == NULL || !*c->options.interrupted || c->pause_said) {
         return 0;
     }
-    c->pause_said = true;
-    return feed(c, &(struct release_event){.kind = EVENT_PAUSE}, err);
+    bool before = c->has_refusal;
+    c->has_refusal = false;
+    int rc = feed(c, &(struct release_event){.kind = EVENT_PAUSE}, err);
+    /* A release that turns is asked again when it has turned; one that halts stops by itself. */
+    c->pause_said = !c->has_refusal || release_mode(c->release) != RELEASE_TURNING;
+    c->has_refusal = before;
+    return rc;
 }
 
 /* The loop */

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #define SOAK_LOOK_MS 200
-#define HOOK_BYTES   16384
+#define HOOK_BYTES   12288
+#define HOOK_READS   32 /* more than a pipe holds */
 
 static struct driver_place place_of(struct task *t)
 {
@@ -184,6 +185,18 @@ static void set_env(const struct controller *c)
     (void) setenv("POUROVER_BY", c->header.by, 1);
 }
 
+/* As a program is begun by a shell: the controller ignores some signals. */
+static void reset_signals(void)
+{
+    struct sigaction normal = {.sa_handler = SIG_DFL};
+    sigset_t none;
+    for (int signum = 1; signum < NSIG; signum++) {
+        (void) sigaction(signum, &normal, NULL);
+    }
+    (void) sigemptyset(&none);
+    (void) sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static pid_t spawn_hook(struct task *t, const struct release_hook *hook, int out)
 {
     VEC(char *) argv = {0};
@@ -193,10 +206,8 @@ static pid_t spawn_hook(struct task *t, const struct release_hook *hook, int out
     vec_push(&argv, NULL);
     pid_t pid = fork();
     if (pid == 0) {
-        sigset_t none;
-        (void) sigemptyset(&none);
-        (void) sigprocmask(SIG_SETMASK, &none, NULL);
         (void) setpgid(0, 0);
+        reset_signals();
         (void) dup2(open("/dev/null", O_RDONLY), 0);
         (void) dup2(out, 1);
         (void) dup2(out, 2);
@@ -211,25 +222,55 @@ static pid_t spawn_hook(struct task *t, const struct release_hook *hook, int out
     return pid;
 }
 
-static int wait_for_hook(struct task *t, pid_t pid, int in, uint64_t until_ms, struct buf *output)
+/* One piece of what it wrote, when there is some; the last bytes are kept: they say why it ended.
+ */
+static bool hear_hook(int in, int wait_ms, struct buf *output)
 {
-    int status = 0;
-    bool killed = false;
-    for (;;) {
-        char bytes[4096];
-        struct pollfd fd = {.fd = in, .events = POLLIN};
-        ssize_t n = poll(&fd, 1, 20) > 0 ? read(in, bytes, sizeof bytes) : -1;
-        if (n > 0) {
-            buf_add(output, bytes, output->len + (size_t) n < HOOK_BYTES ? (size_t) n : 0);
-        }
-        if (n <= 0 && waitpid(pid, &status, WNOHANG) == pid) {
-            return killed ? -1 : status;
-        }
-        if (!killed && (t->cancelled || clock_mono_ms() >= until_ms)) {
+    char bytes[4096];
+    struct pollfd fd = {.fd = in, .events = POLLIN};
+    ssize_t n = poll(&fd, 1, wait_ms) > 0 ? read(in, bytes, sizeof bytes) : -1;
+    if (n > 0 && output->len + (size_t) n > HOOK_BYTES) {
+        buf_drop_front(output, output->len + (size_t) n - HOOK_BYTES);
+    }
+    if (n > 0) {
+        buf_add(output, bytes, (size_t) n);
+    }
+    return n > 0;
+}
+
+/* Until the hook itself has ended; children that it left may hold its output and write on. */
+static enum release_outcome wait_for_hook(struct task *t, pid_t pid, int in, uint64_t until_ms,
+                                          struct buf *output, int *ret_status)
+{
+    enum release_outcome outcome = RELEASE_OK;
+    while (waitpid(pid, ret_status, WNOHANG) != pid) {
+        (void) hear_hook(in, 20, output);
+        if (outcome == RELEASE_OK && (t->cancelled || clock_mono_ms() >= until_ms)) {
+            outcome = t->cancelled ? RELEASE_CANCELLED : RELEASE_LATE;
             (void) kill(-pid, SIGKILL);
-            killed = true;
         }
     }
+    for (int i = 0; i < HOOK_READS && hear_hook(in, 0, output); i++) {
+    }
+    return outcome == RELEASE_OK && *ret_status != 0 ? RELEASE_FAILED : outcome;
+}
+
+static void tell_hook(struct task *t, const struct release_hook *hook, enum release_outcome outcome,
+                      int status, struct str said)
+{
+    char how[96];
+    if (outcome == RELEASE_LATE) {
+        buf_print(how, sizeof how, "did not end within its timeout of %g s and was killed",
+                  (double) hook->timeout_ms / 1e3);
+    } else if (outcome == RELEASE_CANCELLED) {
+        buf_print(how, sizeof how, "was killed because the release goes back");
+    } else if (WIFSIGNALED(status)) {
+        buf_print(how, sizeof how, "was killed by signal %d (%s)", WTERMSIG(status),
+                  sigdescr_np(WTERMSIG(status)));
+    } else {
+        buf_print(how, sizeof how, "ended with exit code %d", WEXITSTATUS(status));
+    }
+    task_tell(t, "hook %s %s%s" STR_FMT, hook->name, how, said.len > 0 ? ": " : "", STR_ARG(said));
 }
 
 static enum release_outcome run_hook(struct task *t)
@@ -238,24 +279,26 @@ static enum release_outcome run_hook(struct task *t)
     const struct release_hook *hook = &t->c->config->hook[when][t->op.hook];
     uint64_t until_ms = clock_mono_ms() + hook->timeout_ms;
     _cleanup_(buf_done) struct buf output;
-    int fd[2];
+    int fd[2], status = 0;
     buf_init(&output, HOOK_BYTES);
     if (pipe2(fd, O_CLOEXEC) != 0) {
         task_tell(t, "hook %s: no pipe: %s", hook->name, strerror(errno));
         return RELEASE_FAILED;
     }
     pid_t pid = spawn_hook(t, hook, fd[1]);
+    int errnum = errno;
     (void) close(fd[1]);
-    int status = pid < 0 ? 0 : wait_for_hook(t, pid, fd[0], until_ms, &output);
-    (void) close(fd[0]);
-    struct str said = str_trim(buf_str(&output));
-    if (pid < 0 || status != 0) {
-        task_tell(t, "hook %s %s%d%s" STR_FMT, hook->name,
-                  status == -1 ? "did not end in time: " : "ended with exit code ",
-                  status == -1 ? 0 : WEXITSTATUS(status), said.len > 0 ? ": " : "", STR_ARG(said));
-        return status == -1 ? RELEASE_LATE : RELEASE_FAILED;
+    if (pid < 0) {
+        (void) close(fd[0]);
+        task_tell(t, "hook %s: no process: %s", hook->name, strerror(errnum));
+        return RELEASE_FAILED;
     }
-    return RELEASE_OK;
+    enum release_outcome outcome = wait_for_hook(t, pid, fd[0], until_ms, &output, &status);
+    (void) close(fd[0]);
+    if (outcome != RELEASE_OK) {
+        tell_hook(t, hook, outcome, status, str_trim(buf_str(&output)));
+    }
+    return outcome;
 }
 
 static enum release_outcome start(struct task *t, const struct driver_place *place)
