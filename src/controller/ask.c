@@ -1,11 +1,12 @@
 /* Commands for whoever runs the release now, in this or another process, here or elsewhere. */
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/rand.h"
 #include "controller/controller_int.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -14,10 +15,11 @@
 #define NEAR_MS 3000  /* for a controller that reads the same journal */
 #define FAR_MS  10000 /* for one that looks at the hosts */
 #define POLL_MS 20
+#define LOOK_MS 100 /* for an answer in a host's record */
 
-static void nap(void)
+static void nap(unsigned ms)
 {
-    const struct timespec t = {0, (long) POLL_MS * 1000000};
+    const struct timespec t = {0, (long) ms * 1000000};
     (void) nanosleep(&t, NULL);
 }
 
@@ -61,29 +63,9 @@ int controller_wait_free(struct controller *c, uint64_t timeout_ms, struct err *
         if (clock_mono_ms() >= until_ms) {
             return err_set(err, ERR_TIMEOUT, "%s did not let go of its lease", c->header.id);
         }
-        nap();
+        nap(POLL_MS);
     }
     return 0;
-}
-
-static void write_request(const char *text, const char *by, const char *why, struct buf *b)
-{
-    struct json_writer w;
-    json_writer_init(&w, b);
-    json_obj_begin(&w);
-    struct str word, rest = str_of(text);
-    (void) str_cut(&rest, ' ', &word);
-    json_kv_str(&w, "do", word);
-    while (rest.len > 0 && str_cut(&rest, ' ', &word)) {
-        if (str_eq_cstr(word, "--force")) {
-            json_kv_bool(&w, "force", true);
-        } else if (str_eq_cstr(word, "done") || str_eq_cstr(word, "again")) {
-            json_kv_str(&w, "migration", word);
-        }
-    }
-    json_kv_cstr(&w, "by", by == NULL ? "" : by);
-    json_kv_cstr(&w, "why", why == NULL ? "" : why);
-    json_obj_end(&w);
 }
 
 /* 0: taken; ERR_DENIED; ERR_TIMEOUT: nobody answered, and the request is withdrawn. */
@@ -110,61 +92,143 @@ static int ask_near(struct controller *c, struct str text, struct err *err)
                           : err_set(err, ERR_TIMEOUT, "the controller of %s does not answer",
                                     c->header.id);
         }
-        nap();
+        nap(POLL_MS);
     }
     return rc;
 }
 
-static size_t record_bytes(struct controller *c, int host)
+/* The line of a host's record that has the request's id in it. */
+static bool find_answer(struct str record, const char *id, struct str *ret)
 {
-    struct err err = {0};
-    struct buf told, record;
-    buf_init(&told, TOLD_BYTES);
-    buf_init(&record, (size_t) 64 * 1024 * 1024);
-    struct driver_place place =
-        controller_place_of(c, host, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
-    (void) c->driver->record_read(&place, &record, &err);
-    size_t len = record.len;
-    buf_done(&told);
-    buf_done(&record);
-    return len;
+    const char *at = record.len == 0 ? NULL : memmem(record.ptr, record.len, id, strlen(id));
+    if (at == NULL) {
+        return false;
+    }
+    const char *begin = at, *end = at;
+    while (begin > record.ptr && begin[-1] != '\n') {
+        begin--;
+    }
+    while (end < record.ptr + record.len && *end != '\n') {
+        end++;
+    }
+    *ret = (struct str){begin, (size_t) (end - begin)};
+    return true;
 }
 
-/* Whoever takes it writes a line of it to the hosts. */
-static int ask_far(struct controller *c, int host, struct str text, struct err *err)
+/* 1: not yet; 0: taken; ERR_DENIED. */
+static int read_answer(struct controller *c, int host, const char *id, struct err *err)
+{
+    struct err none = {0};
+    struct buf told, record;
+    struct str line;
+    int rc = 1;
+    buf_init(&told, TOLD_BYTES);
+    buf_init(&record, RECORD_BYTES);
+    struct driver_place place =
+        controller_place_of(c, host, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
+    if (c->driver->record_read(&place, &record, &none) == 0 &&
+        find_answer(buf_str(&record), id, &line)) {
+        json_t *json = json_loadb(line.ptr, line.len, 0, NULL);
+        const char *text =
+            json_string_value(json_object_get(json_object_get(json, "note"), "text"));
+        rc = text == NULL || text[0] == '\0' ? 0 : err_set(err, ERR_DENIED, "%s", text);
+        json_decref(json);
+    }
+    buf_done(&told);
+    buf_done(&record);
+    return rc;
+}
+
+/* Whoever lets go of the lease has written its last line. */
+static int wait_for_answer(struct controller *c, int host, const char *id, struct err *err)
+{
+    uint64_t until_ms = clock_mono_ms() + FAR_MS;
+    bool held = held_host(c) >= 0;
+    int rc = read_answer(c, host, id, err);
+    while (rc > 0 && held && clock_mono_ms() < until_ms) {
+        nap(LOOK_MS);
+        held = held_host(c) >= 0;
+        rc = read_answer(c, host, id, err);
+    }
+    return rc;
+}
+
+/* Whether it still lay there: from now on nobody takes it. */
+static bool withdraw(struct controller *c, const struct driver_place *place, const char *id)
+{
+    struct err err = {0};
+    struct buf asked;
+    bool found = false;
+    buf_init(&asked, TOLD_BYTES);
+    (void) c->driver->request_take(place, &asked, &err);
+    struct str line, rest = buf_str(&asked);
+    while (rest.len > 0 && str_cut(&rest, '\n', &line)) {
+        if (line.len > 0 && memmem(line.ptr, line.len, id, strlen(id)) != NULL) {
+            found = true;
+        } else if (line.len > 0) {
+            (void) c->driver->request_put(place, line, &err); /* of somebody else */
+        }
+    }
+    buf_done(&asked);
+    return found;
+}
+
+/* Whoever takes it writes its answer to the hosts. */
+static int ask_far(struct controller *c, int host, const char *id, struct str text, struct err *err)
 {
     struct buf told;
-    size_t before = record_bytes(c, host);
-    uint64_t until_ms = clock_mono_ms() + FAR_MS;
     buf_init(&told, TOLD_BYTES);
     struct driver_place place =
         controller_place_of(c, host, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
     int rc = c->driver->request_put(&place, text, err);
-    buf_done(&told);
-    while (rc == 0 && clock_mono_ms() < until_ms) {
-        if (record_bytes(c, host) != before) {
-            return 0;
-        }
-        nap();
+    rc = rc < 0 ? rc : wait_for_answer(c, host, id, err);
+    if (rc > 0 && !withdraw(c, &place, id)) {
+        rc = wait_for_answer(c, host, id, err); /* it was taken just now */
     }
-    return rc < 0 ? rc
-                  : err_set(err, ERR_NOT_FOUND,
-                            "nobody runs %s, although its lease is not free yet", c->header.id);
+    if (rc > 0 && held_host(c) < 0) {
+        rc = err_set(err, ERR_NOT_FOUND, "nobody runs %s", c->header.id);
+    } else if (rc > 0) {
+        char owner[256] = "";
+        uint64_t left_ms = 0;
+        (void) c->driver->lease_read(&place, owner, &left_ms, NULL);
+        rc = err_set(err, ERR_TIMEOUT,
+                     "%.200s holds the lease of %s and does not answer: it is stopped, hangs, or "
+                     "does not reach the hosts; `pourover resume` and `pourover rollback` take the "
+                     "release from it",
+                     owner[0] == '\0' ? "somebody" : owner, c->config->host[host].name);
+    }
+    buf_done(&told);
+    return rc;
+}
+
+static int make_request_id(char id[17], struct err *err)
+{
+    uint64_t random;
+    if (rand_bytes(&random, sizeof random) < 0) {
+        return err_set(err, ERR_IO, "the kernel gives no random bytes");
+    }
+    num_hex64_text(random, id);
+    return 0;
 }
 
 int controller_ask(struct controller *c, const char *text, const char *by, const char *why,
                    struct err *err)
 {
     struct buf request;
+    char id[17];
     int host = held_host(c);
     if (host < 0) {
         return err_set(err, ERR_NOT_FOUND, "nobody runs %s", c->header.id);
     }
+    int rc = make_request_id(id, err);
+    if (rc < 0) {
+        return rc;
+    }
     buf_init(&request, 8192);
-    write_request(text, by, why, &request);
-    int rc = ask_near(c, buf_str(&request), err);
+    controller_request_write(c, id, text, by, why, &request);
+    rc = ask_near(c, buf_str(&request), err);
     if (rc == ERR_TIMEOUT) {
-        rc = ask_far(c, host, buf_str(&request), err);
+        rc = ask_far(c, host, id, buf_str(&request), err);
     }
     buf_done(&request);
     return rc;

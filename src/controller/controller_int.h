@@ -14,6 +14,7 @@
 #define LOOP_MS         50 /* how soon a request in the journal is seen */
 #define STEP_TEXT_BYTES 16384
 #define TOLD_BYTES      65536
+#define RECORD_BYTES    ((size_t) 64 * 1024 * 1024) /* of a release at a host */
 
 struct json_t; /* of jansson, whose header does not go with base/json.h */
 
@@ -51,6 +52,7 @@ struct controller {
     struct release_header header;
     struct release *release;
     uint64_t number, seq;
+    uint64_t loaded_seq;       /* the last line that was read */
     bool is_new;               /* begun in this life */
     bool loaded_back;          /* notes of the way back were read */
     struct step_text *text[2]; /* total of each plan */
@@ -77,6 +79,7 @@ struct controller {
     bool ended;
     bool has_refusal;
     enum release_refusal refusal;
+    enum release_event_kind asked_kind; /* the last command */
     bool pause_said;
     const char *told_state; /* the last state that was told in this life */
 };
@@ -86,6 +89,12 @@ void controller_note_write(const struct release_config *config, const struct rel
                            const char *text, uint64_t took_ms, struct buf *b);
 int controller_note_read(const struct release_config *config, const struct json_t *json,
                          struct release_note *ret, struct err *err);
+
+/* request.c: what lies in the journal or on a host for whoever runs the release, and the line of
+ * the record that answers it: text "" when it was taken. */
+void controller_request_write(const struct controller *c, const char *id, const char *text,
+                              const char *by, const char *why, struct buf *b);
+void controller_answer_write(const char *id, const char *answer, struct buf *b);
 
 /* header.c */
 void controller_header_write(const struct release_config *config,
@@ -146,6 +155,20 @@ int controller_import_newest(struct controller *c, struct err *err);
 
 /* ask.c: a process of this machine that is gone. owner: as a lease has it. */
 bool controller_owner_is_dead(const char *owner);
+
+/* ended.c: by the lines alone, the state in which a release ended, and when. */
+bool controller_ended(const struct journal_lines *lines, char state[32], uint64_t *ret_at_ms);
+/* Into the journal, when it is so. */
+int controller_close_ended(struct controller *c, const char *id, struct err *err);
+
+/* plan_hash.c: of what the steps of a plan are, and in which order; 16 hex digits. */
+void controller_plan_hash(const struct controller *c, char out[17]);
+/* The release that was read and planned is the one that was begun.  ERR_INVALID: another
+ * release.yaml. */
+int controller_check_plan(const struct controller *c, struct err *err);
+
+/* moved.c: under the lease, before anything is done. ERR_CONFLICT: it is another one by now. */
+int controller_check_unmoved(struct controller *c, struct err *err);
 
 /* life.c */
 int controller_have_lock(struct controller *c, struct err *err);

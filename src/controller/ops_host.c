@@ -157,22 +157,46 @@ static bool may_take(struct task *t, const struct driver_place *place)
              controller_owner_is_dead(owner)));
 }
 
+static int take_one(struct task *t, int host, const char *owner, bool by_force)
+{
+    struct err err = {0};
+    struct driver_place place =
+        controller_place_of(t->c, host, RELEASE_SLOT_A, RELEASE_NEW, t, &t->told);
+    bool may = by_force && may_take(t, &place);
+    int rc = t->c->driver->lease_take(&place, owner, LEASE_MS, may, &err);
+    if (rc < 0) {
+        t->c->lock_err = err;
+        (void) err_wrap(&t->c->lock_err, "%s", t->c->config->host[host].name);
+    }
+    return rc;
+}
+
+/* Two that take it at the same time: whoever took the first host's last has it, and takes from the
+ * other what that took of the rest. */
+static int take_again(struct task *t, const char *owner)
+{
+    int rc = take_one(t, 0, owner, false);
+    for (int h = 1; rc == 0 && h < (int) t->c->config->hosts; h++) {
+        rc = take_one(t, h, owner, true);
+    }
+    return rc < 0 ? rc : take_one(t, 0, owner, false);
+}
+
 static enum release_outcome lock(struct task *t)
 {
     char owner[256];
+    int rc = 0;
     owner_text(t->c, owner);
-    for (int h = 0; h < (int) t->c->config->hosts; h++) {
-        struct err err = {0};
-        struct driver_place place =
-            controller_place_of(t->c, h, RELEASE_SLOT_A, RELEASE_NEW, t, &t->told);
-        if (t->c->driver->lease_take(&place, owner, LEASE_MS, may_take(t, &place), &err) < 0) {
+    for (int h = 0; rc == 0 && h < (int) t->c->config->hosts; h++) {
+        rc = take_one(t, h, owner, true);
+        if (rc < 0) {
             drop_all(t, h);
-            t->c->lock_err = err;
-            (void) err_wrap(&t->c->lock_err, "%s", t->c->config->host[h].name);
-            return task_fail(t, &t->c->lock_err);
         }
     }
-    return RELEASE_OK;
+    if (rc == 0) {
+        rc = take_again(t, owner);
+    }
+    return rc < 0 ? task_fail(t, &t->c->lock_err) : RELEASE_OK;
 }
 
 /* Hooks: programs of the user's on this machine. */
