@@ -160,6 +160,29 @@ static void resume_begins_the_failed_host_anew(void **state)
     play_done(&p);
 }
 
+/* Whoever paused it was killed before it stood still. */
+static void resume_of_a_release_that_was_killed_while_it_paused_goes_on(void **state)
+{
+    (void) state;
+    struct release_spec spec = spec_of(2, 1);
+    struct play p = play_of(&spec);
+    struct release_op queue[64];
+    size_t n = 0;
+    take_acts(&p, release_step(p.release, &begin), queue, &n);
+    static const struct release_event pause = {.kind = EVENT_PAUSE};
+    take_acts(&p, release_step(p.release, &pause), queue, &n);
+    assert_int_equal(release_mode(p.release), RELEASE_PAUSING);
+    n = 0;
+    static const struct release_event resumed = {.kind = EVENT_RESUMED};
+    static const struct release_event resume = {.kind = EVENT_RESUME};
+    take_acts(&p, release_step(p.release, &resumed), queue, &n);
+    take_acts(&p, release_step(p.release, &resume), queue, &n);
+    assert_int_equal(n, 1);
+    run(&p, (struct release_event){.kind = EVENT_DONE, .op = queue[0].id});
+    assert_string_equal(release_state_name(p.release), "done");
+    play_done(&p);
+}
+
 static void the_last_copy_is_not_taken_out(void **state)
 {
     (void) state;
@@ -242,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_rolling_release_goes_host_by_host),
         cmocka_unit_test(a_failed_test_shuts_the_host_and_halts),
         cmocka_unit_test(resume_begins_the_failed_host_anew),
+        cmocka_unit_test(resume_of_a_release_that_was_killed_while_it_paused_goes_on),
         cmocka_unit_test(the_last_copy_is_not_taken_out),
         cmocka_unit_test(a_stage_above_the_capacity_of_the_pool_is_refused),
         cmocka_unit_test(a_canary_walks_up_grows_and_comes_down),
