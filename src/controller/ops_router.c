@@ -54,12 +54,12 @@ static enum release_outcome keep_up(struct task *t, const struct port_routers *a
             return RELEASE_FAILED;
         }
     }
-    if (seen.peers_dc_without < t->op.need_dc) {
+    uint64_t left = t->op.both_dc ? seen.both_dc_without : seen.peers_dc_without;
+    if (left < t->op.need_dc) {
         task_tell(t,
                   "without %s the routers would have %llu hosts of data center %s, and "
                   "keep_up.per_datacenter wants %u: others are out or failing",
-                  config->host[t->op.host].name, (unsigned long long) seen.peers_dc_without, dc,
-                  t->op.need_dc);
+                  config->host[t->op.host].name, (unsigned long long) left, dc, t->op.need_dc);
         return RELEASE_FAILED;
     }
     return RELEASE_OK;
