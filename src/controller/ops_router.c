@@ -46,12 +46,12 @@ static bool lacks_others(struct task *t, const struct port_capacity *seen, char 
             return true;
         }
     }
-    if (seen->peers_dc_without < t->op.need_dc) {
+    uint64_t left = t->op.both_dc ? seen->both_dc_without : seen->peers_dc_without;
+    if (left < t->op.need_dc) {
         buf_print(why, 400,
                   "without %s the routers would have %llu hosts of data center %s, and "
                   "keep_up.per_datacenter wants %u: others are out or failing",
-                  host->name, (unsigned long long) seen->peers_dc_without, config->dc[host->dc],
-                  t->op.need_dc);
+                  host->name, (unsigned long long) left, config->dc[host->dc], t->op.need_dc);
         return true;
     }
     return false;
