@@ -4,6 +4,8 @@
  *
  *     tiny_service PORT
  */
+#include "base/num.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -23,7 +25,7 @@ static void end(int signal)
     ending = 1;
 }
 
-static int listen_at(unsigned short port)
+static int listen_at(uint16_t port)
 {
     const int on = 1;
     struct sockaddr_in at = {
@@ -56,16 +58,18 @@ static void answer(int fd)
 int main(int argc, char **argv)
 {
     const char *owner = getenv("DEMO_OWNER");
-    int pid = owner == NULL ? 0 : atoi(owner), port = argc == 2 ? atoi(argv[1]) : 0;
-    if (port < 1 || port > 65535) {
-        (void) fputs("usage: tiny_service PORT\n", stderr);
+    const struct sigaction at_pipe = {.sa_handler = SIG_IGN}, at_term = {.sa_handler = end};
+    uint64_t port = 0, pid = 0;
+    if (argc != 2 || num_u64(str_of(argv[1]), 1, UINT16_MAX, &port) < 0 ||
+        (owner != NULL && num_u64(str_of(owner), 1, INT32_MAX, &pid) < 0)) {
+        (void) fputs("usage: [DEMO_OWNER=PID] tiny_service PORT\n", stderr);
         return 2;
     }
-    (void) signal(SIGPIPE, SIG_IGN);
-    (void) signal(SIGTERM, end);
-    struct pollfd in = {.fd = listen_at((unsigned short) port), .events = POLLIN};
-    while (!ending && (pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH)) {
-        int fd = poll(&in, 1, LOOK_MS) > 0 ? accept(in.fd, NULL, NULL) : -1;
+    (void) sigaction(SIGPIPE, &at_pipe, NULL);
+    (void) sigaction(SIGTERM, &at_term, NULL);
+    struct pollfd in = {.fd = listen_at((uint16_t) port), .events = POLLIN};
+    while (!ending && (pid == 0 || kill((pid_t) pid, 0) == 0 || errno != ESRCH)) {
+        int fd = poll(&in, 1, LOOK_MS) > 0 ? accept4(in.fd, NULL, NULL, SOCK_CLOEXEC) : -1;
         if (fd >= 0) {
             answer(fd);
         }
