@@ -25,7 +25,7 @@ static void end(int signal)
     ending = 1;
 }
 
-static int listen_at(unsigned short port)
+static int listen_at(uint16_t port)
 {
     const int on = 1;
     struct sockaddr_in at = {
@@ -37,7 +37,7 @@ static int listen_at(unsigned short port)
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(fd, (const struct sockaddr *) &at, sizeof at) != 0 || listen(fd, 64) != 0) {
         perror("tiny_service");
-        _exit(1);
+        exit(1);
     }
     return fd;
 }
@@ -57,19 +57,19 @@ static void answer(int fd)
 
 int main(int argc, char **argv)
 {
-    const char *owner = getenv("DEMO_OWNER"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
-    const struct sigaction ignore = {.sa_handler = SIG_IGN}, note = {.sa_handler = end};
-    uint64_t pid = 0, port = 0;
-    if ((owner != NULL && num_u64(str_of(owner), 0, INT32_MAX, &pid) < 0) || argc != 2 ||
-        num_u64(str_of(argv[1]), 1, UINT16_MAX, &port) < 0) {
-        (void) fputs("usage: tiny_service PORT\n", stderr);
+    const char *owner = getenv("DEMO_OWNER");
+    const struct sigaction at_pipe = {.sa_handler = SIG_IGN}, at_term = {.sa_handler = end};
+    uint64_t port = 0, pid = 0;
+    if (argc != 2 || num_u64(str_of(argv[1]), 1, UINT16_MAX, &port) < 0 ||
+        (owner != NULL && num_u64(str_of(owner), 1, INT32_MAX, &pid) < 0)) {
+        (void) fputs("usage: [DEMO_OWNER=PID] tiny_service PORT\n", stderr);
         return 2;
     }
-    (void) sigaction(SIGPIPE, &ignore, NULL);
-    (void) sigaction(SIGTERM, &note, NULL);
-    struct pollfd in = {.fd = listen_at((unsigned short) port), .events = POLLIN};
+    (void) sigaction(SIGPIPE, &at_pipe, NULL);
+    (void) sigaction(SIGTERM, &at_term, NULL);
+    struct pollfd in = {.fd = listen_at((uint16_t) port), .events = POLLIN};
     while (!ending && (pid == 0 || kill((pid_t) pid, 0) == 0 || errno != ESRCH)) {
-        int fd = poll(&in, 1, LOOK_MS) > 0 ? accept(in.fd, NULL, NULL) : -1;
+        int fd = poll(&in, 1, LOOK_MS) > 0 ? accept4(in.fd, NULL, NULL, SOCK_CLOEXEC) : -1;
         if (fd >= 0) {
             answer(fd);
         }

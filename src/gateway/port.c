@@ -8,9 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define POLL_MIN  20 /* between readings: a 50th of the time that it has taken so far, ... */
+#define POLL_MIN  20
 #define POLL_MAX  100
-#define POLL_PART 50 /* ... so that hardly any of what is waited for is waited in vain */
+#define POLL_PART 50 /* see poll_ms */
+#define POLL_REST 4
 #define RETRY_MS  200
 #define TICK_MS   10
 #define SAID_MAX  3                  /* orders that are answered, and do not show */
@@ -209,10 +210,16 @@ static void wait(struct fleet_router *r, const struct err *why, uint64_t ms)
     row->due_ms = clock_mono_ms() + ms;
 }
 
-static uint64_t poll_ms(const struct port *p)
+/*
+ * Between readings: a 50th of the time that it has taken so far, so that hardly any of what is
+ * waited for is waited in vain; and four times what the last reading took, so that routers with
+ * many peers do not spend their time on being asked.
+ */
+static uint64_t poll_ms(const struct port *p, const struct port_row *row)
 {
-    uint64_t part = (clock_mono_ms() - p->began_ms) / POLL_PART;
-    uint64_t own = part < POLL_MIN ? POLL_MIN : part > POLL_MAX ? POLL_MAX : part;
+    uint64_t now = clock_mono_ms(), part = (now - p->began_ms) / POLL_PART;
+    uint64_t rest = POLL_REST * (now - row->began_ms), own = part > rest ? part : rest;
+    own = own < POLL_MIN ? POLL_MIN : own > POLL_MAX ? POLL_MAX : own;
     return p->at->poll_ms > 0 ? p->at->poll_ms : own;
 }
 
@@ -297,7 +304,7 @@ static void judge(struct fleet_router *r)
         row->why = why;
         return;
     case PORT_WAIT:
-        wait(r, &why, poll_ms(p));
+        wait(r, &why, poll_ms(p, row));
         return;
     case PORT_SAY:
         row->why = why;
