@@ -66,8 +66,8 @@ static enum exit_code run_here(struct room *r, const struct order *order)
         .force = r->cli->force,
     };
     /* A controller that was killed in a run left it running: going on needs no word. */
-    bool stands = mode == RELEASE_PAUSED || mode == RELEASE_HELD || mode == RELEASE_HALTED ||
-                  mode == RELEASE_ENDED;
+    bool stands = mode == RELEASE_PAUSED || mode == RELEASE_PAUSING || mode == RELEASE_HELD ||
+                  mode == RELEASE_HALTED || mode == RELEASE_ENDED;
     bool just_on = order->kind == EVENT_RESUME && !stands;
     if (order->kind == EVENT_ROLLBACK && mode != RELEASE_ENDED &&
         release_direction(controller_release(r->controller)) == RELEASE_BACK) {
@@ -108,9 +108,16 @@ static enum exit_code ask_or_run(struct room *r, const struct order *order)
         say(r, r->view.state, told);
         return EXIT_DONE;
     }
-    if (rc != ERR_NOT_FOUND) {
+    bool silent = rc == ERR_TIMEOUT; /* its lease is of this release: that is taken over */
+    if (rc != ERR_NOT_FOUND && (!silent || order->kind == EVENT_PAUSE)) {
         return room_fail(r, &err);
     }
+    /* Whoever had it may have gone on while it was asked. */
+    room_again(r);
+    if (room_load(r, 0, true, &err) < 0) {
+        return room_fail(r, &err);
+    }
+    room_view(r, false);
     return order->kind == EVENT_PAUSE ? pause_nobody(r) : run_here(r, order);
 }
 

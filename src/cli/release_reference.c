@@ -37,7 +37,14 @@ static const struct section {
     {"migrate", "Migration", "migration", "It never runs twice in a release."},
     {"rolling", "Rolling", "rolling",
      "`keep_up` is about hosts of the stable track: a batch that would leave less is refused when "
-     "the file is read. The only copy of all is never taken out."},
+     "the file is read. The only copy of all is never taken out.\n\n"
+     "While a canary walks, `keep_up.total` holds for each track's part of the visitors. "
+     "`keep_up.per_datacenter` counts the hosts that are of use to visitors: at share 0 those of "
+     "stable, so the pool has to leave that many in each data center; above 0 and below 100% "
+     "those of both tracks together, so a data center may be left with hosts of one track only; "
+     "at 100% those of the canary. Visitors of a track that has no host in a data center are "
+     "served from another: where routers do not reach one, keep hosts of both tracks in each, by "
+     "a pool that takes a part of each data center, and without `grow`."},
     {"disk", "Disk", "disk", "Looked at before a host leaves."},
     {"connect", "Connect", "connect",
      "Each item speaks exactly one protocol. A bare TCP connection is refused without `bare: "

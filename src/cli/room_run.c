@@ -277,6 +277,23 @@ static void look_back(struct room *r)
     view_places(&r->view);
 }
 
+/* It could not go on, and no step is to blame: a journal that cannot be written, for one. */
+static enum exit_code broke_off(const struct room *r, const struct err *err)
+{
+    enum exit_code code = room_fail(r, err);
+    enum release_mode mode = release_mode(controller_release(r->controller));
+    bool stands = err->code != ERR_CONFLICT && err->code != ERR_DENIED && mode != RELEASE_ENDED;
+    if (stands && !r->cli->json) {
+        out_complain("the release stands still where it was, and the hosts know how far it came: "
+                     "`pourover status%s` shows it. When what is named above is mended, `pourover "
+                     "resume%s` goes on and `pourover rollback%s` goes back; at once by another "
+                     "machine that reaches the hosts, or here with another journal "
+                     "(POUROVER_JOURNAL=FILE)",
+                     r->view.options, r->view.options, r->view.options);
+    }
+    return code;
+}
+
 enum exit_code room_run(struct room *r, const struct release_event *command)
 {
     struct err err = {0};
@@ -295,7 +312,7 @@ enum exit_code room_run(struct room *r, const struct release_event *command)
     }
     got.asks = 0;
     if (rc < 0 && rc != ERR_UNREACHABLE) {
-        return write_report(r, room_fail(r, &err));
+        return write_report(r, broke_off(r, &err));
     }
     if (r->live) {
         draw(r);

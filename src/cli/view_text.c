@@ -157,6 +157,17 @@ static void add_host_row(struct table *t, const struct view *v, const struct vie
     }
 }
 
+/* All hosts were asked, and no lease is alive. */
+static bool nobody_runs_it(const struct view *v)
+{
+    for (size_t i = 0; i < v->hosts; i++) {
+        if (!v->host[i].reached || (v->host[i].lease[0] != '\0' && v->host[i].lease_left_ms > 0)) {
+            return false;
+        }
+    }
+    return v->looked;
+}
+
 static void add_next(const struct view *v, struct buf *b)
 {
     bool stopped = strcmp(v->state, "halted") == 0 || strcmp(v->state, "held") == 0 ||
@@ -165,6 +176,13 @@ static void add_next(const struct view *v, struct buf *b)
                 strcmp(v->state, "rolled back") == 0;
     if (!v->none && stopped) {
         return; /* the message of the halt says both ways on */
+    }
+    if (!over && nobody_runs_it(v)) {
+        buf_addf(b,
+                 "next: nobody runs it, whoever did was ended: pourover resume%s goes on, pourover "
+                 "rollback%s goes back\n",
+                 v->options, v->options);
+        return;
     }
     buf_addf(b, "next: pourover %s%s\n", over ? "plan VERSION" : "watch", v->options);
 }

@@ -67,8 +67,8 @@ int controller_wait_free(struct controller *c, uint64_t timeout_ms, struct err *
     return 0;
 }
 
-static void write_request(const char *id, const char *text, const char *by, const char *why,
-                          struct buf *b)
+static void write_request(const struct controller *c, const char *id, const char *text,
+                          const char *by, const char *why, struct buf *b)
 {
     struct json_writer w;
     json_writer_init(&w, b);
@@ -84,6 +84,7 @@ static void write_request(const char *id, const char *text, const char *by, cons
             json_kv_str(&w, "migration", word);
         }
     }
+    json_kv_cstr(&w, "release", c->header.id);
     json_kv_cstr(&w, "by", by == NULL ? "" : by);
     json_kv_cstr(&w, "why", why == NULL ? "" : why);
     json_obj_end(&w);
@@ -195,7 +196,7 @@ int controller_ask(struct controller *c, const char *text, const char *by, const
     buf_init(&request, 8192);
     buf_init(&q.answer, 4096);
     int rc = make_id(q.id, err);
-    write_request(q.id, text, by, why, &request);
+    write_request(c, q.id, text, by, why, &request);
     rc = rc < 0 ? rc : put_question(c, &q, buf_str(&request), err);
     rc = rc < 0 ? rc : wait_for_answer(c, &q, err);
     if (rc < 0 && q.number > 0 && journal_withdraw(c->options.journal, q.number, &ignored) < 0) {

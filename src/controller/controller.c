@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define TOKEN_FILE_BYTES 4096
-#define RECORD_BYTES     ((size_t) 64 * 1024 * 1024)
+#define OPEN_MAX         20
 
 /* Construction */
 
@@ -97,7 +97,6 @@ void controller_forget_release(struct controller *c)
     }
     release_free(c->release);
     c->release = NULL;
-    c->number = c->seq = 0;
     buf_clear(&c->unsent);
 }
 
@@ -388,6 +387,7 @@ int controller_begin(struct controller *c, const struct controller_wish *wish, s
     if (rc < 0) {
         return rc;
     }
+    controller_plan_hash(c, c->header.plan);
     buf_init(&header, JOURNAL_LINE_MAX);
     controller_header_write(c->config, &c->header, &header);
     struct journal_release row = row_of(c, header.ptr);
@@ -464,7 +464,10 @@ static int import_lines(struct controller *c, struct journal_merged *merged, str
     int rc = controller_header_read(c->config, json, &header, err);
     json_decref(json);
     if (rc < 0) {
-        return rc;
+        char state[32];
+        uint64_t at_ms;
+        /* Hosts may change between releases: what ended with others keeps nobody from the next. */
+        return controller_ended(lines, state, &at_ms) ? 0 : rc;
     }
     c->header = header;
     struct journal_release row = row_of(c, lines->list.ptr[0].text);
@@ -521,6 +524,17 @@ static void load_versions(struct controller *c, const json_t *json)
     }
 }
 
+static int make_loaded(struct controller *c, struct err *err)
+{
+    if (make_release(c, err) < 0) {
+        return err_wrap(err,
+                        "release %s cannot go on by %s as it is now: put it back as it was when "
+                        "the release began",
+                        c->header.id, c->config->path);
+    }
+    return 0;
+}
+
 static int load_line(struct controller *c, const struct journal_line *line, struct err *err)
 {
     struct release_note note;
@@ -533,7 +547,7 @@ static int load_line(struct controller *c, const struct journal_line *line, stru
                      (unsigned long long) line->seq, c->header.id);
     } else if (strcmp(kind, "header") == 0) {
         rc = controller_header_read(c->config, json, &c->header, err);
-        rc = rc < 0 ? rc : make_release(c, err);
+        rc = rc < 0 ? rc : make_loaded(c, err);
     } else if (c->release == NULL) {
         rc = err_set(err, ERR_INVALID, "release %s begins without its first line", c->header.id);
     } else if (strcmp(kind, "request") == 0) {
@@ -562,9 +576,30 @@ int controller_load_found(struct controller *c, const struct journal_release *fo
         rc = load_line(c, &lines.list.ptr[i], err);
     }
     journal_lines_done(&lines);
+    if (rc == 0 && c->release != NULL && release_mode(c->release) != RELEASE_ENDED) {
+        rc = controller_check_plan(c, err);
+    }
     if (rc == 0 && c->release == NULL) {
         rc = err_set(err, ERR_NOT_FOUND, "release %s has no lines", found->id);
     }
+    return rc;
+}
+
+/* Those that another machine carries out stand open here, until its hosts say that they ended. */
+static int refresh_open(struct controller *c, struct err *err)
+{
+    const struct journal_filter open = {.service = c->config->service,
+                                        .environment = c->config->env == NULL ? "" : c->config->env,
+                                        .open = true};
+    struct journal_releases list = {0};
+    int rc = journal_select(c->options.journal, &open, OPEN_MAX, &list, err);
+    for (size_t i = 0; rc == 0 && i < list.list.len; i++) {
+        struct err none = {0};
+        const char *id = list.list.ptr[i].id;
+        (void) controller_import(c, id, &none); /* hosts keep only so many */
+        rc = controller_close_ended(c, id, err);
+    }
+    journal_releases_done(&list);
     return rc;
 }
 
@@ -572,7 +607,8 @@ int controller_import_newest(struct controller *c, struct err *err)
 {
     char id[96];
     newest_of_hosts(c, id);
-    return id[0] == '\0' ? 0 : controller_import(c, id, err);
+    int rc = id[0] == '\0' ? 0 : controller_import(c, id, err);
+    return rc < 0 ? rc : refresh_open(c, err);
 }
 
 /* The newest that has not ended, else the newest: a train goes on behind a release within it. */
@@ -609,6 +645,12 @@ int controller_load(struct controller *c, uint64_t number, bool hosts, struct er
     }
     if (rc == 0) {
         rc = controller_load_found(c, &found, err);
+        if (rc == ERR_INVALID && number == 0 && found.ended_ms > 0) {
+            controller_forget_release(c);
+            rc =
+                err_set(err, ERR_NOT_FOUND, "release %s has ended, and %s does not fit it any more",
+                        found.id, c->config->path);
+        }
         journal_release_done(&found);
     }
     return rc;

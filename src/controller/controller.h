@@ -20,6 +20,7 @@ struct release_header {
     char version[128], variant[64]; /* of the new copies; variant: of those on the canary track */
     char by[128], why[256];
     char config_hash[17];
+    char plan[17]; /* hash of the plan: notes are about its steps, and fit no other */
     bool with_downtime;
     uint64_t began_ms; /* wall */
     struct release_basis basis;
@@ -143,7 +144,8 @@ void controller_step_words(const struct controller *c, const struct release_step
 /*
  * A command for whoever runs the release now: put into the journal and, when that is another
  * machine's, on the hosts.  text: "pause", "rollback", ...  Waits for the answer.  ERR_NOT_FOUND:
- * nobody runs it (run it yourself); ERR_DENIED: refused, err says why; ERR_TIMEOUT.
+ * nobody runs it (run it yourself); ERR_DENIED: refused, err says why; ERR_TIMEOUT: whoever has the
+ * lease does not answer, and the command is withdrawn.
  */
 int controller_ask(struct controller *c, const char *text, const char *by, const char *why,
                    struct err *err);

@@ -14,6 +14,7 @@
 #define LOOP_MS         50 /* how soon a request in the journal is seen */
 #define STEP_TEXT_BYTES 16384
 #define TOLD_BYTES      65536
+#define RECORD_BYTES    ((size_t) 64 * 1024 * 1024) /* of a release at a host */
 
 struct json_t; /* of jansson, whose header does not go with base/json.h */
 
@@ -78,6 +79,7 @@ struct controller {
     bool ended;
     bool has_refusal;
     enum release_refusal refusal;
+    enum release_event_kind asked_kind; /* the last command */
     bool pause_said;
     char obeyed[17];        /* the id of the last request */
     const char *answer;     /* to it */
@@ -161,6 +163,17 @@ int controller_take_over(struct controller *c, struct err *err);
 
 /* ask.c: a process of this machine that is gone. owner: as a lease has it. */
 bool controller_owner_is_dead(const char *owner);
+
+/* ended.c: by the lines alone, the state in which a release ended, and when. */
+bool controller_ended(const struct journal_lines *lines, char state[32], uint64_t *ret_at_ms);
+/* Into the journal, when it is so. */
+int controller_close_ended(struct controller *c, const char *id, struct err *err);
+
+/* plan_hash.c: of what the steps of a plan are, and in which order; 16 hex digits. */
+void controller_plan_hash(const struct controller *c, char out[17]);
+/* The release that was read and planned is the one that was begun.  ERR_INVALID: another
+ * release.yaml. */
+int controller_check_plan(const struct controller *c, struct err *err);
 
 /* life.c */
 int controller_have_lock(struct controller *c, struct err *err);

@@ -30,6 +30,7 @@ int controller_header_read(const struct release_config *config, const json_t *js
     copy(json, "config_hash", ret->config_hash, sizeof ret->config_hash);
     copy(json, "rest", ret->rest, sizeof ret->rest);
     copy(json, "rest_command", ret->rest_command, sizeof ret->rest_command);
+    copy(json, "plan", ret->plan, sizeof ret->plan);
     copy(json, "salt", ret->salt, sizeof ret->salt);
     ret->with_downtime = json_is_true(json_object_get(json, "with_downtime"));
     ret->began_ms = (uint64_t) json_integer_value(json_object_get(json, "began_ms"));

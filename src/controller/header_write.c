@@ -41,6 +41,7 @@ void controller_header_write(const struct release_config *config,
     json_kv_cstr(&w, "by", header->by);
     json_kv_cstr(&w, "why", header->why);
     json_kv_cstr(&w, "config_hash", header->config_hash);
+    json_kv_cstr(&w, "plan", header->plan);
     json_kv_bool(&w, "with_downtime", header->with_downtime);
     json_kv_u64(&w, "began_ms", header->began_ms);
     json_kv_u64(&w, "share_ppm", header->basis.share_ppm);

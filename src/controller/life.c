@@ -50,7 +50,8 @@ static void ask_host(struct controller *c, int host, bool beats)
     if (beats && c->driver->lease_beat(&place, LEASE_MS, &err) == ERR_CONFLICT) {
         c->fenced = true;
     }
-    if (c->driver->request_take(&place, &asked, &err) == 0 && asked.len > 0) {
+    /* What lies there when the lease is another's is for that one. */
+    if (!c->fenced && c->driver->request_take(&place, &asked, &err) == 0 && asked.len > 0) {
         (void) pthread_mutex_lock(&c->mutex);
         buf_add_str(&c->asked, buf_str(&asked));
         (void) pthread_cond_signal(&c->cond);
@@ -112,19 +113,39 @@ void controller_drop_lock(struct controller *c)
 
 /* Notes */
 
+/* Of too much the first line and the end stay: what it was, and why it ended. */
+static void cut_text(struct str text, size_t room, struct buf *b)
+{
+    struct str line, rest = text;
+    const struct str gap = STR("\n...\n");
+    (void) str_cut(&rest, '\n', &line);
+    line.len = line.len < room / 4 ? line.len : room / 4;
+    size_t tail = room - line.len - gap.len;
+    buf_add_str(b, line);
+    buf_add_str(b, gap);
+    buf_add(b, text.ptr + text.len - tail, tail);
+}
+
 static void add_text(struct step_text *s, struct str text)
 {
+    _cleanup_(buf_done) struct buf b;
     size_t before = s->text == NULL ? 0 : strlen(s->text);
     text = str_trim(text);
-    if (text.len == 0 || before + text.len + 2 > STEP_TEXT_BYTES) {
+    if (text.len == 0 || before + 256 > STEP_TEXT_BYTES) {
         return;
     }
-    s->text = mem_realloc(s->text, before + text.len + 2);
+    buf_init(&b, STEP_TEXT_BYTES);
     if (before > 0) {
-        s->text[before++] = '\n';
+        buf_add_cstr(&b, s->text);
+        buf_add_char(&b, '\n');
     }
-    memcpy(s->text + before, text.ptr, text.len);
-    s->text[before + text.len] = '\0';
+    if (b.len + text.len <= STEP_TEXT_BYTES) {
+        buf_add_str(&b, text);
+    } else {
+        cut_text(text, STEP_TEXT_BYTES - b.len, &b);
+    }
+    mem_free(s->text);
+    s->text = mem_strdup_str(buf_str(&b));
 }
 
 static struct step_text *text_of(struct controller *c, enum release_direction direction, int step)
@@ -273,10 +294,38 @@ static int feed(struct controller *c, const struct release_event *event, struct 
 
 /* Requests */
 
+/* What the release does instead, and what can be done. */
+static const char *why_not_now(const struct controller *c)
+{
+    switch (release_mode(c->release)) {
+    case RELEASE_RUNNING:
+        return c->asked_kind == EVENT_PROMOTE
+                   ? "it is not held, and no stage of a canary dwells: there is nothing to promote"
+                   : "it runs already: follow it with `pourover watch`";
+    case RELEASE_PAUSING:
+        return "it is pausing: hosts on their way are seen through first; say it again when it "
+               "stands still";
+    case RELEASE_HALTING:
+        return "a step failed and it is halting: the host is brought out of the way first; say it "
+               "again when it stands still";
+    case RELEASE_TURNING:
+        return "it is about to roll back: what is under way ends first";
+    case RELEASE_PAUSED:
+    case RELEASE_HELD:
+    case RELEASE_HALTED:
+        return c->asked_kind == EVENT_PROMOTE
+                   ? "only a release that is held, or dwells in a stage, can be promoted"
+                   : "it stands still already";
+    case RELEASE_ENDED:
+    case RELEASE_MODES:
+        break;
+    }
+    return "the release is not in a state where this can be done";
+}
+
 static const char *why_refused(const struct controller *c)
 {
     static const char *const text[REFUSALS] = {
-        [REFUSE_NOT_NOW] = "the release is not in a state where this can be done",
         [REFUSE_ENDED] = "the release has ended",
         [REFUSE_BACK_OF_BACK] = "it is rolling back already; a rollback is not rolled back: let it "
                                 "end, then release the "
@@ -288,7 +337,7 @@ static const char *why_refused(const struct controller *c)
             "nobody knows whether the migration was done: look at the database, then say "
             "--migration done or --migration again",
     };
-    return text[c->refusal];
+    return c->refusal == REFUSE_NOT_NOW ? why_not_now(c) : text[c->refusal];
 }
 
 static bool parse_command(const json_t *json, struct release_event *ret)
@@ -355,6 +404,7 @@ static int obey(struct controller *c, const char *text, const char **ret_answer,
                   why == NULL ? "" : why);
         controller_tell(c, &(struct controller_event){.kind = CONTROLLER_TOLD, .text = said});
         c->has_refusal = false;
+        c->asked_kind = event.kind;
         rc = feed(c, &event, err);
         *ret_answer = c->has_refusal ? why_refused(c) : "";
         c->has_refusal = false;
@@ -379,6 +429,17 @@ static int obey_journal(struct controller *c, struct err *err)
     return rc;
 }
 
+/* A request that lay on a host: one for an earlier release is nobody's any more. */
+static int obey_far(struct controller *c, const char *text, struct err *err)
+{
+    json_t *json = json_loads(text, 0, NULL);
+    const char *of = json_string_value(json_object_get(json, "release"));
+    bool ours = of == NULL || strcmp(of, c->header.id) == 0;
+    const char *answer;
+    json_decref(json);
+    return ours ? obey(c, text, &answer, err) : 0;
+}
+
 static int obey_hosts(struct controller *c, struct err *err)
 {
     _cleanup_(buf_done) struct buf asked;
@@ -390,9 +451,8 @@ static int obey_hosts(struct controller *c, struct err *err)
     struct str line, rest = buf_str(&asked);
     while (rest.len > 0 && str_cut(&rest, '\n', &line)) {
         if (line.len > 0) {
-            const char *answer;
             char *text = mem_strdup_str(line);
-            int rc = obey(c, text, &answer, err);
+            int rc = obey_far(c, text, err);
             mem_free(text);
             if (rc < 0) {
                 return rc;
@@ -407,8 +467,21 @@ static int obey_interrupt(struct controller *c, struct err *err)
     if (c->options.interrupted == NULL || !*c->options.interrupted || c->pause_said) {
         return 0;
     }
-    c->pause_said = true;
-    return feed(c, &(struct release_event){.kind = EVENT_PAUSE}, err);
+    bool before = c->has_refusal;
+    c->has_refusal = false;
+    int rc = feed(c, &(struct release_event){.kind = EVENT_PAUSE}, err);
+    /* A release that turns is asked again when it has turned; one that halts stops by itself. */
+    c->pause_said = !c->has_refusal || release_mode(c->release) != RELEASE_TURNING;
+    c->has_refusal = before;
+    return rc;
+}
+
+/* Once the lease is there: before, the one command that waits for it would be forgotten. */
+static int obey_all(struct controller *c, struct err *err)
+{
+    int rc = obey_journal(c, err);
+    rc = rc < 0 || c->ended ? rc : obey_hosts(c, err);
+    return rc < 0 || c->ended ? rc : obey_interrupt(c, err);
 }
 
 /* The loop */
@@ -434,9 +507,7 @@ static int live(struct controller *c, struct err *err)
     while (!c->ended) {
         struct task *t = controller_next(c, LOOP_MS);
         int rc = t != NULL ? take_result(c, t, err) : 0;
-        rc = rc < 0 || c->ended ? rc : obey_journal(c, err);
-        rc = rc < 0 || c->ended ? rc : obey_hosts(c, err);
-        rc = rc < 0 || c->ended ? rc : obey_interrupt(c, err);
+        rc = rc < 0 || c->ended || !c->locked ? rc : obey_all(c, err);
         if (rc < 0) {
             return rc;
         }
@@ -462,6 +533,7 @@ static int begin_life(struct controller *c, const struct release_event *command,
     struct release_event first = {.kind = c->is_new ? EVENT_BEGIN : EVENT_RESUMED};
     int rc = feed(c, &first, err);
     if (rc == 0 && command != NULL) {
+        c->asked_kind = command->kind;
         rc = feed(c, command, err);
     }
     return rc;

@@ -166,6 +166,8 @@ static void look_at_host(struct controller *c, int host, struct controller_place
         buf_print(ret->error, sizeof ret->error, "%s", err.msg);
     } else if (c->driver->lease_read(&place, ret->lease, &ret->lease_left_ms, &err) < 0) {
         ret->lease[0] = '\0';
+    } else if (controller_owner_is_dead(ret->lease)) {
+        ret->lease_left_ms = 0;
     }
     buf_done(&told);
 }

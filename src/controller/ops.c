@@ -13,17 +13,29 @@
 
 #define STACK_BYTES ((size_t) 1024 * 1024)
 
+/* What does not fit is cut at its end: nobody reads so much. */
+static void add_cut(struct buf *b, struct str text)
+{
+    size_t room = b->max > b->len ? b->max - b->len : 0;
+    text.len = text.len < room ? text.len : room;
+    buf_add_str(b, text);
+}
+
 void task_tell(struct task *t, const char *fmt, ...)
 {
-    char text[1024];
+    char *text = NULL;
     va_list args;
     va_start(args, fmt);
-    (void) vsnprintf(text, sizeof text, fmt, args);
+    int len = vasprintf(&text, fmt, args);
     va_end(args);
-    if (t->told.len > 0) {
-        buf_add_char(&t->told, '\n');
+    if (len < 0) {
+        BUG("out of memory");
     }
-    buf_add_cstr(&t->told, text);
+    if (t->told.len > 0) {
+        add_cut(&t->told, STR("\n"));
+    }
+    add_cut(&t->told, str_of(text));
+    mem_free(text);
 }
 
 enum release_outcome task_fail(struct task *t, const struct err *err)

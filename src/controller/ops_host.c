@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #define SOAK_LOOK_MS 200
-#define HOOK_BYTES   16384
+#define HOOK_BYTES   12288
+#define HOOK_READS   32 /* more than a pipe holds */
 
 static struct driver_place place_of(struct task *t)
 {
@@ -156,22 +157,46 @@ static bool may_take(struct task *t, const struct driver_place *place)
              controller_owner_is_dead(owner)));
 }
 
+static int take_one(struct task *t, int host, const char *owner, bool by_force)
+{
+    struct err err = {0};
+    struct driver_place place =
+        controller_place_of(t->c, host, RELEASE_SLOT_A, RELEASE_NEW, t, &t->told);
+    bool may = by_force && may_take(t, &place);
+    int rc = t->c->driver->lease_take(&place, owner, LEASE_MS, may, &err);
+    if (rc < 0) {
+        t->c->lock_err = err;
+        (void) err_wrap(&t->c->lock_err, "%s", t->c->config->host[host].name);
+    }
+    return rc;
+}
+
+/* Two that take it at the same time: whoever took the first host's last has it, and takes from the
+ * other what that took of the rest. */
+static int take_again(struct task *t, const char *owner)
+{
+    int rc = take_one(t, 0, owner, false);
+    for (int h = 1; rc == 0 && h < (int) t->c->config->hosts; h++) {
+        rc = take_one(t, h, owner, true);
+    }
+    return rc < 0 ? rc : take_one(t, 0, owner, false);
+}
+
 static enum release_outcome lock(struct task *t)
 {
     char owner[256];
+    int rc = 0;
     owner_text(t->c, owner);
-    for (int h = 0; h < (int) t->c->config->hosts; h++) {
-        struct err err = {0};
-        struct driver_place place =
-            controller_place_of(t->c, h, RELEASE_SLOT_A, RELEASE_NEW, t, &t->told);
-        if (t->c->driver->lease_take(&place, owner, LEASE_MS, may_take(t, &place), &err) < 0) {
+    for (int h = 0; rc == 0 && h < (int) t->c->config->hosts; h++) {
+        rc = take_one(t, h, owner, true);
+        if (rc < 0) {
             drop_all(t, h);
-            t->c->lock_err = err;
-            (void) err_wrap(&t->c->lock_err, "%s", t->c->config->host[h].name);
-            return task_fail(t, &t->c->lock_err);
         }
     }
-    return RELEASE_OK;
+    if (rc == 0) {
+        rc = take_again(t, owner);
+    }
+    return rc < 0 ? task_fail(t, &t->c->lock_err) : RELEASE_OK;
 }
 
 /* Hooks: programs of the user's on this machine. */
@@ -187,6 +212,18 @@ static void set_env(const struct controller *c)
     /* NOLINTEND(concurrency-mt-unsafe) */
 }
 
+/* As a program is begun by a shell: the controller ignores some signals. */
+static void reset_signals(void)
+{
+    struct sigaction normal = {.sa_handler = SIG_DFL};
+    sigset_t none;
+    for (int signum = 1; signum < NSIG; signum++) {
+        (void) sigaction(signum, &normal, NULL);
+    }
+    (void) sigemptyset(&none);
+    (void) sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static pid_t spawn_hook(struct task *t, const struct release_hook *hook, int out)
 {
     VEC(char *) argv = {0};
@@ -196,10 +233,8 @@ static pid_t spawn_hook(struct task *t, const struct release_hook *hook, int out
     vec_push(&argv, NULL);
     pid_t pid = fork();
     if (pid == 0) {
-        sigset_t none;
-        (void) sigemptyset(&none);
-        (void) pthread_sigmask(SIG_SETMASK, &none, NULL);
         (void) setpgid(0, 0);
+        reset_signals();
         (void) dup2(open("/dev/null", O_RDONLY), 0);
         (void) dup2(out, 1);
         (void) dup2(out, 2);
@@ -214,25 +249,55 @@ static pid_t spawn_hook(struct task *t, const struct release_hook *hook, int out
     return pid;
 }
 
-static int wait_for_hook(struct task *t, pid_t pid, int in, uint64_t until_ms, struct buf *output)
+/* One piece of what it wrote, when there is some; the last bytes are kept: they say why it ended.
+ */
+static bool hear_hook(int in, int wait_ms, struct buf *output)
 {
-    int status = 0;
-    bool killed = false;
-    for (;;) {
-        char bytes[4096];
-        struct pollfd fd = {.fd = in, .events = POLLIN};
-        ssize_t n = poll(&fd, 1, 20) > 0 ? read(in, bytes, sizeof bytes) : -1;
-        if (n > 0) {
-            buf_add(output, bytes, output->len + (size_t) n < HOOK_BYTES ? (size_t) n : 0);
-        }
-        if (n <= 0 && waitpid(pid, &status, WNOHANG) == pid) {
-            return killed ? -1 : status;
-        }
-        if (!killed && (t->cancelled || clock_mono_ms() >= until_ms)) {
+    char bytes[4096];
+    struct pollfd fd = {.fd = in, .events = POLLIN};
+    ssize_t n = poll(&fd, 1, wait_ms) > 0 ? read(in, bytes, sizeof bytes) : -1;
+    if (n > 0 && output->len + (size_t) n > HOOK_BYTES) {
+        buf_drop_front(output, output->len + (size_t) n - HOOK_BYTES);
+    }
+    if (n > 0) {
+        buf_add(output, bytes, (size_t) n);
+    }
+    return n > 0;
+}
+
+/* Until the hook itself has ended; children that it left may hold its output and write on. */
+static enum release_outcome wait_for_hook(struct task *t, pid_t pid, int in, uint64_t until_ms,
+                                          struct buf *output, int *ret_status)
+{
+    enum release_outcome outcome = RELEASE_OK;
+    while (waitpid(pid, ret_status, WNOHANG) != pid) {
+        (void) hear_hook(in, 20, output);
+        if (outcome == RELEASE_OK && (t->cancelled || clock_mono_ms() >= until_ms)) {
+            outcome = t->cancelled ? RELEASE_CANCELLED : RELEASE_LATE;
             (void) kill(-pid, SIGKILL);
-            killed = true;
         }
     }
+    for (int i = 0; i < HOOK_READS && hear_hook(in, 0, output); i++) {
+    }
+    return outcome == RELEASE_OK && *ret_status != 0 ? RELEASE_FAILED : outcome;
+}
+
+static void tell_hook(struct task *t, const struct release_hook *hook, enum release_outcome outcome,
+                      int status, struct str said)
+{
+    char how[96];
+    if (outcome == RELEASE_LATE) {
+        buf_print(how, sizeof how, "did not end within its timeout of %g s and was killed",
+                  (double) hook->timeout_ms / 1e3);
+    } else if (outcome == RELEASE_CANCELLED) {
+        buf_print(how, sizeof how, "was killed because the release goes back");
+    } else if (WIFSIGNALED(status)) {
+        buf_print(how, sizeof how, "was killed by signal %d (%s)", WTERMSIG(status),
+                  sigdescr_np(WTERMSIG(status)));
+    } else {
+        buf_print(how, sizeof how, "ended with exit code %d", WEXITSTATUS(status));
+    }
+    task_tell(t, "hook %s %s%s" STR_FMT, hook->name, how, said.len > 0 ? ": " : "", STR_ARG(said));
 }
 
 static enum release_outcome run_hook(struct task *t)
@@ -241,24 +306,26 @@ static enum release_outcome run_hook(struct task *t)
     const struct release_hook *hook = &t->c->config->hook[when][t->op.hook];
     uint64_t until_ms = clock_mono_ms() + hook->timeout_ms;
     _cleanup_(buf_done) struct buf output;
-    int fd[2];
+    int fd[2], status = 0;
     buf_init(&output, HOOK_BYTES);
     if (pipe2(fd, O_CLOEXEC) != 0) {
         task_tell(t, "hook %s: no pipe: %s", hook->name, strerrordesc_np(errno));
         return RELEASE_FAILED;
     }
     pid_t pid = spawn_hook(t, hook, fd[1]);
+    int errnum = errno;
     (void) close(fd[1]);
-    int status = pid < 0 ? 0 : wait_for_hook(t, pid, fd[0], until_ms, &output);
-    (void) close(fd[0]);
-    struct str said = str_trim(buf_str(&output));
-    if (pid < 0 || status != 0) {
-        task_tell(t, "hook %s %s%d%s" STR_FMT, hook->name,
-                  status == -1 ? "did not end in time: " : "ended with exit code ",
-                  status == -1 ? 0 : WEXITSTATUS(status), said.len > 0 ? ": " : "", STR_ARG(said));
-        return status == -1 ? RELEASE_LATE : RELEASE_FAILED;
+    if (pid < 0) {
+        (void) close(fd[0]);
+        task_tell(t, "hook %s: no process: %s", hook->name, strerror(errnum));
+        return RELEASE_FAILED;
     }
-    return RELEASE_OK;
+    enum release_outcome outcome = wait_for_hook(t, pid, fd[0], until_ms, &output, &status);
+    (void) close(fd[0]);
+    if (outcome != RELEASE_OK) {
+        tell_hook(t, hook, outcome, status, str_trim(buf_str(&output)));
+    }
+    return outcome;
 }
 
 static enum release_outcome start(struct task *t, const struct driver_place *place)

@@ -46,12 +46,12 @@ static bool lacks_others(struct task *t, const struct port_capacity *seen, char 
             return true;
         }
     }
-    if (seen->peers_dc_without < t->op.need_dc) {
+    uint64_t left = t->op.both_dc ? seen->both_dc_without : seen->peers_dc_without;
+    if (left < t->op.need_dc) {
         buf_print(why, 400,
                   "without %s the routers would have %llu hosts of data center %s, and "
                   "keep_up.per_datacenter wants %u: others are out or failing",
-                  host->name, (unsigned long long) seen->peers_dc_without, config->dc[host->dc],
-                  t->op.need_dc);
+                  host->name, (unsigned long long) left, config->dc[host->dc], t->op.need_dc);
         return true;
     }
     return false;
@@ -304,12 +304,37 @@ static enum release_outcome drain(struct task *t, const struct port_routers *at,
     return unless_missing(t, rc, &err);
 }
 
+static bool changes(enum release_op_kind kind)
+{
+    return kind == OP_DRAIN || kind == OP_READY || kind == OP_ADD || kind == OP_REMOVE ||
+           kind == OP_TRACK || kind == OP_SHARE;
+}
+
+/*
+ * Routers know no lease: a controller that was stopped for long, and has lost its own meanwhile,
+ * looks before it says anything to them.  A host that cannot be reached says nothing against it.
+ */
+static bool has_lost_lease(struct task *t)
+{
+    struct err err = {0};
+    struct driver_place place = controller_place_of(t->c, t->op.host < 0 ? 0 : t->op.host,
+                                                    RELEASE_SLOT_A, RELEASE_NEW, t, &t->told);
+    if (t->c->locked && t->c->driver->lease_beat(&place, LEASE_MS, &err) == ERR_CONFLICT) {
+        t->c->fenced = true;
+        task_tell(t, "%s", err.msg);
+    }
+    return t->c->fenced;
+}
+
 enum release_outcome task_at_router(struct task *t)
 {
     struct port_routers at = controller_routers(t->c, t);
     enum track track = gateway_track(t->op.track);
     struct err err = {0};
     char address[256] = "";
+    if (changes(t->op.kind) && has_lost_lease(t)) {
+        return RELEASE_FENCED;
+    }
     if (t->op.host >= 0 && controller_address(t->c, t->op.host, t->op.slot, address, &err) < 0) {
         return task_fail(t, &err);
     }

@@ -8,11 +8,9 @@
 #include "controller/controller_int.h"
 #include "journal/merge.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#define LIFE_BITS    20 /* lines of a life */
-#define RECORD_BYTES ((size_t) 64 * 1024 * 1024)
+#define LIFE_BITS 20 /* lines of a life */
 
 static int reload(struct controller *c, struct err *err)
 {

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CUT_BYTES ((size_t) 4096)
+
 /* Tests end the controller right behind its n-th write, as a power cut would. */
 static void maybe_die(void)
 {
@@ -127,5 +129,11 @@ int controller_write_note(struct controller *c, const struct release_note *note,
     _cleanup_(buf_done) struct buf b;
     buf_init(&b, JOURNAL_LINE_MAX);
     controller_note_write(c->config, note, text, took_ms, &b);
+    if (b.failed) { /* the text is of bytes that are long when they are escaped */
+        buf_clear(&b);
+        size_t len = text == NULL ? 0 : strlen(text);
+        controller_note_write(c->config, note, len > CUT_BYTES ? text + len - CUT_BYTES : text,
+                              took_ms, &b);
+    }
     return controller_write_line(c, note->host, buf_str(&b), err);
 }

@@ -84,9 +84,10 @@ struct port_capacity {
     uint64_t weight_without[TRACKS]; /* the same without `address` */
     /* Ready and passing peers of dc (NULL: of all) on address's track, without it; 0: not known. */
     uint64_t peers_dc_without;
-    bool known;       /* address is a peer everywhere */
-    bool somewhere;   /* ... of one router at least */
-    enum track track; /* of address, where it is known */
+    uint64_t both_dc_without; /* the same on both tracks together */
+    bool known;               /* address is a peer everywhere */
+    bool somewhere;           /* ... of one router at least */
+    enum track track;         /* of address, where it is known */
 };
 /* address, dc: may be NULL. */
 int port_capacity(const struct port_routers *at, const char *address, const char *dc,

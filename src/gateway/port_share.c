@@ -37,8 +37,9 @@ static void count(const struct router_service *s, const struct peer_view *view, 
             continue;
         }
         ret->weight_without[peer->track] += peer->weight;
-        if (view != NULL && peer->track == view->track && (dc == NULL || !strcmp(peer->dc, dc))) {
-            ret->peers_dc_without++;
+        if (view != NULL && (dc == NULL || strcmp(peer->dc, dc) == 0)) {
+            ret->both_dc_without++;
+            ret->peers_dc_without += peer->track == view->track;
         }
     }
 }
@@ -58,6 +59,7 @@ void port_capacity_add(const struct router_service *s, const struct peer_view *v
         keep_least(&all->weight_without[t], one.weight_without[t], first);
     }
     keep_least(&all->peers_dc_without, one.peers_dc_without, first);
+    keep_least(&all->both_dc_without, one.both_dc_without, first);
     all->known = view != NULL && (first || all->known);
     all->somewhere = view != NULL || (!first && all->somewhere);
     all->track = view != NULL ? view->track : all->track;

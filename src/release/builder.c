@@ -171,12 +171,16 @@ uint32_t builder_lowest_share(const struct builder *b, uint64_t weight)
     return share_ppm;
 }
 
-/* A data center keeps its hosts only while one track bears all visitors and it is that one. */
+bool builder_both_count(const struct builder *b)
+{
+    return b->spec->strategy == RELEASE_BY_CANARY && b->share_ppm > 0 && b->share_ppm < PPM;
+}
+
 uint16_t builder_need_of_dc(const struct builder *b, enum release_track track)
 {
-    bool bears_all = b->spec->strategy != RELEASE_BY_CANARY ||
-                     b->share_ppm == (track == RELEASE_STABLE ? 0 : PPM);
-    return b->spec->with_downtime || !bears_all ? 0 : b->spec->keep_up_per_dc;
+    bool has_visitors = b->spec->strategy != RELEASE_BY_CANARY || builder_both_count(b) ||
+                        b->share_ppm == (track == RELEASE_STABLE ? 0 : PPM);
+    return b->spec->with_downtime || !has_visitors ? 0 : b->spec->keep_up_per_dc;
 }
 
 static enum release_track track_of(const struct builder *b, int host)
@@ -207,6 +211,7 @@ static void add_leaving(struct builder *b, struct release_step_plan *s, bool out
     s->track = from;
     builder_needs(b, s->need);
     s->need_dc = builder_need_of_dc(b, from);
+    s->both_dc = builder_both_count(b);
 }
 
 void builder_in_place(struct builder *b, int host, enum release_version version,
@@ -271,6 +276,20 @@ unsigned builder_in_dc(const struct builder *b, unsigned dc, enum release_track 
     unsigned n = 0;
     for (int h = 0; h < b->spec->hosts; h++) {
         n += b->spec->host[h].dc == dc && is_on(b, h, (enum place_kind) b->place[h], (int) track);
+    }
+    return n;
+}
+
+unsigned builder_kept_in_dc(const struct builder *b, unsigned dc, enum release_track track)
+{
+    unsigned n = 0;
+    if (!builder_both_count(b)) {
+        return builder_in_dc(b, dc, track);
+    }
+    for (int h = 0; h < b->spec->hosts; h++) {
+        enum place_kind place = (enum place_kind) b->place[h];
+        bool serves = is_on(b, h, place, RELEASE_STABLE) || is_on(b, h, place, RELEASE_CANARY);
+        n += b->spec->host[h].dc == dc && serves;
     }
     return n;
 }

@@ -5,6 +5,7 @@
  *
  *   running  --pause-->     pausing   hosts on their way are seen through, a dwell is broken off
  *   pausing  --no lane busy--> paused
+ *   pausing  --resume, in another life--> running
  *   running  --a step failed--> halting   the failed host is put back or shut, the others on their
  *                                         way are seen through, nobody else is touched
  *   halting  --no lane busy--> halted
@@ -360,6 +361,9 @@ static void locked(struct release *r, enum release_outcome outcome)
                  r->direction == RELEASE_FORWARD && (r->waiting.force || engine_may_go_back(r));
     if (has_command && r->waiting.kind == EVENT_PAUSE) {
         do_command(r, &r->waiting); /* before anything is begun that a pause would not begin */
+        has_command = false;
+    } else if (has_command && r->waiting.kind == EVENT_RESUME && r->mode == RELEASE_PAUSING) {
+        engine_mode(r, RELEASE_RUNNING); /* whoever paused it is gone, and somebody says: go on */
         has_command = false;
     }
     if (is_on_the_move(r) && !turns) {

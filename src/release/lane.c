@@ -122,6 +122,7 @@ static void begin_op(struct release *r, struct lane *lane)
         .share_ppm = step->share_ppm,
         .need = {step->need[RELEASE_STABLE], step->need[RELEASE_CANARY]},
         .need_dc = step->need_dc,
+        .both_dc = step->both_dc,
         .all = step->all,
         .raise = step->raise,
         .hook = step->key.nth,

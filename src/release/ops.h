@@ -12,7 +12,8 @@ enum release_op_kind {
     OP_ROOM,      /* enough free space, else prune what may be pruned, else fail */
     OP_PULL,      /* everything that `version` needs is on the host, hashes compared */
     OP_KEEP_UP,   /* by what every router sees now: without the host each track keeps its need[],
-                     and `track`, which it leaves, keeps need_dc hosts of its data center */
+                     and `track`, which it leaves, or both tracks together keep need_dc hosts of
+                     its data center */
     OP_DRAIN,     /* every router has slot's peer as draining, read back */
     OP_FAIL,      /* the host's health check fails by command; nothing to do without a proxy role */
     OP_QUIET,     /* nothing in flight at any router, proved, or the limits passed: what was cut is
@@ -56,6 +57,7 @@ struct release_op {
     uint32_t share_ppm;
     uint64_t need[RELEASE_TRACKS]; /* OP_CAPACITY, OP_KEEP_UP: sums of weights */
     unsigned need_dc;              /* OP_KEEP_UP: hosts */
+    bool both_dc;                  /* ... on both tracks together; else on `track` */
     uint64_t all;  /* of both tracks, as far as the plan knows; when routers see more, needs grow */
     bool raise;    /* OP_SHARE: some visitor may come to the canary; else it never waits */
     unsigned hook; /* OP_HOOK: 0.. of its list */

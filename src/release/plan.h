@@ -29,9 +29,10 @@ struct release_step_plan {
     bool hold; /* STEP_DWELL: only a person goes on from here */
     uint64_t wait_ms;
     uint64_t need[RELEASE_TRACKS]; /* STEP_SHARE, STEP_DWELL, STEP_LEAVE, STEP_STOP, STEP_TRACK */
-    uint16_t need_dc;
-    uint64_t all;         /* what both tracks have together when the step begins */
-    uint16_t group, lane; /* lane: number within the group */
+    uint16_t need_dc;              /* hosts of its data center that stay when it leaves */
+    bool both_dc;                  /* ... on both tracks together; else on the one that it leaves */
+    uint64_t all;                  /* what both tracks have together when the step begins */
+    uint16_t group, lane;          /* lane: number within the group */
 };
 
 struct release_plan {

@@ -225,7 +225,7 @@ static bool may_go(const struct back *back, int host, const uint64_t weight[RELE
         return true;
     }
     return weight[track] >= b->spec->host[host].weight + need[track] &&
-           builder_in_dc(b, b->spec->host[host].dc, track) > n + builder_need_of_dc(b, track);
+           builder_kept_in_dc(b, b->spec->host[host].dc, track) > n + builder_need_of_dc(b, track);
 }
 
 /* keep_up cannot be held: what the others have is all that can be asked for. */

@@ -54,8 +54,15 @@ uint64_t builder_canary_need(const struct builder *b, uint32_t share_ppm);
 
 /* The lowest share at which `weight` on stable bears the rest; nothing on stable bears nothing. */
 uint32_t builder_lowest_share(const struct builder *b, uint64_t weight);
-/* Hosts of a data center whose copies take requests on a track; how many have to stay now. */
+/* Hosts of a data center whose copies take requests on a track. */
 unsigned builder_in_dc(const struct builder *b, unsigned dc, enum release_track track);
+/*
+ * keep_up.per_datacenter.  While a canary has a part of the visitors, hosts of both tracks count
+ * together; while one track has all of them, its own do, and the other keeps none.
+ */
+bool builder_both_count(const struct builder *b);
+/* Hosts of a data center that count when one leaves the track, and how many have to stay. */
+unsigned builder_kept_in_dc(const struct builder *b, unsigned dc, enum release_track track);
 uint16_t builder_need_of_dc(const struct builder *b, enum release_track track);
 
 /* The runbook in place: to version, joining track.  out: the host takes no requests anyway. */

@@ -37,11 +37,11 @@ static int refuse_capacity(const struct builder *b, enum release_track track, ui
                    capacity_hint(b, track));
 }
 
-/* Whether n hosts of a data center may leave stable as far as it is concerned. */
+/* Whether n hosts of a data center may leave stable now as far as it is concerned. */
 static bool dc_spares(const struct builder *b, unsigned dc, unsigned n)
 {
     return n == 0 ||
-           builder_in_dc(b, dc, RELEASE_STABLE) >= n + builder_need_of_dc(b, RELEASE_STABLE);
+           builder_kept_in_dc(b, dc, RELEASE_STABLE) >= n + builder_need_of_dc(b, RELEASE_STABLE);
 }
 
 /* Whether a host may go from stable to the canary at the present share; in place, where it is out
@@ -90,7 +90,8 @@ static void at_canary(struct builder *b, int host)
     builder_place(b, host, both ? PLACE_BOTH : PLACE_NEW_CANARY);
 }
 
-/* Hosts of a data center that stay on stable when these have left it for good. */
+/* Hosts of a data center that stay on stable when these have left it for good: at share 0 they are
+ * all that visitors there have. */
 static int refuse_dc(const struct builder *b, const int *host, unsigned n, struct err *err)
 {
     unsigned dc = b->spec->host[host[0]].dc, left = 0, leaving = 0;

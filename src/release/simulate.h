@@ -22,9 +22,9 @@
  * An outage: a data center that served at rest has no copy in the routers that visitors are sent
  * to: canary copies while the share is above 0; stable ones always, as visitors of the canary fall
  * back to them.  Visitors of stable do not fall back: while both tracks have visitors, an outage is
- * also that stable has no copy anywhere, and with keep_up.per_datacenter above 0 (routers that
- * reach their own data center only) that it has none in a data center.  An outage counts only while
- * the release itself has one of the hosts concerned out: else it would have come without a release.
+ * also that stable has no copy anywhere.  In one data center hosts of both tracks count then, as
+ * for keep_up.per_datacenter.  An outage counts only while the release itself has one of the hosts
+ * concerned out: else it would have come without a release.
  */
 #include "base/buf.h"
 #include "release/plan.h"

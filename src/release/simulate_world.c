@@ -210,16 +210,17 @@ static uint64_t weight_on(const struct simulate_run *run, enum release_track tra
     return weight;
 }
 
-static unsigned others_in_dc(const struct simulate_run *run, int host, enum release_track track)
+static unsigned others_in_dc(const struct simulate_run *run, const struct release_op *op)
 {
     unsigned n = 0;
     for (int h = 0; h < run->spec->hosts; h++) {
         bool on = false;
         for (int s = 0; s < RELEASE_SLOTS; s++) {
-            on = on || (run->host[h].copy[s].in && run->host[h].copy[s].track == track);
+            const struct simulate_copy *copy = &run->host[h].copy[s];
+            on = on || (copy->in && (op->both_dc || copy->track == op->track));
         }
-        n +=
-            on && h != host && run->host[h].up && run->spec->host[h].dc == run->spec->host[host].dc;
+        n += on && h != op->host && run->host[h].up &&
+             run->spec->host[h].dc == run->spec->host[op->host].dc;
     }
     return n;
 }
@@ -232,7 +233,7 @@ static bool enough(const struct simulate_run *run, const struct release_op *op)
             return false;
         }
     }
-    return op->kind != OP_KEEP_UP || others_in_dc(run, op->host, op->track) >= op->need_dc;
+    return op->kind != OP_KEEP_UP || others_in_dc(run, op) >= op->need_dc;
 }
 
 static void do_at_copy(const struct release_op *op, struct simulate_copy *copy)
@@ -367,7 +368,7 @@ void simulate_world_look(struct simulate_run *run)
     }
     bool both = run->share_ppm > 0 && run->share_ppm < PPM;
     for (int dc = 0; dc < run->spec->dcs && !run->has_outage; dc++) {
-        look_at(run, dc, both && run->spec->keep_up_per_dc > 0);
+        look_at(run, dc, false); /* hosts of both tracks count */
     }
     if (both && !run->has_outage) {
         look_at(run, -1, true);

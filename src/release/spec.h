@@ -84,11 +84,11 @@ struct release_spec {
     uint8_t orders;
     bool has_proxy, has_connect, has_tests;
 
-    uint16_t batch;                /* hosts of one data center out at once, at least 1 */
-    uint16_t keep_up_per_dc;       /* hosts of a data center and track that stay; 0: none has to */
-    uint32_t keep_up_total_ppm;    /* of the capacity of a track that stays in the routers */
-    bool with_downtime;            /* the last serving copy may be taken out */
-    uint64_t soak_ms, keep_old_ms; /* keep_old: beside only */
+    uint16_t batch;             /* hosts of one data center out at once, at least 1 */
+    uint16_t keep_up_per_dc;    /* hosts of a data center that stay (plan_int.h); 0: none has to */
+    uint32_t keep_up_total_ppm; /* of the capacity of a track that stays in the routers */
+    bool with_downtime;         /* the last serving copy may be taken out */
+    uint64_t soak_ms, keep_old_ms;    /* keep_old: beside only */
     uint64_t requests_ms, streams_ms; /* limits of a drain */
     uint64_t step_ms;                 /* deadline of a host's step that has none of its own */
 

@@ -1,27 +1,14 @@
 // The commands around a release: what they print for people and programs, and how they exit.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { PROGRAM } from '../support/program.mjs';
 import { assertCode, installed, released, SMALL } from '../support/release-cases.mjs';
+import { onTerminal } from '../support/release-run.mjs';
 import { waitUntil } from '../support/wait.mjs';
 
 const plain = { json: false };
-
-/** The program on a terminal of its own; what it drew is in `out`, and `type` types. */
-function onTerminal(world, args, cleanUp) {
-  const command = [PROGRAM, ...args].map((word) => `'${word}'`).join(' ');
-  const env = { ...process.env, POUROVER_JOURNAL: world.machine.journal, POUROVER_WORLD: world.dir, TERM: 'xterm', LINES: '40' };
-  const child = spawn('script', ['-qefc', `stty rows 40 cols 160; ${command}`, '/dev/null'], { cwd: world.dir, env, stdio: ['pipe', 'pipe', 'inherit'] });
-  const run = { out: '', code: null, type: (text) => child.stdin.write(text) };
-  child.stdout.on('data', (chunk) => { run.out += chunk; });
-  run.done = new Promise((resolve) => child.once('close', (code) => { run.code = code; resolve(run); }));
-  cleanUp(() => child.kill('SIGKILL'));
-  return run;
-}
 
 test('status, history, show, logs and a report of a halted release', async (t) => {
   const world = await installed(t, { ...SMALL, sidecar: false });

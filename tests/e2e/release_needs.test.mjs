@@ -5,7 +5,9 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { assertCode, SMALL } from '../support/release-cases.mjs';
+import { onTerminal } from '../support/release-run.mjs';
 import { ReleaseWorld } from '../support/release-world.mjs';
+import { waitUntil } from '../support/wait.mjs';
 
 const plain = { json: false };
 const API = { service: 'school-api', router_service: 'shop' };
@@ -71,6 +73,16 @@ test('two services in one run', async (t) => {
     assert.match(refused.err, /^release\.yaml:\d+:8: error: shop needs school-api$/m);
     assert.match(refused.err, /circle\.yaml:\d+:20: error: school-api needs shop$/m);
     assert.match(refused.err, /shop needs school-api needs shop: no order can hold that/);
+    await assertVersions(both, '1.0', '1.0');
+  });
+
+  await t.test('on a terminal all are asked about at once', async () => {
+    const asked = onTerminal(shop, ['release', '2.0', '-f', 'release.yaml', '-f', file(api)], (fn) => t.after(fn));
+    await waitUntil(() => asked.out.includes('begin? [y/N]'), 20_000, 'the question');
+    asked.type('n\n');
+    await asked.done;
+    assert.equal(asked.code, 6, asked.out);
+    assert.match(asked.out, /school-api: 1\.0 -> 2\.0, \d+ steps on 2 hosts\s+shop: 1\.0 -> 2\.0, .*\s+2 services, in this order; begin\? \[y\/N\]/);
     await assertVersions(both, '1.0', '1.0');
   });
 

@@ -86,6 +86,7 @@ static bool enough(const struct doing *d, sim_set gone)
             continue;
         }
         sim_set track = d->op->track == RELEASE_CANARY ? canary : rest & ~canary;
+        track = d->op->both_dc ? rest : track;
         sim_set dc = sim_of_dc(d->w, d->w->spec->host[d->op->host].dc);
         if ((unsigned) __builtin_popcount(track & dc) < d->op->need_dc) {
             return false;

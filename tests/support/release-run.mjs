@@ -162,3 +162,15 @@ export class Machine {
     for (const run of this.#runs) run.kill();
   }
 }
+
+/** The program on a terminal of its own; what it drew is in `out`, and `type` types. */
+export function onTerminal(world, args, cleanUp) {
+  const command = [PROGRAM, ...args].map((word) => `'${word}'`).join(' ');
+  const env = { ...process.env, POUROVER_JOURNAL: world.machine.journal, POUROVER_WORLD: world.dir, TERM: 'xterm', LINES: '40' };
+  const child = spawn('script', ['-qefc', `stty rows 40 cols 160; ${command}`, '/dev/null'], { cwd: world.dir, env, stdio: ['pipe', 'pipe', 'inherit'] });
+  const run = { out: '', code: null, type: (text) => child.stdin.write(text) };
+  child.stdout.on('data', (chunk) => { run.out += chunk; });
+  run.done = new Promise((resolve) => child.once('close', (code) => { run.code = code; resolve(run); }));
+  cleanUp(() => child.kill('SIGKILL'));
+  return run;
+}

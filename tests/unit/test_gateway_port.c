@@ -44,10 +44,12 @@ static void test_only_peers_that_take_requests_bear_anything(void **state)
     assert_int_equal(all.weight_without[TRACK_STABLE], 3 + 5);
     assert_int_equal(all.weight_without[TRACK_CANARY], 13);
     assert_int_equal(all.peers_dc_without, 1);
+    assert_int_equal(all.both_dc_without, 2);
     assert_true(all.known);
     assert_int_equal(all.track, TRACK_STABLE);
     port_capacity_add(&s, &view, NULL, true, &all);
     assert_int_equal(all.peers_dc_without, 2); /* of all data centers */
+    assert_int_equal(all.both_dc_without, 3);
 }
 
 static void test_the_least_of_all_routers_counts(void **state)

@@ -160,6 +160,29 @@ static void resume_begins_the_failed_host_anew(void **state)
     play_done(&p);
 }
 
+/* Whoever paused it was killed before it stood still. */
+static void resume_of_a_release_that_was_killed_while_it_paused_goes_on(void **state)
+{
+    (void) state;
+    struct release_spec spec = spec_of(2, 1);
+    struct play p = play_of(&spec);
+    struct release_op queue[64];
+    size_t n = 0;
+    take_acts(&p, release_step(p.release, &begin), queue, &n);
+    static const struct release_event pause = {.kind = EVENT_PAUSE};
+    take_acts(&p, release_step(p.release, &pause), queue, &n);
+    assert_int_equal(release_mode(p.release), RELEASE_PAUSING);
+    n = 0;
+    static const struct release_event resumed = {.kind = EVENT_RESUMED};
+    static const struct release_event resume = {.kind = EVENT_RESUME};
+    take_acts(&p, release_step(p.release, &resumed), queue, &n);
+    take_acts(&p, release_step(p.release, &resume), queue, &n);
+    assert_int_equal(n, 1);
+    run(&p, (struct release_event){.kind = EVENT_DONE, .op = queue[0].id});
+    assert_string_equal(release_state_name(p.release), "done");
+    play_done(&p);
+}
+
 static void the_last_copy_is_not_taken_out(void **state)
 {
     (void) state;
@@ -219,6 +242,66 @@ static void a_canary_walks_up_grows_and_comes_down(void **state)
     play_done(&p);
 }
 
+static const struct release_step_plan *leave_of(const struct release_plan *plan, int host)
+{
+    for (size_t i = 0; i < plan->len; i++) {
+        if (plan->step[i].key.kind == STEP_LEAVE && plan->step[i].key.host == host) {
+            return &plan->step[i];
+        }
+    }
+    fail_msg("host %d does not leave", host);
+    return NULL;
+}
+
+static void a_data_center_keeps_hosts_of_both_tracks_while_a_canary_walks(void **state)
+{
+    (void) state;
+    static const struct {
+        int host; /* of canary_spec: h1 and h3 are the pool, h0 and h2 grow over */
+        unsigned need;
+        bool both;
+    } rows[] = {
+        {1, 1, false}, /* at 0 %: only those on stable are of use */
+        {0, 1, true},  /* at 10 %: h1, on the canary, is the one that stays in west */
+        {2, 0, false}, /* at 100 %: nobody is on stable */
+    };
+    struct release_spec spec = canary_spec(true);
+    struct release_basis basis = basis_of(&spec);
+    struct release *r;
+    struct err err = {0};
+    assert_int_equal(release_new(&spec, &basis, &r, &err), 0);
+    T_TABLE(row, rows)
+    {
+        const struct release_step_plan *s = leave_of(release_plan_of(r), row->host);
+        t_check(s->need_dc == row->need && s->both_dc == row->both, "host %d: %u %d", row->host,
+                s->need_dc, s->both_dc);
+    }
+    release_free(r);
+    spec.keep_up_per_dc = 2; /* at 0 % the pool leaves one on stable */
+    assert_int_equal(release_new(&spec, &basis, &r, &err), ERR_INVALID);
+    t_check(strstr(err.msg, "fewer stable hosts than the 2") != NULL, "%s", err.msg);
+}
+
+static void a_data_center_that_walks_may_have_fewer_on_stable_than_it_keeps(void **state)
+{
+    (void) state;
+    struct release_spec spec = canary_spec(true);
+    spec.dcs = 1;
+    for (int h = 0; h < spec.hosts; h++) {
+        spec.host[h].dc = 0;
+        spec.host[h].pool = h == 3;
+    }
+    spec.keep_up_per_dc =
+        3; /* three stay on stable when h3 has left; then one after the other goes */
+    struct play p = play_of(&spec);
+    const struct release_step_plan *s = leave_of(release_plan_of(p.release), 1);
+    assert_int_equal(s->need_dc, 3);
+    assert_true(s->both_dc);
+    run(&p, begin);
+    assert_string_equal(release_state_name(p.release), "done");
+    play_done(&p);
+}
+
 static void rollback_in_the_walk_lowers_first(void **state)
 {
     (void) state;
@@ -242,9 +325,12 @@ int main(void)
         cmocka_unit_test(a_rolling_release_goes_host_by_host),
         cmocka_unit_test(a_failed_test_shuts_the_host_and_halts),
         cmocka_unit_test(resume_begins_the_failed_host_anew),
+        cmocka_unit_test(resume_of_a_release_that_was_killed_while_it_paused_goes_on),
         cmocka_unit_test(the_last_copy_is_not_taken_out),
         cmocka_unit_test(a_stage_above_the_capacity_of_the_pool_is_refused),
         cmocka_unit_test(a_canary_walks_up_grows_and_comes_down),
+        cmocka_unit_test(a_data_center_keeps_hosts_of_both_tracks_while_a_canary_walks),
+        cmocka_unit_test(a_data_center_that_walks_may_have_fewer_on_stable_than_it_keeps),
         cmocka_unit_test(rollback_in_the_walk_lowers_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
