@@ -117,7 +117,7 @@ struct wrong {
 /* *mark is that of the case; its files are written. */
 static bool next_wrong(struct str *rest, struct str *mark, struct wrong *ret)
 {
-    struct str text, what = *mark, next;
+    struct str text, what = *mark, next = STR("");
     bool more = true;
     t_check(take(&what, STR("case ")), STR_FMT, STR_ARG(what));
     ret->name = what;

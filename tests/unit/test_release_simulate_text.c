@@ -179,15 +179,13 @@ static void json_is_one_object_and_says_the_same(void **state)
     } while (token > JSON_END);
     assert_int_equal(token, JSON_END);
     static const char *const parts[] = {
-        "{\"runs\":1000,\"seed\":1,\"ends\":{\"done\":900,\"halted\":90,\"held\":0,\"rolled_back\":"
-        "10,"
-        "\"halted_on_the_way_back\":0},\"done_ms\":{\"mean\":250000,\"p95\":300000}",
-        "\"outages\":[{\"datacenter\":\"west\",\"track\":null,\"out\":\"west-1\",\"crashed\":"
-        "\"west-2\",\"hosts\":"
-        "2,"
-        "\"kept\":1,\"runs\":3,\"out_ms\":12500}]",
-        "{\"step\":\"dwell\",\"host\":null,\"runs\":10,\"ends\":{\"rolled_back\":10},\"causes\":{"
-        "\"limits_exceeded\":10}}",
+        ("{\"runs\":1000,\"seed\":1,\"ends\":{\"done\":900,\"halted\":90,\"held\":0,"
+         "\"rolled_back\":10,\"halted_on_the_way_back\":0},\"done_ms\":{\"mean\":250000,"
+         "\"p95\":300000}"),
+        ("\"outages\":[{\"datacenter\":\"west\",\"track\":null,\"out\":\"west-1\","
+         "\"crashed\":\"west-2\",\"hosts\":2,\"kept\":1,\"runs\":3,\"out_ms\":12500}]"),
+        ("{\"step\":\"dwell\",\"host\":null,\"runs\":10,\"ends\":{\"rolled_back\":10},"
+         "\"causes\":{\"limits_exceeded\":10}}"),
         "\"times_measured\":[\"pull\",\"test\"],\"times_assumed\":[\"start\"]"};
     T_TABLE(part, parts)
     {
