@@ -179,19 +179,29 @@ struct port_routers controller_routers(struct controller *c, struct task *t)
 
 /* A new release */
 
+/*
+ * A copy serves that runs and takes requests as far as commands go.  Whether its check passes in
+ * this very moment does not count: a blip must not decide what a release finds and a rollback
+ * restores.
+ */
+static bool is_serving(const struct controller_place *p, enum release_slot slot)
+{
+    return p->serves[slot] || (p->ready[slot] && p->seen.copy[slot].any);
+}
+
 static void basis_of(struct controller *c, const struct controller_look *look)
 {
     struct release_header *header = &c->header;
     for (int h = 0; h < (int) c->config->hosts; h++) {
         const struct controller_place *p = &look->host[h];
         enum release_slot slot = RELEASE_SLOT_A;
-        if (!p->serves[RELEASE_SLOT_A] &&
-            (p->serves[RELEASE_SLOT_B] ||
+        if (!is_serving(p, RELEASE_SLOT_A) &&
+            (is_serving(p, RELEASE_SLOT_B) ||
              (!p->seen.copy[RELEASE_SLOT_A].any && p->seen.copy[RELEASE_SLOT_B].any))) {
             slot = RELEASE_SLOT_B;
         }
         header->basis.host[h].slot = slot;
-        header->basis.host[h].serves = p->serves[slot];
+        header->basis.host[h].serves = is_serving(p, slot);
         header->basis.host[h].track =
             p->known[slot] ? p->track[slot] : c->config->spec.host[h].track;
         buf_print(header->old_version[h], sizeof header->old_version[h], "%s",

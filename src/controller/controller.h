@@ -68,6 +68,7 @@ struct controller_place {
     struct driver_seen seen;
     char error[256];            /* why it was not reached */
     bool known[RELEASE_SLOTS];  /* some router has the slot's peer */
+    bool ready[RELEASE_SLOTS];  /* it takes requests as far as commands go, at every router */
     bool serves[RELEASE_SLOTS]; /* it is ready at every router that was reached */
     enum release_track track[RELEASE_SLOTS];
     char state[RELEASE_SLOTS]

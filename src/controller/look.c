@@ -65,9 +65,9 @@ static void state_text(const struct router_peer *peer, char out[64])
 
 /* What all routers that were reached say of an address; serves: ready and passing at each. */
 static void peer_of(const struct fleet *fleet, const char *address, bool *ret_known,
-                    bool *ret_serves, enum release_track *ret_track, char text[64])
+                    bool *ret_ready, bool *ret_serves, enum release_track *ret_track, char text[64])
 {
-    size_t known = 0, serving = 0, reached = 0;
+    size_t known = 0, ready = 0, serving = 0, reached = 0;
     buf_print(text, 64, "unknown");
     for (size_t i = 0; i < fleet->len; i++) {
         const struct fleet_router *r = &fleet->router[i];
@@ -83,6 +83,7 @@ static void peer_of(const struct fleet *fleet, const char *address, bool *ret_kn
             bool serves = peer->state == ROUTER_READY && peer->health != ROUTER_FAILING;
             known++;
             serving += serves;
+            ready += peer->state == ROUTER_READY;
             *ret_track = peer->track == TRACK_CANARY ? RELEASE_CANARY : RELEASE_STABLE;
             if (known == 1 || !serves) {
                 state_text(peer, text);
@@ -91,6 +92,7 @@ static void peer_of(const struct fleet *fleet, const char *address, bool *ret_kn
         }
     }
     *ret_known = known > 0;
+    *ret_ready = reached > 0 && ready == reached;
     *ret_serves = reached > 0 && serving == reached;
 }
 
@@ -99,7 +101,7 @@ int controller_peer(struct controller *c, const char *address, const atomic_bool
                     char text[64], struct err *err)
 {
     struct glance g = {0};
-    bool known;
+    bool known, ready;
     int rc = glance(c, cancelled, deadline_ms, &g, err);
     for (size_t i = 0; rc == 0 && i < g.fleet.len; i++) {
         if (g.fleet.router[i].err.code != 0) {
@@ -109,7 +111,7 @@ int controller_peer(struct controller *c, const char *address, const atomic_bool
         }
     }
     if (rc == 0) {
-        peer_of(&g.fleet, address, &known, ret_serves, ret_track, text);
+        peer_of(&g.fleet, address, &known, &ready, ret_serves, ret_track, text);
     }
     glance_done(&g);
     return rc;
@@ -146,7 +148,8 @@ static void look_at_routers(struct controller *c, struct controller_look *ret)
             char address[256];
             if (controller_address(c, h, (enum release_slot) s, address, &err) == 0) {
                 struct controller_place *p = &ret->host[h];
-                peer_of(&g.fleet, address, &p->known[s], &p->serves[s], &p->track[s], p->state[s]);
+                peer_of(&g.fleet, address, &p->known[s], &p->ready[s], &p->serves[s], &p->track[s],
+                        p->state[s]);
             }
         }
     }
