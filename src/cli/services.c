@@ -116,7 +116,8 @@ static void print_circle(const struct services *s, const struct needs_service *s
     }
     for (size_t i = 0; i < s->opened; i++) {
         for (size_t k = 0; k < s->given[i].room.config.files; k++) {
-            vec_push(&files, s->given[i].room.config.file[k]);
+            const struct conf_file *file = s->given[i].room.config.file[k];
+            vec_push(&files, file); /* NOLINT(bugprone-sizeof-expression): of pointers */
         }
     }
     buf_init(&b, OUT_MAX);
