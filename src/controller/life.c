@@ -321,6 +321,11 @@ static const char *why_refused(const struct controller *c)
             "nobody knows whether the migration was done: look at the database, then say "
             "--migration done or --migration again",
     };
+    if (c->refusal == REFUSE_ENDED && c->asked_kind == EVENT_ROLLBACK &&
+        release_direction(c->release) == RELEASE_FORWARD) {
+        return "the release has ended: bring the version that served before back by a release of "
+               "its own, `pourover release VERSION`; `pourover history` names it";
+    }
     return c->refusal == REFUSE_NOT_NOW ? why_not_now(c) : text[c->refusal];
 }
 
