@@ -127,12 +127,12 @@ static void cut_text(struct str text, size_t room, struct buf *b)
 static void add_text(struct step_text *s, struct str text)
 {
     _cleanup_(buf_done) struct buf b;
+    buf_init(&b, STEP_TEXT_BYTES);
     size_t before = s->text == NULL ? 0 : strlen(s->text);
     text = str_trim(text);
     if (text.len == 0 || before + 256 > STEP_TEXT_BYTES) {
         return;
     }
-    buf_init(&b, STEP_TEXT_BYTES);
     if (before > 0) {
         buf_add_cstr(&b, s->text);
         buf_add_char(&b, '\n');
