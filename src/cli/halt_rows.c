@@ -88,8 +88,6 @@ static const struct halt_row table[] = {
      "when every router answers again; " AGAIN, NULL, HALT_VISITORS_AT_HOST, HALT_BOTH},
     {STEP_JOIN, ANY, NULL, "%H%D does not pass the routers' check with %V",
      "when the check passes there; " AGAIN, NULL, HALT_VISITORS_AT_HOST, HALT_BOTH},
-    {STEP_SOAK, RELEASE_EXCEEDED, NULL, "%V at %H%D had more errors than it may, under visitors",
-     "with a %V that is mended; " AGAIN, NULL, HALT_VISITORS_AT_HOST, HALT_BOTH},
     {STEP_SOAK, ANY, NULL, "%V at %H%D did not stay up under visitors",
      "with a %V that does; " AGAIN, NULL, HALT_VISITORS_AT_HOST, HALT_BOTH},
 

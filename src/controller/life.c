@@ -129,12 +129,12 @@ static void cut_text(struct str text, size_t room, struct buf *b)
 static void add_text(struct step_text *s, struct str text)
 {
     _cleanup_(buf_done) struct buf b;
+    buf_init(&b, STEP_TEXT_BYTES);
     size_t before = s->text == NULL ? 0 : strlen(s->text);
     text = str_trim(text);
     if (text.len == 0 || before + 256 > STEP_TEXT_BYTES) {
         return;
     }
-    buf_init(&b, STEP_TEXT_BYTES);
     if (before > 0) {
         buf_add_cstr(&b, s->text);
         buf_add_char(&b, '\n');
@@ -337,6 +337,11 @@ static const char *why_refused(const struct controller *c)
             "nobody knows whether the migration was done: look at the database, then say "
             "--migration done or --migration again",
     };
+    if (c->refusal == REFUSE_ENDED && c->asked_kind == EVENT_ROLLBACK &&
+        release_direction(c->release) == RELEASE_FORWARD) {
+        return "the release has ended: bring the version that served before back by a release of "
+               "its own, `pourover release VERSION`; `pourover history` names it";
+    }
     return c->refusal == REFUSE_NOT_NOW ? why_not_now(c) : text[c->refusal];
 }
 

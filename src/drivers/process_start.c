@@ -110,10 +110,10 @@ static int start_role(const struct spot *spot, enum release_role_kind kind, stru
     _cleanup_(arena_done) struct arena arena;
     const struct release_role *role = &spot->config->role[kind];
     int rc = 0;
+    arena_init(&arena, RUN_TEXT_MAX); /* before any return: it is cleaned up behind each */
     if (!slot_has_role(spot, kind)) {
         return 0;
     }
-    arena_init(&arena, RUN_TEXT_MAX);
     for (size_t i = 0; rc == 0 && i < role->services.len; i++) {
         rc = slot_begin(spot, role->services.ptr[i], (enum run_role) kind, (unsigned) i, secrets,
                         err);
@@ -278,10 +278,10 @@ static int set_flag(const struct spot *spot, bool failing, struct err *err)
     _cleanup_(arena_done) struct arena arena;
     const char *text = NULL;
     char path[PATH_BYTES], line[256];
+    arena_init(&arena, RUN_TEXT_MAX);
     if (spot->config->role[ROLE_PROXY].flag == NULL) {
         return 0;
     }
-    arena_init(&arena, RUN_TEXT_MAX);
     int fd = -1, rc = spot_expand(spot, spot->config->role[ROLE_PROXY].flag, &arena, &text, err);
     rc = rc < 0 ? rc
                 : path_print(path, err, "%s%s%s", text[0] == '/' ? "" : spot->folder,

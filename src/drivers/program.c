@@ -206,11 +206,11 @@ static int make_ready(const char *host, const char *folder, int *ret_lock, struc
     _cleanup_(arena_done) struct arena arena;
     struct program before;
     char state[PATH_BYTES];
+    arena_init(&arena, RUN_ARENA);
     int lock = -1, rc = run_lock(folder, &lock, err);
     if (rc < 0) {
         return rc;
     }
-    arena_init(&arena, RUN_ARENA);
     rc = program_see(host, folder, &arena, &before, err);
     rc = rc < 0 ? rc : sweep(host, &before, err);
     rc = rc < 0 ? rc : path_print(state, err, "%s/state.json", folder);

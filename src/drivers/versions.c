@@ -22,10 +22,10 @@ int spot_source(const struct spot *spot, char out[PATH_BYTES], struct err *err)
 {
     _cleanup_(arena_done) struct arena arena;
     const char *text = NULL;
+    arena_init(&arena, RUN_TEXT_MAX);
     if (spot->config->source == NULL) {
         return err_set(err, ERR_INVALID, "release.yaml has no `source:`, the folder to copy");
     }
-    arena_init(&arena, RUN_TEXT_MAX);
     int rc = spot_expand(spot, spot->config->source, &arena, &text, err);
     if (rc < 0) {
         return err_wrap(err, "source");

@@ -239,10 +239,12 @@ static void fill_gaps(struct release *r)
     for (size_t i = 0; i < plan->len; i++) {
         struct step_state *s = state_now(r, i);
         bool earlier = plan->step[i].group < group;
-        for (size_t k = i + 1; k < plan->len && !earlier && s->attempt == 0; k++) {
-            earlier = plan->step[k].group == plan->step[i].group &&
-                      plan->step[k].lane == plan->step[i].lane && state_now(r, k)->attempt > 0 &&
-                      state_now(r, k)->status != STEP_PENDING;
+        /* A lane's steps stand together: this is done for each note of a release. */
+        for (size_t k = i + 1;
+             !earlier && s->attempt == 0 && k < plan->len &&
+             plan->step[k].group == plan->step[i].group && plan->step[k].lane == plan->step[i].lane;
+             k++) {
+            earlier = state_now(r, k)->attempt > 0 && state_now(r, k)->status != STEP_PENDING;
         }
         if (earlier && !step_is_over(s)) {
             s->status = STEP_DONE;

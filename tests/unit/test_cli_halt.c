@@ -206,7 +206,7 @@ static void test_first_lines(void **state)
          "no API test ran against 2.0 at west-1 (west): nothing is proved"},
         {STEP_JOIN, RELEASE_LATE, "", "west-1 (west) does not pass the routers' check with 2.0"},
         {STEP_SOAK, RELEASE_EXCEEDED, "",
-         "2.0 at west-1 (west) had more errors than it may, under visitors"},
+         "2.0 at west-1 (west) did not stay up under visitors"},
         {STEP_SHARE, RELEASE_FAILED, "needs 300 of the capacity",
          "the hosts that are ready now cannot bear a share of 50 %"},
         {STEP_SHARE, RELEASE_AWAY, "",
