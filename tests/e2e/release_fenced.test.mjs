@@ -35,8 +35,8 @@ test('asleep while it looks at the capacity: it drains nobody when it wakes', as
   const way = await gate(t, Number(port));
   writeFileSync(fleet, direct.replace(`:${port}/`, `:${way.port}/`));
   const run = world.machine.release('2.0');
-  await run.untilStep('west-1', 'pull', 'done');
-  way.holds = true;
+  await run.untilStep('west-1', 'preflight', 'running');
+  way.holds = true; // the first call to a router is the look at the capacity, before it drains
   await run.untilStep('west-1', 'leave', 'running');
   await waitUntil(() => way.waiting() > 0, 10_000, 'a call that is held');
   run.kill('SIGSTOP');
