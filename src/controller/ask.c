@@ -155,8 +155,54 @@ static int wait_for_answer(struct controller *c, struct question *q, struct err 
         }
         nap();
     }
-    return err_set(err, ERR_NOT_FOUND, "nobody runs %s, although its lease is not free yet",
-                   c->header.id);
+    return ERR_TIMEOUT;
+}
+
+/* Nobody took it: from now on nobody does.  Of what lay on the host the rest is put back. */
+static void withdraw(struct controller *c, const struct question *q)
+{
+    struct err ignored = {0};
+    struct buf told, asked;
+    struct str line, rest;
+    buf_init(&told, TOLD_BYTES);
+    buf_init(&asked, TOLD_BYTES);
+    struct driver_place place =
+        controller_place_of(c, q->host, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
+    if (journal_withdraw(c->options.journal, q->number, &ignored) < 0) {
+        controller_tell(c,
+                        &(struct controller_event){.kind = CONTROLLER_TOLD, .text = ignored.msg});
+    }
+    (void) c->driver->request_take(&place, &asked, &ignored);
+    rest = buf_str(&asked);
+    while (rest.len > 0 && str_cut(&rest, '\n', &line)) {
+        if (line.len > 0 && memmem(line.ptr, line.len, q->id, strlen(q->id)) == NULL) {
+            (void) c->driver->request_put(&place, line, &ignored);
+        }
+    }
+    buf_done(&told);
+    buf_done(&asked);
+}
+
+static int silent(struct controller *c, const struct question *q, struct err *err)
+{
+    char owner[256] = "";
+    uint64_t left_ms;
+    struct err ignored = {0};
+    struct buf told;
+    if (held_host(c) < 0) {
+        return err_set(err, ERR_NOT_FOUND, "nobody runs %s", c->header.id);
+    }
+    buf_init(&told, TOLD_BYTES);
+    struct driver_place place =
+        controller_place_of(c, q->host, RELEASE_SLOT_A, RELEASE_NEW, NULL, &told);
+    (void) c->driver->lease_read(&place, owner, &left_ms, &ignored);
+    buf_done(&told);
+    return err_set(
+        err, ERR_TIMEOUT,
+        "%.200s holds the lease of %s and does not answer: it is stopped, hangs, or does "
+        "not reach the hosts; `pourover resume` and `pourover rollback` take the release "
+        "from it",
+        owner[0] == '\0' ? "somebody" : owner, c->config->host[q->host].name);
 }
 
 static int put_question(struct controller *c, struct question *q, struct str text, struct err *err)
@@ -189,7 +235,6 @@ int controller_ask(struct controller *c, const char *text, const char *by, const
 {
     struct question q = {.host = held_host(c)};
     struct buf request;
-    struct err ignored = {0};
     if (q.host < 0) {
         return err_set(err, ERR_NOT_FOUND, "nobody runs %s", c->header.id);
     }
@@ -199,9 +244,9 @@ int controller_ask(struct controller *c, const char *text, const char *by, const
     write_request(c, q.id, text, by, why, &request);
     rc = rc < 0 ? rc : put_question(c, &q, buf_str(&request), err);
     rc = rc < 0 ? rc : wait_for_answer(c, &q, err);
-    if (rc < 0 && q.number > 0 && journal_withdraw(c->options.journal, q.number, &ignored) < 0) {
-        controller_tell(c,
-                        &(struct controller_event){.kind = CONTROLLER_TOLD, .text = ignored.msg});
+    if (rc == ERR_TIMEOUT) {
+        withdraw(c, &q);
+        rc = silent(c, &q, err);
     }
     if (rc == 0 && q.answer.len > 0) {
         rc = err_set(err, ERR_DENIED, "%s", q.answer.ptr);

@@ -5,14 +5,25 @@
 
 #include <string.h>
 
+/*
+ * What a person mends when it was what halted the release: a check, a hook, a migration.  Their
+ * steps may come and go; who is released when, and the shares, may not.
+ */
+static bool may_change(enum release_step_kind kind)
+{
+    return kind == STEP_ROOM || kind == STEP_PULL || kind == STEP_PROXY || kind == STEP_CONNECT ||
+           kind == STEP_TEST || kind == STEP_SOAK || kind == STEP_HOOK_BEFORE ||
+           kind == STEP_HOOK_AFTER || kind == STEP_MIGRATE;
+}
+
 static void add_step(struct sha256 *s, const struct release_config *config,
-                     const struct release_step_plan *step)
+                     const struct release_step_plan *step, unsigned group)
 {
     char text[256];
     buf_print(text, sizeof text, "%s %s %u %s %u %u %d %d\n", release_part_name[step->key.part],
               release_step_name[step->key.kind], (unsigned) step->key.nth,
-              step->key.host < 0 ? "-" : config->host[step->key.host].name, (unsigned) step->group,
-              step->share_ppm, (int) step->slot, (int) step->hold);
+              step->key.host < 0 ? "-" : config->host[step->key.host].name, group, step->share_ppm,
+              (int) step->slot, (int) step->hold);
     sha256_add(s, text, strlen(text));
 }
 
@@ -23,8 +34,15 @@ void controller_plan_hash(const struct controller *c, char out[17])
     uint8_t digest[32];
     uint64_t number;
     sha256_init(&s);
+    unsigned group = 0;
+    int before = -1;
     for (size_t i = 0; i < plan->len; i++) {
-        add_step(&s, c->config, &plan->step[i]);
+        const struct release_step_plan *step = &plan->step[i];
+        if (!may_change(step->key.kind)) {
+            group += before != step->group;
+            before = step->group;
+            add_step(&s, c->config, step, group);
+        }
     }
     sha256_done(&s, digest);
     memcpy(&number, digest, sizeof number);
@@ -40,8 +58,9 @@ int controller_check_plan(const struct controller *c, struct err *err)
     }
     return err_set(
         err, ERR_INVALID,
-        "%s has another plan now than when release %s began: stages, order, batch, swap, "
-        "hooks, migration and hosts may not change while it is on its way; put the file "
-        "back as it was, then resume or roll back (tests, limits and times may change)",
+        "%s has another plan now than when release %s began: hosts, stages, order, batch and swap "
+        "may "
+        "not change while it is on its way; put the file back as it was, then resume or roll back "
+        "(tests, checks, hooks, limits and times may change)",
         c->config->path, c->header.id);
 }

@@ -1,11 +1,13 @@
 /*
  * Ready, and proved by traffic; see port.h.
  *
- * At each router: ready on the track is said where it does not show; then the check has to pass;
- * then the counts of that moment are the base.  A request at the peer after the base proves it.  If
- * there is none when the window is over, that says something only if so many requests went to the
- * track's other peers that this one was left out by chance in one of a million cases: then it is
- * waited on, and at the deadline it is a failure.  Else it is told that traffic proved nothing.
+ * At each router: a check that was made since this was asked has to pass, for what was seen before
+ * the copy was started says nothing about it; then ready on the track is said where it does not
+ * show; then the counts of that moment are the base.  A request at the peer after the base proves
+ * it.  If there is none when the window is over, that says something only if so many requests went
+ * to the track's other peers that this one was left out by chance in one of a million cases: then
+ * it is waited on, and at the deadline it is a failure.  Else it is told that traffic proved
+ * nothing.
  */
 #include "gateway/port_int.h"
 
@@ -13,6 +15,7 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <string.h>
 
 #define WINDOW_MS 3000
 #define CHANCE    1e-6
@@ -22,6 +25,7 @@ struct base {
     uint64_t at_ms, requests, track; /* counts of the peer, and of its track */
     bool unproved;                   /* the window is over: traffic says nothing */
     uint64_t others;                 /* requests that went to the track's other peers */
+    uint64_t asked_at_ms;            /* the router's clock at the first reading */
 };
 
 struct ready {
@@ -71,6 +75,31 @@ static const struct router_peer *not_passing(const struct router_service *s,
     return NULL;
 }
 
+/* Of a name: the first address that has not passed a check since then; NULL: all have. */
+static const struct router_peer *not_fresh(const struct router_service *s,
+                                           const struct peer_view *view, uint64_t since_ms)
+{
+    const struct router_peer *each;
+    for (size_t at = 0; (each = peers_next(s, view, &at)) != NULL;) {
+        bool fresh = each->has_check && each->check.at_ms >= since_ms &&
+                     strcmp(each->check.reason, "ok") == 0;
+        if (each->health != ROUTER_UNCHECKED && (each->health != ROUTER_PASSING || !fresh)) {
+            return each;
+        }
+    }
+    return NULL;
+}
+
+static enum port_word wait_for_check(const struct router_peer *peer, struct err *why)
+{
+    bool has_text = peer->has_check && peer->check.text[0] != '\0';
+    (void) err_set(why, ERR_TIMEOUT, "its check %s%s%s%s%s",
+                   peer->health == ROUTER_FAILING ? "fails" : "has not passed yet",
+                   peer->has_check ? ": " : "", peer->has_check ? peer->check.reason : "",
+                   has_text ? ", " : "", has_text ? peer->check.text : "");
+    return PORT_WAIT;
+}
+
 static enum port_word say_ready(struct port *p, size_t i, const struct peer_view *view,
                                 struct err *why)
 {
@@ -113,8 +142,11 @@ static enum port_word judge_traffic(struct port *p, size_t i, const struct peer_
     uint64_t requests = requests_at(&r->service, view);
     uint64_t track = r->stats.track[ready->track].requests;
     if (!base->has || requests < base->requests || track < base->track) { /* or it restarted */
-        *base = (struct base){
-            .has = true, .at_ms = clock_mono_ms(), .requests = requests, .track = track};
+        *base = (struct base){.has = true,
+                              .at_ms = clock_mono_ms(),
+                              .requests = requests,
+                              .track = track,
+                              .asked_at_ms = base->asked_at_ms};
     }
     uint64_t others = track - base->track;
     base->others = others;
@@ -144,20 +176,24 @@ static enum port_word judge_ready(struct port *p, size_t i, struct err *why)
     if (port_find(p, i, &view, why) == PORT_NEVER) {
         return PORT_NEVER;
     }
+    struct base *base = &ready->base[i];
+    if (base->asked_at_ms == 0) {
+        base->asked_at_ms = fleet_clock(&p->fleet.router[i]);
+    }
+    if (view.state != ROUTER_READY && !p->row[i].shown) {
+        const struct router_peer *stale = not_fresh(s, &view, base->asked_at_ms);
+        if (stale != NULL) {
+            return wait_for_check(stale, why);
+        }
+    }
     if (view.state != ROUTER_READY || view.track != ready->track) {
         return say_ready(p, i, &view, why);
     }
     p->row[i].shown = true;
     const struct router_peer *failing = not_passing(s, &view);
     if (failing != NULL) {
-        ready->base[i].has = false;
-        (void) err_set(why, ERR_TIMEOUT, "its check %s%s%s%s%s",
-                       failing->health == ROUTER_FAILING ? "fails" : "has not passed yet",
-                       failing->has_check ? ": " : "",
-                       failing->has_check ? failing->check.reason : "",
-                       failing->has_check && failing->check.text[0] != '\0' ? ", " : "",
-                       failing->has_check ? failing->check.text : "");
-        return PORT_WAIT;
+        base->has = false;
+        return wait_for_check(failing, why);
     }
     if (view.peer == NULL) {
         (void) err_set(why, ERR_TIMEOUT, "%s has no address yet", p->ref.address);

@@ -41,11 +41,9 @@ test('release.yaml with another plan: what is on its way is not taken for it', a
   const world = await installed(t, { ...SMALL, sidecar: false });
   world.make('2.1', 'say');
   assertCode(await world.machine.release('2.1').done, 1);
-  world.write('release.yaml', { hooks: { before: [{ name: 'new', command: ['/bin/true'] }] } });
-  for (const back of ['resume', 'rollback']) assert.match(assertCode(await world.machine[back](plain), 2).err, /another plan now.*put the file back/);
   world.write('release.yaml', { rolling: { batch: 2, keep_up: { total: '0%', per_datacenter: 0 } } });
-  assert.match(assertCode(await world.machine.rollback(plain), 2).err, /cannot go on by .*put it back as it was/);
-  world.write('release.yaml', { tests: { budget: '50s' } });
+  for (const back of ['resume', 'rollback']) assert.match(assertCode(await world.machine[back](plain), 2).err, /put (it|the file) back/);
+  world.write('release.yaml', { tests: { budget: '50s' }, hooks: { before: [{ name: 'new', command: ['/bin/true'] }] } });
   assertCode(await world.machine.rollback(), 0);
   await assertAtRest(world, '1.0');
 });

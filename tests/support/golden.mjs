@@ -19,6 +19,7 @@ export function normalized(text, names = {}) {
     .replace(/\b\d+(\.\d+)? ?(ms|us|s|min|m|h)\b/g, 'TIME')
     .replace(/^ +TIME ([<>])/gm, '    TIME $1') // a transcript
     .replace(/\b(pid|process) \d+\b/g, '$1 PID')
+    .replace(/\bbegun \d+ times\b/g, 'begun N times')
     .replace(/\bport \d+\b/g, 'port PORT')
     .replace(/\bpourover (logs|show) \d+ */g, 'pourover $1 N ')
     .replace(/\b\d+(\.\d+)? ?([KMGT]i?B|bytes)\b/g, 'SIZE')
