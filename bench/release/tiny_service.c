@@ -37,7 +37,7 @@ static int listen_at(uint16_t port)
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(fd, (const struct sockaddr *) &at, sizeof at) != 0 || listen(fd, 64) != 0) {
         perror("tiny_service");
-        exit(1);
+        exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
     }
     return fd;
 }
@@ -57,7 +57,7 @@ static void answer(int fd)
 
 int main(int argc, char **argv)
 {
-    const char *owner = getenv("DEMO_OWNER");
+    const char *owner = getenv("DEMO_OWNER"); /* NOLINT(concurrency-mt-unsafe) */
     const struct sigaction at_pipe = {.sa_handler = SIG_IGN}, at_term = {.sa_handler = end};
     uint64_t port = 0, pid = 0;
     if (argc != 2 || num_u64(str_of(argv[1]), 1, UINT16_MAX, &port) < 0 ||

@@ -99,9 +99,11 @@ static enum exit_code run(struct cli *cli, int argc, char **argv)
  */
 static void spare_memory(void)
 {
+    /* NOLINTBEGIN(concurrency-mt-unsafe): before there is a second thread */
     (void) mallopt(M_ARENA_MAX, 1);
     (void) mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     (void) mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+    /* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 int main(int argc, char **argv)

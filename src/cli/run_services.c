@@ -172,28 +172,29 @@ static void tell_end(const struct run *run, size_t stopped, size_t rest, enum ex
 static enum exit_code go(struct run *run)
 {
     struct services *s = run->s;
-    struct room *room[NEEDS_MAX];
+    struct room *room[NEEDS_MAX] = {0};
+    const size_t n = s->len;
     enum exit_code code = EXIT_DONE;
     size_t done = 0, rest;
-    for (size_t i = 0; i < s->len; i++) {
+    for (size_t i = 0; i < n; i++) {
         room[i] = &s->of[i]->room;
     }
-    for (; done < s->len; done++) {
+    for (; done < n; done++) {
         tell_head(run, done);
         room_again(room[done]);
         code = release_begin_beside_train(room[done], &run->wish[done]);
         if (code != EXIT_DONE) {
             break;
         }
-        if (room[done]->interrupted && done + 1 < s->len) { /* too late for this one */
+        if (room[done]->interrupted && done + 1 < n) { /* too late for this one */
             code = EXIT_INTERRUPTED;
             done++;
             break;
         }
     }
-    rest = done < s->len && room[done]->begun ? done + 1 : done;
+    rest = done < n && room[done]->begun ? done + 1 : done;
     tell_end(run, done, rest, code);
-    return room_report(room, s->len, code);
+    return room_report(room, n, code);
 }
 
 enum exit_code run_services(struct services *s, const char *kind)

@@ -221,7 +221,7 @@ static void reset_signals(void)
         (void) sigaction(signum, &normal, NULL);
     }
     (void) sigemptyset(&none);
-    (void) sigprocmask(SIG_SETMASK, &none, NULL);
+    (void) pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 static pid_t spawn_hook(struct task *t, const struct release_hook *hook, int out)
@@ -317,7 +317,7 @@ static enum release_outcome run_hook(struct task *t)
     (void) close(fd[1]);
     if (pid < 0) {
         (void) close(fd[0]);
-        task_tell(t, "hook %s: no process: %s", hook->name, strerror(errnum));
+        task_tell(t, "hook %s: no process: %s", hook->name, strerrordesc_np(errnum));
         return RELEASE_FAILED;
     }
     enum release_outcome outcome = wait_for_hook(t, pid, fd[0], until_ms, &output, &status);
