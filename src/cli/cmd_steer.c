@@ -65,12 +65,20 @@ static enum exit_code run_here(struct room *r, const struct order *order)
         .tell = (enum release_tell) r->cli->migration,
         .force = r->cli->force,
     };
+    bool is_back = release_direction(controller_release(r->controller)) == RELEASE_BACK;
+    if (mode == RELEASE_ENDED &&
+        (order->kind == EVENT_RESUME || (order->kind == EVENT_ROLLBACK && is_back))) {
+        char text[256];
+        buf_print(text, sizeof text, "release %llu of %s is %s already: nothing is left to do",
+                  (unsigned long long) r->view.number, r->view.service, r->view.state);
+        say(r, r->view.state, text);
+        return EXIT_DONE;
+    }
     /* A controller that was killed in a run left it running: going on needs no word. */
     bool stands = mode == RELEASE_PAUSED || mode == RELEASE_PAUSING || mode == RELEASE_HELD ||
                   mode == RELEASE_HALTED || mode == RELEASE_ENDED;
     bool just_on = order->kind == EVENT_RESUME && !stands;
-    if (order->kind == EVENT_ROLLBACK && mode != RELEASE_ENDED &&
-        release_direction(controller_release(r->controller)) == RELEASE_BACK) {
+    if (order->kind == EVENT_ROLLBACK && mode != RELEASE_ENDED && is_back) {
         event.kind = EVENT_RESUME; /* it was said before: the way back goes on */
         just_on = !stands;
     }
