@@ -107,4 +107,6 @@ test('off a terminal SIGTERM pauses cleanly, and restart begins the same version
   const on = assertCode(await world.machine.resume(), 0);
   assert.equal(on.events.at(-1).state, 'done');
   assert.equal(await world.version(world.host('west-2')), '1.0');
+  const again = assertCode(await world.machine.run(['resume', '--yes'], { json: false }), 0);
+  assert.match(again.out, /is done already: nothing is left to do/);
 });
