@@ -38,7 +38,8 @@ export const PHASES = {
     [BESIDE, step('pool', 'start', 'done'), true],
     [staying(BESIDE, '50%'), share(500_000), true],
     [staying(BESIDE, '100%'), share(1_000_000), true],
-    [BESIDE, step('stable', 'switch', 'running'), false],
+    [BESIDE, step('stable', 'stop-old', 'running'), false],
+    [{ datacenters: { west: 2 }, slots: 2 }, step('stable', 'switch', 'done'), true],
   ],
 };
 
