@@ -66,8 +66,7 @@ static enum exit_code run_here(struct room *r, const struct order *order)
         .force = r->cli->force,
     };
     bool is_back = release_direction(controller_release(r->controller)) == RELEASE_BACK;
-    if (mode == RELEASE_ENDED &&
-        (order->kind == EVENT_RESUME || (order->kind == EVENT_ROLLBACK && is_back))) {
+    if (mode == RELEASE_ENDED && order->kind == EVENT_RESUME) {
         char text[256];
         buf_print(text, sizeof text, "release %llu of %s is %s already: nothing is left to do",
                   (unsigned long long) r->view.number, r->view.service, r->view.state);
