@@ -237,8 +237,7 @@ static int make_id(struct controller *c, struct err *err)
     return 0;
 }
 
-int controller_fill_header(struct controller *c, const struct controller_wish *wish,
-                           struct err *err)
+static int fill_header(struct controller *c, const struct controller_wish *wish, struct err *err)
 {
     struct release_header *header = &c->header;
     memset(header, 0, sizeof *header);
@@ -327,7 +326,7 @@ static int prepare(struct controller *c, const struct controller_wish *wish, boo
         buf_print(train_variant, sizeof train_variant, "%s", c->header.variant);
     }
     controller_forget_release(c);
-    if (controller_fill_header(c, wish, err) < 0) {
+    if (fill_header(c, wish, err) < 0) {
         return (int) err->code;
     }
     if (looks) {
@@ -595,8 +594,9 @@ int controller_load_found(struct controller *c, const struct journal_release *fo
     return rc;
 }
 
-/* Those that another machine carries out stand open here, until its hosts say that they ended. */
-static int refresh_open(struct controller *c, struct err *err)
+/* Those that another machine carries out stand open here, until its hosts say that they ended.
+ * fresh: the one whose lines were just read. */
+static int refresh_open(struct controller *c, const char *fresh, struct err *err)
 {
     const struct journal_filter open = {.service = c->config->service,
                                         .environment = c->config->env == NULL ? "" : c->config->env,
@@ -606,7 +606,9 @@ static int refresh_open(struct controller *c, struct err *err)
     for (size_t i = 0; rc == 0 && i < list.list.len; i++) {
         struct err none = {0};
         const char *id = list.list.ptr[i].id;
-        (void) controller_import(c, id, &none); /* hosts keep only so many */
+        if (strcmp(id, fresh) != 0) {
+            (void) controller_import(c, id, &none); /* hosts keep only so many */
+        }
         rc = controller_close_ended(c, id, err);
     }
     journal_releases_done(&list);
@@ -618,7 +620,7 @@ int controller_import_newest(struct controller *c, struct err *err)
     char id[96];
     newest_of_hosts(c, id);
     int rc = id[0] == '\0' ? 0 : controller_import(c, id, err);
-    return rc < 0 ? rc : refresh_open(c, err);
+    return rc < 0 ? rc : refresh_open(c, id, err);
 }
 
 /* The newest that has not ended, else the newest: a train goes on behind a release within it. */

@@ -122,10 +122,13 @@ int controller_load_train(struct controller *c, struct err *err);
 int controller_train_carries(struct controller *c, const char *version, struct err *err);
 
 /*
- * Takes a host out of the routers, or lets it join again, by a person: under the lease, proved at
- * every router.  ERR_DENIED: others would not be enough (force: all the same).
+ * Takes a host out of the routers, or lets it join again, by a person: under its lease, proved at
+ * every router.  told: appended, what a reader should know, one line each.  ERR_DENIED: it is the
+ * last one that takes requests (options.force: all the same); ERR_NOT_FOUND: there is nothing to
+ * leave or to join; ERR_CONFLICT: the lease is another's; ERR_UNREACHABLE, ERR_TIMEOUT.
  */
-int controller_host(struct controller *c, int host, bool joins, const char *by, struct err *err);
+int controller_host(struct controller *c, int host, bool joins, const char *by, struct buf *told,
+                    struct err *err);
 
 /* Runs to the next stop. command: what to do first, or NULL: go on.  0: see controller_release;
  * ERR_CONFLICT: the lease is another's; ERR_DENIED: the command was refused, err says why. */

@@ -54,7 +54,6 @@ struct controller {
     uint64_t number, seq;
     bool is_new;               /* begun in this life */
     bool more;                 /* a note to the same hosts follows the one that is written */
-    bool loaded_back;          /* notes of the way back were read */
     struct step_text *text[2]; /* total of each plan */
     size_t texts[2];
     struct buf result; /* what the operation that just ended told */
@@ -146,8 +145,6 @@ int controller_peer(struct controller *c, const char *address, const atomic_bool
                     char text[64], struct err *err);
 
 /* controller.c */
-int controller_fill_header(struct controller *c, const struct controller_wish *wish,
-                           struct err *err);
 void controller_forget_release(struct controller *c);
 int controller_load_found(struct controller *c, const struct journal_release *found,
                           struct err *err);

@@ -377,7 +377,7 @@ static int note_request(struct controller *c, const json_t *json, const char *an
     buf_print(c->obeyed, sizeof c->obeyed, "%s", id == NULL ? "" : id);
     c->answer = answer;
     json_t *line = json_pack("{ss ss?}", "kind", "request", "id", id);
-    (void) json_object_update((json_t *) line, (json_t *) (uintptr_t) json);
+    (void) json_object_update(line, (json_t *) (uintptr_t) json);
     (void) json_object_set_new(line, "answer", json_string(answer));
     char *text = json_dumps(line, JSON_COMPACT);
     int rc = text == NULL ? 0 : controller_write_line(c, -1, str_of(text), err);

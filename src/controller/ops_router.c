@@ -108,9 +108,7 @@ static enum release_outcome enough(struct task *t, const struct port_routers *at
  */
 static void by_text(const struct controller *c, char out[RELEASE_BY])
 {
-    bool person = strcmp(c->header.kind, "host") == 0;
-    buf_print(out, RELEASE_BY, "%s %s", person ? "host leave by" : "release of",
-              person ? c->header.by : c->config->service);
+    buf_print(out, RELEASE_BY, "release of %s", c->config->service);
 }
 
 /* A peer that no router has needs no drain. */

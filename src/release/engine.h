@@ -1,7 +1,8 @@
 #pragma once
 /*
  * The release engine: events in, actions out.  No input or output, no clock, no driver, no
- * allocation after release_new.  States, arrows and invariants stand at the top of engine.c.
+ * allocation but in release_new and where the way back begins.  States, arrows and invariants stand
+ * at the top of engine.c.
  *
  * A release is a list of steps (plan.h) in groups.  Groups follow one another; in a group the lanes
  * (hosts of a batch) go side by side, a lane's steps one after the other; a step is a few
@@ -9,9 +10,8 @@
  * was done.
  *
  * What is known of a release is the sum of its notes.  A note says one thing and replaces an older
- * one about the same (release_note_subject); notes are written down, in the journal and on the
- * hosts they concern, before the actions that follow them are done.  Whoever has all notes can go
- * on.
+ * one about the same; notes are written down, in the journal and on the hosts they concern, before
+ * the actions that follow them are done.  Whoever has all notes can go on.
  */
 #include "base/err.h"
 #include "release/ops.h"
@@ -86,9 +86,6 @@ struct release_note {
     uint8_t touch[RELEASE_HOSTS_MAX]; /* NOTE_BACK: of each host */
     uint32_t share_ppm; /* NOTE_STEP of STEP_SHARE; NOTE_BACK: the least that it may be */
 };
-
-/* Whether b is about what a is about, so that the later one counts. */
-bool release_note_same_subject(const struct release_note *a, const struct release_note *b);
 
 enum release_event_kind {
     EVENT_BEGIN,   /* a new release: all that there is is its spec and basis */

@@ -11,11 +11,6 @@ static bool key_equal(const struct release_key *a, const struct release_key *b)
            a->host == b->host && a->nth == b->nth;
 }
 
-bool release_note_same_subject(const struct release_note *a, const struct release_note *b)
-{
-    return a->kind == b->kind && (a->kind != NOTE_STEP || key_equal(&a->key, &b->key));
-}
-
 static int check_order(const struct release_spec *spec, struct err *err)
 {
     static const enum release_step_kind needed[] = {STEP_LEAVE, STEP_STOP, STEP_START, STEP_JOIN};
